@@ -1,0 +1,1 @@
+//! HTTP API with OpenAPI, health and metrics.

@@ -1,0 +1,5 @@
+//! THE CORE, pure: no clock, no I/O, no async. Facts and commands in, a [`Delta`](step) out.
+
+pub mod notice;
+pub mod reason;
+pub mod sample;

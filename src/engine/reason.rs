@@ -1,0 +1,72 @@
+//! The numbers behind every decision, in the form people, the API and notifications read.
+//!
+//! Every float here came from checked quantities and is finite; what is not known is `None`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::slo::model::{Labels, Severity};
+use crate::slo::time::{Span, Ts};
+
+/// Why an alert is as it is.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Evidence {
+    /// Evaluation time: the end of the newest slice judged.
+    pub at: Ts,
+    /// `service/name`.
+    pub slo: String,
+    /// The group's labels; empty for an ungrouped SLO.
+    pub group: Labels,
+    /// Objective in percent, as text: `99.9`.
+    pub objective: String,
+    /// The rules of this alert, fastest first, with what they saw.
+    pub rules: Vec<RuleEvidence>,
+    /// Error budget left over the period, 1 = untouched, negative = overspent; `None` while unknown.
+    pub budget_remaining: Option<f64>,
+    /// At the burn of the last hour, how long until the budget is gone; `None` when it is not burning or already gone.
+    pub exhausts_in: Option<Span>,
+    /// The PromQL behind bad events, to look at by hand.
+    pub bad_query: String,
+    /// The PromQL behind all events.
+    pub total_query: String,
+    /// The ratio is time-weighted: there are no event counts behind it.
+    pub time_weighted: bool,
+}
+
+/// What one rule saw.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RuleEvidence {
+    /// The rule's name: `page 14.4 over 1h and 5m`.
+    pub rule: String,
+    /// Its severity.
+    pub severity: Severity,
+    /// The burn rate it needs.
+    pub threshold: f64,
+    /// Whether it holds.
+    pub holds: bool,
+    /// The long window.
+    pub long: WindowEvidence,
+    /// The short window, where the rule has one.
+    pub short: Option<WindowEvidence>,
+}
+
+/// What one window held.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WindowEvidence {
+    /// The nominal length.
+    pub window: Span,
+    /// The real old edge, rounded outward to a slice boundary that is still kept.
+    pub from: Ts,
+    /// The real new edge.
+    pub to: Ts,
+    /// Bad events.
+    pub bad: f64,
+    /// All events.
+    pub total: f64,
+    /// Error ratio over budget; `None` without events or without data.
+    pub burn: Option<f64>,
+    /// Share of the window's slices that are known, 0 to 1.
+    pub coverage: f64,
+}

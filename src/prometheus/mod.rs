@@ -1,0 +1,1 @@
+//! ASK: range and instant queries, decoding, limits, breaker.

@@ -1,0 +1,1 @@
+//! THE SHELL: tick, delivery, reload, shutdown; the only place with a clock.

@@ -1,0 +1,1 @@
+//! Service settings: defaults, then the file, then the environment.

@@ -1,0 +1,7 @@
+//! DEFINITIONS, pure: YAML text becomes checked values, every problem with file, line, column and a hint.
+
+pub mod model;
+pub mod period;
+pub mod query;
+pub mod time;
+pub mod unit;

@@ -1,0 +1,319 @@
+//! Quantities that cannot hold nonsense: once one of these values exists it is right.
+//!
+//! None can be NaN or infinite, and every comparison an alert depends on is made on
+//! integers, because `(100 - 99.9) / 100` is not `0.001` in binary floating point.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Parts per billion in one whole.
+pub const PPB: u32 = 1_000_000_000;
+
+/// The share of good events promised, in parts per billion, strictly between 0 and 1.
+///
+/// `100` is refused: it leaves no error budget, so there is nothing to burn.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Objective(u32);
+
+impl Objective {
+    /// From parts per billion of good events.
+    pub fn from_ppb(good: u32) -> Result<Self, UnitError> {
+        match good {
+            0 => Err(UnitError::ObjectiveTooLow),
+            g if g >= PPB => Err(UnitError::ObjectiveTooHigh),
+            g => Ok(Self(g)),
+        }
+    }
+
+    /// Good events promised, in parts per billion.
+    pub fn ppb(self) -> u32 {
+        self.0
+    }
+
+    /// The error budget `b = 1 − objective`, in parts per billion; never zero.
+    pub fn budget_ppb(self) -> u32 {
+        PPB - self.0
+    }
+
+    /// The error budget as a ratio, for display and division; never zero.
+    pub fn budget(self) -> f64 {
+        f64::from(self.budget_ppb()) / f64::from(PPB)
+    }
+
+    /// The objective as a ratio, for display.
+    pub fn ratio(self) -> f64 {
+        f64::from(self.0) / f64::from(PPB)
+    }
+}
+
+/// Percent, at most seven decimals: `"99.95"`.
+impl FromStr for Objective {
+    type Err = UnitError;
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let ppb = parse_decimal(text, 7).ok_or(UnitError::NotADecimal)?;
+        if ppb >= u64::from(PPB) {
+            return Err(UnitError::ObjectiveTooHigh);
+        }
+        u32::try_from(ppb).map_err(|_| UnitError::ObjectiveTooHigh).and_then(Self::from_ppb)
+    }
+}
+
+impl fmt::Display for Objective {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_decimal(f, u64::from(self.0), 7)?;
+        f.write_str("%")
+    }
+}
+
+impl fmt::Debug for Objective {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Objective({self})")
+    }
+}
+
+/// A burn-rate threshold in millionths, above zero: 1 burns exactly the budget over the period.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BurnRate(u64);
+
+impl BurnRate {
+    /// One budget per period.
+    pub const ONE: Self = Self(1_000_000);
+    const MAX: u64 = 1_000_000_000_000_000;
+
+    /// From millionths; above zero and at most 10⁹.
+    pub fn from_millionths(millionths: u64) -> Result<Self, UnitError> {
+        if millionths == 0 || millionths > Self::MAX {
+            return Err(UnitError::BurnRateRange);
+        }
+        Ok(Self(millionths))
+    }
+
+    /// The threshold in millionths.
+    pub fn millionths(self) -> u64 {
+        self.0
+    }
+
+    /// The threshold as a number, for display.
+    #[expect(clippy::cast_precision_loss, reason = "at most 10^15, exact in f64")]
+    pub fn value(self) -> f64 {
+        self.0 as f64 / 1e6
+    }
+
+    /// Whether `bad` of `total` events burn at or above this rate, exactly:
+    /// `bad / total ≥ rate · b`, cross-multiplied. No events never reach a rate.
+    pub fn reached_by(self, bad: Events, total: Events, objective: Objective) -> bool {
+        if total <= Events::ZERO || bad <= Events::ZERO {
+            return false;
+        }
+        let left = i128::from(bad.thousandths()) * 1_000_000 * i128::from(PPB);
+        let right = i128::from(total.thousandths()) * i128::from(self.0) * i128::from(objective.budget_ppb());
+        left >= right
+    }
+
+    /// Whether any error ratio can reach this rate: `rate · b < 1`.
+    pub fn reachable(self, objective: Objective) -> bool {
+        u128::from(self.0) * u128::from(objective.budget_ppb()) < 1_000_000 * u128::from(PPB)
+    }
+}
+
+/// A decimal with at most six decimals: `"14.4"`.
+impl FromStr for BurnRate {
+    type Err = UnitError;
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        Self::from_millionths(parse_decimal(text, 6).ok_or(UnitError::NotADecimal)?)
+    }
+}
+
+impl fmt::Display for BurnRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_decimal(f, self.0, 6)
+    }
+}
+
+impl fmt::Debug for BurnRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BurnRate({self})")
+    }
+}
+
+/// A count of events in integer thousandths. May be negative inside one slice
+/// (`total − good` of a late scrape); windows clamp at zero.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Events(i64);
+
+impl Events {
+    /// No events.
+    pub const ZERO: Self = Self(0);
+
+    /// From thousandths of an event.
+    pub const fn from_thousandths(thousandths: i64) -> Self {
+        Self(thousandths)
+    }
+
+    /// From whole events; saturates far beyond any counter (9.2 · 10¹⁵).
+    pub const fn whole(events: i64) -> Self {
+        Self(events.saturating_mul(1000))
+    }
+
+    /// From a number of events, rounded to thousandths; `None` when not finite or beyond ±9 · 10¹⁵.
+    #[expect(clippy::cast_possible_truncation, reason = "range checked first")]
+    pub fn from_f64(events: f64) -> Option<Self> {
+        let thousandths = events * 1000.0;
+        (thousandths.is_finite() && thousandths.abs() < 9e18).then(|| Self(thousandths.round() as i64))
+    }
+
+    /// Thousandths of an event.
+    pub const fn thousandths(self) -> i64 {
+        self.0
+    }
+
+    /// The number of events, for display and division.
+    #[expect(clippy::cast_precision_loss, reason = "display precision")]
+    pub fn as_f64(self) -> f64 {
+        self.0 as f64 / 1000.0
+    }
+
+    /// Zero where negative.
+    pub fn clamped(self) -> Self {
+        Self(self.0.max(0))
+    }
+
+    /// Sum that saturates instead of wrapping.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
+    /// Difference that saturates instead of wrapping.
+    #[must_use]
+    pub const fn minus(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
+    /// `self · numerator / denominator` in wide arithmetic, rounded down; saturates.
+    /// A zero denominator gives `self`.
+    #[must_use]
+    pub fn scaled(self, numerator: i64, denominator: i64) -> Self {
+        if denominator == 0 {
+            return self;
+        }
+        let wide = i128::from(self.0) * i128::from(numerator) / i128::from(denominator);
+        Self(i64::try_from(wide).unwrap_or(if wide < 0 { i64::MIN } else { i64::MAX }))
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.as_f64())
+    }
+}
+
+/// A finite number.
+#[derive(Clone, Copy, PartialEq, PartialOrd, Debug)]
+pub struct Finite(f64);
+
+impl Finite {
+    /// `None` for NaN and infinities.
+    pub fn new(value: f64) -> Option<Self> {
+        value.is_finite().then_some(Self(value))
+    }
+
+    /// The number.
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+
+/// Why a quantity was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnitError {
+    /// Not a plain decimal number.
+    #[error("not a plain decimal number with few enough decimals")]
+    NotADecimal,
+    /// Zero percent or less.
+    #[error("an objective must be above 0")]
+    ObjectiveTooLow,
+    /// 100 percent or more.
+    #[error("an objective must be below 100: 100 leaves no error budget, so there is nothing to burn")]
+    ObjectiveTooHigh,
+    /// Zero or absurdly large.
+    #[error("a burn rate must be above 0 and at most 1000000000")]
+    BurnRateRange,
+}
+
+/// `text` as an integer of `10^-decimals` units; `None` for signs, exponents, blanks or more decimals.
+fn parse_decimal(text: &str, decimals: u32) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+    if whole.is_empty() || !digits(whole) || !digits(fraction) || (text.contains('.') && fraction.is_empty())
+    {
+        return None;
+    }
+    let fraction = fraction.trim_end_matches('0');
+    let missing = decimals.checked_sub(u32::try_from(fraction.len()).ok()?)?;
+    let unit = 10u64.checked_pow(decimals)?;
+    let fraction = if fraction.is_empty() { 0 } else { fraction.parse::<u64>().ok()? };
+    whole
+        .parse::<u64>()
+        .ok()?
+        .checked_mul(unit)?
+        .checked_add(fraction.checked_mul(10u64.checked_pow(missing)?)?)
+}
+
+fn write_decimal(f: &mut fmt::Formatter<'_>, value: u64, decimals: u32) -> fmt::Result {
+    let unit = 10u64.pow(decimals);
+    write!(f, "{}", value / unit)?;
+    let rest = value % unit;
+    if rest == 0 {
+        return Ok(());
+    }
+    let padded = format!("{rest:0width$}", width = decimals as usize);
+    write!(f, ".{}", padded.trim_end_matches('0'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objectives_are_exact_and_bounded() {
+        let three_nines: Objective = "99.9".parse().unwrap();
+        assert_eq!(three_nines.budget_ppb(), 1_000_000);
+        assert_eq!(three_nines.to_string(), "99.9%");
+        assert_eq!("99.99999".parse::<Objective>().unwrap().budget_ppb(), 100);
+        assert_eq!("100".parse::<Objective>(), Err(UnitError::ObjectiveTooHigh));
+        assert_eq!("250".parse::<Objective>(), Err(UnitError::ObjectiveTooHigh));
+        assert_eq!("0".parse::<Objective>(), Err(UnitError::ObjectiveTooLow));
+        for bad in ["", ".", "99.", ".9", "-1", "1e2", "NaN", "inf", " 99", "99.12345678"] {
+            assert!(bad.parse::<Objective>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_threshold_is_compared_exactly() {
+        let objective: Objective = "99.9".parse().unwrap();
+        let rate: BurnRate = "14.4".parse().unwrap();
+        // 14.4 · 0.001 = 1.44 %: 144 of 10,000 reach it, 143 do not.
+        assert!(rate.reached_by(Events::whole(144), Events::whole(10_000), objective));
+        assert!(!rate.reached_by(Events::whole(143), Events::whole(10_000), objective));
+        assert!(!rate.reached_by(Events::ZERO, Events::ZERO, objective));
+        assert!(!rate.reached_by(Events::whole(1), Events::whole(-1), objective));
+    }
+
+    #[test]
+    fn an_unreachable_rate_is_known() {
+        let objective: Objective = "90".parse().unwrap();
+        assert!("9.999999".parse::<BurnRate>().unwrap().reachable(objective));
+        assert!(!"10".parse::<BurnRate>().unwrap().reachable(objective));
+    }
+
+    #[test]
+    fn events_refuse_what_is_not_a_number() {
+        assert_eq!(Events::from_f64(f64::NAN), None);
+        assert_eq!(Events::from_f64(f64::INFINITY), None);
+        assert_eq!(Events::from_f64(1e300), None);
+        assert_eq!(Events::from_f64(1.2346), Some(Events::from_thousandths(1235)));
+        assert_eq!(Events::whole(10).scaled(3, 2), Events::whole(15));
+        assert_eq!(Events::whole(i64::MAX).scaled(i64::MAX, 1), Events::from_thousandths(i64::MAX));
+    }
+}

@@ -1,0 +1,1 @@
+//! REMEMBER: decisions, outbox and slices, in SQLite or PostgreSQL.

@@ -1,0 +1,1 @@
+//! Logs and Damper's own metrics.
