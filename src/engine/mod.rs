@@ -1,5 +1,6 @@
 //! THE CORE, pure: no clock, no I/O, no async. Facts and commands in, a [`Delta`](step) out.
 
+pub mod fact;
 pub mod notice;
 pub mod reason;
 pub mod sample;

@@ -2,6 +2,7 @@
 
 pub mod model;
 pub mod period;
+pub mod promql;
 pub mod query;
 pub mod time;
 pub mod unit;

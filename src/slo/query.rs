@@ -87,3 +87,90 @@ impl fmt::Display for MatchOp {
         })
     }
 }
+
+impl fmt::Display for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}{}", Name(&self.label), self.op, Quoted(&self.value))
+    }
+}
+
+/// `metric{a="1",b!~"2"}`; names that are not plain are quoted inside the braces.
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = is_plain_metric(&self.metric);
+        if plain {
+            f.write_str(&self.metric)?;
+            if self.matchers.is_empty() {
+                return Ok(());
+            }
+        }
+        f.write_str("{")?;
+        if !plain {
+            Quoted(&self.metric).fmt(f)?;
+        }
+        for (i, matcher) in self.matchers.iter().enumerate() {
+            if i > 0 || !plain {
+                f.write_str(",")?;
+            }
+            matcher.fmt(f)?;
+        }
+        f.write_str("}")
+    }
+}
+
+/// A label name, quoted where PromQL needs it.
+pub struct Name<'a>(pub &'a str);
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = is_plain_metric(self.0) && !self.0.contains(':');
+        if plain { f.write_str(self.0) } else { Quoted(self.0).fmt(f) }
+    }
+}
+
+/// A PromQL string literal in double quotes.
+pub struct Quoted<'a>(pub &'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"")?;
+        for c in self.0.chars() {
+            match c {
+                '"' => f.write_str("\\\"")?,
+                '\\' => f.write_str("\\\\")?,
+                '\n' => f.write_str("\\n")?,
+                c => write!(f, "{c}")?,
+            }
+        }
+        f.write_str("\"")
+    }
+}
+
+fn is_plain_metric(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_' || b == b':')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b':')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selectors_print_as_promql() {
+        let matcher = |label: &str, op, value: &str| Matcher { label: label.into(), op, value: value.into() };
+        let plain = Selector { metric: "up".into(), matchers: vec![] };
+        assert_eq!(plain.to_string(), "up");
+        let escaped = Selector {
+            metric: "m".into(),
+            matchers: vec![
+                matcher("a", MatchOp::Equal, "q\"b\\n\n"),
+                matcher("b.c", MatchOp::NotRegex, "5.."),
+            ],
+        };
+        assert_eq!(escaped.to_string(), r#"m{a="q\"b\\n\n","b.c"!~"5.."}"#);
+        let dotted =
+            Selector { metric: "http.requests".into(), matchers: vec![matcher("a", MatchOp::Equal, "1")] };
+        assert_eq!(dotted.to_string(), r#"{"http.requests",a="1"}"#);
+    }
+}

@@ -1,0 +1,136 @@
+//! Slices as facts: absolute, idempotent values that a series of slices is told, in any order and any number of times.
+
+use serde::{Deserialize, Serialize};
+
+use crate::slo::model::{Comparison, Labels, Reduce};
+use crate::slo::query::Atom;
+use crate::slo::time::{Span, Step, Ts};
+use crate::slo::unit::Events;
+
+/// Identity of one series of slices. Shared by every SLO that counts the same thing, and never
+/// a part of an SLO's identity, so that editing an SLO keeps what is still the same.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SeriesKey {
+    /// The source asked.
+    pub source: String,
+    /// What is counted.
+    pub what: What,
+    /// Group labels, sorted; empty for one total.
+    pub by: Vec<String>,
+    /// The slice length.
+    pub step: Step,
+}
+
+/// What a series counts.
+#[derive(Clone, PartialEq, Debug)]
+pub enum What {
+    /// Events of a selector.
+    Atom(Atom),
+    /// Time slices with a verdict (`bad: false`), or those found bad (`bad: true`).
+    Timeslice {
+        /// PromQL as written.
+        query: String,
+        /// When the reduced value is good.
+        good: Comparison,
+        /// Length of a time slice.
+        slice: Span,
+        /// How points become one value.
+        reduce: Reduce,
+        /// Which of the two counts.
+        bad: bool,
+    },
+    /// Five-minute ratios of a direct query: one event each (`bad: false`), or its bad share (`bad: true`).
+    Direct {
+        /// PromQL with `{{.window}}`.
+        error_ratio: String,
+        /// Which of the two counts.
+        bad: bool,
+    },
+}
+
+/// Position of a series in the plan and in the ledger.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SeriesIx(pub u32);
+
+/// The grid a fact lies on.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Tier {
+    /// Slices of one step.
+    Fine,
+    /// Five minutes: the coarsest grid backfill asks at.
+    FiveMinutes,
+    /// Hours: only ever summed from finer facts.
+    Hour,
+}
+
+impl Tier {
+    /// Length of one slot.
+    pub const fn span(self, step: Step) -> Span {
+        match self {
+            Self::Fine => step.span(),
+            Self::FiveMinutes => Span::from_mins(5),
+            Self::Hour => Span::from_hours(1),
+        }
+    }
+}
+
+/// What is now known about one series over some slots.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Facts {
+    /// Which series.
+    pub series: SeriesIx,
+    /// On which grid.
+    pub tier: Tier,
+    /// One entry per slot, oldest first, no slot twice.
+    pub slots: Vec<SlotFact>,
+}
+
+/// One slot `(end − span, end]` of one series.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SlotFact {
+    /// The slot's end, aligned to its tier.
+    pub end: Ts,
+    /// What is known.
+    pub state: SlotState,
+}
+
+/// What is known about one slot.
+#[derive(Clone, PartialEq, Debug)]
+pub enum SlotState {
+    /// The source answered and at least one group exists. A group that is known to the ledger
+    /// and not listed had no events.
+    Known(Vec<GroupFact>),
+    /// The source answered in whole, and no group exists.
+    Absent,
+    /// Nothing can be concluded.
+    Unknown,
+}
+
+/// One group in one slot.
+#[derive(Clone, PartialEq, Debug)]
+pub struct GroupFact {
+    /// The group's label values.
+    pub group: Labels,
+    /// What the expression gave; may be negative for `total − good`.
+    pub raw: Events,
+    /// What was ruled not to have happened in this slot: a life that only looked newborn, or
+    /// (negative) the share of a returning series that is spread over the slots it was missing.
+    /// Booked is `raw − withheld`.
+    pub withheld: Events,
+    /// How far the value can be trusted.
+    pub trust: Trust,
+}
+
+/// How far a group's value can be trusted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Trust {
+    /// Counted, with a sample young enough.
+    Counted,
+    /// Counted, but spread or proved only in part.
+    Estimated,
+    /// No young sample: nothing is known yet. A later counted slot within the lookback closes
+    /// the gap, because its difference reaches back over it.
+    Stale,
+    /// A part was withheld without proof either way; the slot is not whole.
+    Partial,
+}
