@@ -4,3 +4,4 @@ pub mod fact;
 pub mod notice;
 pub mod reason;
 pub mod sample;
+pub mod words;
