@@ -1,5 +1,6 @@
 //! DELIVER: one file per receiver kind; rendering.
 
+pub mod alertmanager;
 mod cause;
 mod fingerprint;
 pub mod http;

@@ -105,6 +105,8 @@ pub(crate) struct Seen {
 #[derive(Clone, Debug)]
 pub(crate) enum Behaviour {
     Answer(u16, Vec<(&'static str, &'static str)>, &'static str),
+    /// 400 with the second text when the body contains the first, else 200.
+    RefuseContaining(&'static str, &'static str),
     /// Takes the request and never answers.
     Hang,
     /// Answers the status at once and the body never.
@@ -148,7 +150,7 @@ async fn handle(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    seen.lock().unwrap().push(Seen { method, uri, headers, body });
+    seen.lock().unwrap().push(Seen { method, uri, headers, body: body.clone() });
     let never = || tokio::time::sleep(Duration::from_secs(3600));
     match behaviour {
         Behaviour::Answer(status, headers, body) => {
@@ -157,6 +159,12 @@ async fn handle(
                 response.headers_mut().insert(name, value.parse().unwrap());
             }
             response
+        }
+        Behaviour::RefuseContaining(word, error) => {
+            if String::from_utf8_lossy(&body).contains(word) {
+                return (StatusCode::BAD_REQUEST, error).into_response();
+            }
+            StatusCode::OK.into_response()
         }
         Behaviour::Hang => {
             never().await;

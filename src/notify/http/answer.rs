@@ -95,7 +95,7 @@ fn reason_of(status: StatusCode) -> Reason {
 }
 
 /// The start of an answer on one line, without control characters.
-fn excerpt(body: &[u8]) -> String {
+pub(in crate::notify) fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let words: Vec<_> =
         text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();

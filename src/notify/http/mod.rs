@@ -7,9 +7,10 @@ mod answer;
 mod client;
 mod settings;
 
+pub(in crate::notify) use answer::excerpt;
 pub use answer::{judge, judge_error, retry_after};
 pub use client::{Client, MAX_BODY, Reply};
 pub(in crate::notify) use client::{origin, read, read_pem};
 pub use settings::{
-    Auth, BasicAuthSettings, HttpConfig, HttpSettings, TlsConfig, TlsSettings, secret, timeout, url,
+    Auth, BasicAuthSettings, HttpConfig, HttpSettings, TlsConfig, TlsSettings, secret, span, timeout, url,
 };

@@ -1,6 +1,7 @@
 //! What every HTTP receiver's settings have in common: login, headers, TLS, timeout.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -183,7 +184,7 @@ pub fn url(text: &str, at: &str, problems: &mut Problems) -> Option<Url> {
         Url::parse(text).map_err(|error| format!("not a URL ({error}); write http://host:port/path"));
     let url = problems.keep(at, parsed)?;
     let wrong = if !matches!(url.scheme(), "http" | "https") {
-        Some(format!("{}: is not spoken here; the URL must begin with http:// or https://", url.scheme()))
+        Some("the URL must begin with http:// or https://".to_owned())
     } else if url.host_str().is_none_or(str::is_empty) {
         Some("the URL has no host".to_owned())
     } else if !url.username().is_empty() || url.password().is_some() {
@@ -200,16 +201,21 @@ pub fn url(text: &str, at: &str, problems: &mut Problems) -> Option<Url> {
     }
 }
 
-/// A timeout from one second to five minutes.
+/// A timeout, `timeout:` under `at`, from one second to five minutes.
 pub fn timeout(text: Option<&str>, default: Duration, at: &str, problems: &mut Problems) -> Option<Duration> {
     let Some(text) = text else { return Some(default) };
-    let at = format!("{at}.timeout");
-    let span = problems.keep(&at, text.parse::<Span>())?;
-    if span.is_zero() || span > Span::from_mins(5) {
-        problems.add(at, "a timeout is from 1s to 5m");
+    let within = Span::from_secs(1)..=Span::from_mins(5);
+    span(text, within, &format!("{at}.timeout"), problems).map(Span::to_duration)
+}
+
+/// A duration as Prometheus writes it, within bounds.
+pub fn span(text: &str, within: RangeInclusive<Span>, at: &str, problems: &mut Problems) -> Option<Span> {
+    let span = problems.keep(at, text.parse::<Span>())?;
+    if !within.contains(&span) {
+        problems.add(at, format!("{text} is out of bounds; write {} to {}", within.start(), within.end()));
         return None;
     }
-    Some(span.to_duration())
+    Some(span)
 }
 
 fn headers(
