@@ -8,6 +8,7 @@ mod links;
 mod outcome;
 mod problem;
 mod receiver;
+pub mod render;
 #[cfg(test)]
 mod testing;
 pub mod webhook;
