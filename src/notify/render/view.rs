@@ -73,15 +73,17 @@ impl View {
     pub(super) fn new(notice: &Notice, external_url: &str) -> Self {
         let alert = &notice.alert;
         let evidence = alert.evidence.as_ref();
-        let told = ["summary", "runbook", "runbook_url"];
+        // The description of a burn says what rules, budget and queries show below.
+        let told = |name: &str| match name {
+            "summary" | "runbook" | "runbook_url" => true,
+            "description" => evidence.is_some(),
+            _ => false,
+        };
         let pairs = |labels: &crate::slo::model::Labels| {
             labels.iter().map(|(name, value)| (name.clone(), value.clone())).collect::<Vec<_>>()
         };
         let mut annotations = pairs(&alert.annotations);
-        // The description of a burn says what rules, budget and queries show below.
-        annotations.retain(|(name, _)| {
-            !told.contains(&name.as_str()) && !(name == "description" && evidence.is_some())
-        });
+        annotations.retain(|(name, _)| !told(name));
         Self {
             state: notice.event.as_str().to_uppercase(),
             severity: alert.severity.as_str(),
