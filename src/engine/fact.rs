@@ -1,5 +1,7 @@
 //! Slices as facts: absolute, idempotent values that a series of slices is told, in any order and any number of times.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::slo::model::{Comparison, Labels, Reduce};
@@ -133,4 +135,28 @@ pub enum Trust {
     Stale,
     /// A part was withheld without proof either way; the slot is not whole.
     Partial,
+}
+
+/// The stable text of the identity: what the store files the series under.
+impl fmt::Display for SeriesKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} every {} by ({}): ", self.source, self.step.span(), self.by.join(","))?;
+        match &self.what {
+            What::Atom(atom) => write!(f, "{:?} of {}", atom.counting, atom.selector),
+            What::Timeslice { query, good, slice, reduce, bad } => {
+                write!(
+                    f,
+                    "{} slices of {slice}, {reduce:?} {:?} {}: {query}",
+                    verdict(*bad),
+                    good.op,
+                    good.value
+                )
+            }
+            What::Direct { error_ratio, bad } => write!(f, "{} ratios: {error_ratio}", verdict(*bad)),
+        }
+    }
+}
+
+fn verdict(bad: bool) -> &'static str {
+    if bad { "bad" } else { "all" }
 }

@@ -1,6 +1,7 @@
 //! THE CORE, pure: no clock, no I/O, no async. Facts and commands in, a [`Delta`](step) out.
 
 pub mod fact;
+pub mod ledger;
 pub mod notice;
 pub mod reason;
 pub mod sample;
