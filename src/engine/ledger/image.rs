@@ -21,7 +21,7 @@ const MOST_SLOTS: usize = 20_000;
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct SeriesImage {
     version: u8,
-    key: String,
+    id: u64,
     answered: Intervals,
     absent: Intervals,
     born: Option<Ts>,
@@ -64,7 +64,7 @@ impl SeriesImage {
     pub fn of(series: &Series) -> Self {
         Self {
             version: VERSION,
-            key: series.keep.key.to_string(),
+            id: series.id(),
             answered: series.answered.clone(),
             absent: series.absent.clone(),
             born: series.born,
@@ -72,9 +72,9 @@ impl SeriesImage {
         }
     }
 
-    /// The identity of the series.
-    pub fn key(&self) -> &str {
-        &self.key
+    /// The id of the series' key.
+    pub fn id(&self) -> u64 {
+        self.id
     }
 
     /// The newest slot it knows.

@@ -81,6 +81,12 @@ impl Intervals {
         self.within(from, to).map(|(a, b)| other.overlap(Ts(a), Ts(b))).sum()
     }
 
+    /// What of `(from, to]` is in both sets.
+    #[must_use]
+    pub fn intersection(&self, other: &Self, from: Ts, to: Ts) -> Self {
+        Self(self.within(from, to).flat_map(|(a, b)| other.within(Ts(a), Ts(b))).collect())
+    }
+
     /// The pieces of `(from, to]` in the set, oldest first.
     pub fn within(&self, from: Ts, to: Ts) -> impl Iterator<Item = (i64, i64)> {
         let first = self.0.partition_point(|i| i.1 <= from.0);

@@ -10,7 +10,7 @@ mod ring;
 mod series;
 mod track;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 pub use group::{Group, Ruling};
 pub use image::{ImageError, SeriesImage};
@@ -28,6 +28,8 @@ use crate::slo::unit::Events;
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     series: Vec<Series>,
+    /// Place of each series by the id of its key.
+    places: HashMap<u64, usize>,
 }
 
 /// What is known of a group before a slot, for the proof of births.
@@ -44,21 +46,26 @@ pub struct Past {
 impl Ledger {
     /// Rearranges the ledger for a new plan: series that stay keep their history, the others are given back.
     pub fn adopt(&mut self, wanted: Vec<Keep>) -> Vec<Series> {
-        let mut old: BTreeMap<String, Series> =
-            self.series.drain(..).map(|s| (s.keep().key.to_string(), s)).collect();
+        let mut old: BTreeMap<u64, Series> = self.series.drain(..).map(|s| (s.id(), s)).collect();
         self.series = wanted
             .into_iter()
-            .map(|keep| match old.remove(&keep.key.to_string()) {
+            .map(|keep| match old.remove(&keep.key.id()) {
                 Some(series) => series.kept_for(keep),
                 None => Series::new(keep),
             })
             .collect();
+        self.places = self.series.iter().enumerate().map(|(place, s)| (s.id(), place)).collect();
         old.into_values().collect()
     }
 
     /// A series; `None` only for an index of another plan.
     pub fn series(&self, ix: SeriesIx) -> Option<&Series> {
         self.series.get(usize::try_from(ix.0).ok()?)
+    }
+
+    /// The place of the series with this id.
+    pub fn find(&self, id: u64) -> Option<SeriesIx> {
+        self.places.get(&id).and_then(|place| u32::try_from(*place).ok()).map(SeriesIx)
     }
 
     /// All series, in the plan's order.
@@ -76,8 +83,8 @@ impl Ledger {
 
     /// Puts a series back as the store kept it; a series the plan does not want is left out.
     pub fn restore(&mut self, image: SeriesImage) -> Result<bool, ImageError> {
-        let key = image.key().to_owned();
-        match self.series.iter_mut().find(|s| s.keep().key.to_string() == key) {
+        let place = self.places.get(&image.id()).copied();
+        match place.and_then(|place| self.series.get_mut(place)) {
             Some(series) => image.into_series(series.keep().clone()).map(|restored| {
                 *series = restored;
                 true

@@ -29,6 +29,7 @@ pub const OTHER: &str = "other";
 /// One series of slices.
 #[derive(Clone, Debug)]
 pub struct Series {
+    id: u64,
     pub(super) keep: Keep,
     /// Slots the source answered in whole, absence included.
     pub(super) answered: Intervals,
@@ -43,6 +44,7 @@ pub struct Series {
 impl Series {
     pub(super) fn new(keep: Keep) -> Self {
         Self {
+            id: keep.key.id(),
             keep,
             answered: Intervals::default(),
             absent: Intervals::default(),
@@ -50,6 +52,11 @@ impl Series {
             by_labels: BTreeMap::new(),
             born: None,
         }
+    }
+
+    /// The id of the key; see [`SeriesKey::id`].
+    pub fn id(&self) -> u64 {
+        self.id
     }
 
     /// Identity, and what is kept.
