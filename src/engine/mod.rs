@@ -1,5 +1,6 @@
 //! THE CORE, pure: no clock, no I/O, no async. Facts and commands in, a [`Delta`](step) out.
 
+pub mod alert;
 pub mod burn;
 pub mod condition;
 pub mod digest;
@@ -8,4 +9,5 @@ pub mod ledger;
 pub mod notice;
 pub mod reason;
 pub mod sample;
+pub mod status;
 pub mod window;
