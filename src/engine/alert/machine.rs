@@ -48,13 +48,15 @@ pub struct Firing {
     pub told: Vec<String>,
     /// How many targets were up then, where known.
     pub targets: Option<u32>,
+    /// The rules that held then; their labels stay with the incident.
+    pub rules: Vec<String>,
 }
 
 /// What a rule says now.
-#[derive(Clone, Debug)]
-pub struct RuleInput {
+#[derive(Clone, Copy, Debug)]
+pub struct RuleInput<'a> {
     /// Its name.
-    pub name: String,
+    pub name: &'a str,
     /// How long it must hold.
     pub hold_for: Span,
     /// How long it stays after it last held.
@@ -78,17 +80,17 @@ pub enum Phase {
 
 impl AlertState {
     /// Moves every rule's timer to `at`, one step after the last; rules not given any more lose theirs.
-    pub fn advance(&mut self, rules: &[RuleInput], at: Ts, step: Span) -> Phase {
-        self.timers.retain(|name, _| rules.iter().any(|rule| rule.name == *name));
+    pub fn advance(&mut self, rules: &[RuleInput<'_>], at: Ts, step: Span) -> Phase {
+        self.timers.retain(|name, _| rules.iter().any(|rule| rule.name == name));
         for rule in rules {
-            let next = match self.timers.get(&rule.name) {
+            let next = match self.timers.get(rule.name) {
                 None => begin(rule, at),
                 Some(timer) if timer.firing => go_on(*timer, rule, at, step),
                 Some(timer) => wait(*timer, rule, at, step),
             };
             match next {
-                Some(timer) => self.timers.insert(rule.name.clone(), timer),
-                None => self.timers.remove(&rule.name),
+                Some(timer) => self.timers.insert(rule.name.to_owned(), timer),
+                None => self.timers.remove(rule.name),
             };
         }
         self.phase()
@@ -111,7 +113,7 @@ impl AlertState {
     }
 }
 
-fn begin(rule: &RuleInput, at: Ts) -> Option<Timer> {
+fn begin(rule: &RuleInput<'_>, at: Ts) -> Option<Timer> {
     (rule.begins == Verdict::Holds).then_some(Timer {
         since: at,
         frozen: Span::ZERO,
@@ -120,7 +122,7 @@ fn begin(rule: &RuleInput, at: Ts) -> Option<Timer> {
     })
 }
 
-fn wait(timer: Timer, rule: &RuleInput, at: Ts, step: Span) -> Option<Timer> {
+fn wait(timer: Timer, rule: &RuleInput<'_>, at: Ts, step: Span) -> Option<Timer> {
     match rule.begins {
         Verdict::Clear => None,
         Verdict::Unknown => Some(Timer {
@@ -135,7 +137,7 @@ fn wait(timer: Timer, rule: &RuleInput, at: Ts, step: Span) -> Option<Timer> {
     }
 }
 
-fn go_on(timer: Timer, rule: &RuleInput, at: Ts, step: Span) -> Option<Timer> {
+fn go_on(timer: Timer, rule: &RuleInput<'_>, at: Ts, step: Span) -> Option<Timer> {
     match rule.goes_on {
         Verdict::Holds => Some(Timer { held: at, ..timer }),
         Verdict::Unknown => Some(Timer { held: timer.held.plus(step).min(at), ..timer }),
@@ -159,7 +161,7 @@ mod tests {
             .zip(verdicts)
             .map(|(tick, verdict)| {
                 let rule = RuleInput {
-                    name: "r".into(),
+                    name: "r",
                     hold_for: Span::from_secs(hold_for),
                     keep_firing_for: Span::from_secs(keep),
                     begins: *verdict,
@@ -203,8 +205,8 @@ mod tests {
 
     #[test]
     fn an_alert_fires_while_any_of_its_rules_does() {
-        let rule = |name: &str, verdict| RuleInput {
-            name: name.into(),
+        let rule = |name: &'static str, verdict| RuleInput {
+            name,
             hold_for: Span::ZERO,
             keep_firing_for: Span::ZERO,
             begins: verdict,
@@ -232,7 +234,7 @@ mod tests {
         /// A restart in the middle changes nothing: the state is all there is.
         #[test]
         fn a_restart_changes_nothing(verdicts in prop::collection::vec(prop_oneof![Just(Holds), Just(Clear), Just(Unknown)], 1..60), cut in 0usize..60) {
-            let rule = |verdict| RuleInput { name: "r".into(), hold_for: Span::from_secs(60), keep_firing_for: Span::from_secs(60), begins: verdict, goes_on: verdict };
+            let rule = |verdict| RuleInput { name: "r", hold_for: Span::from_secs(60), keep_firing_for: Span::from_secs(60), begins: verdict, goes_on: verdict };
             let (mut a, mut b) = (AlertState::default(), AlertState::default());
             for (i, verdict) in verdicts.iter().enumerate() {
                 let at = Ts(i64::try_from(i).unwrap() * 30);

@@ -46,8 +46,11 @@ pub fn summary(evidence: &Evidence, severity: Severity) -> String {
 /// per window, then the budget, then the queries to paste.
 pub fn description(evidence: &Evidence) -> String {
     let holding = || evidence.rules.iter().filter(|rule| rule.holds);
-    let shown: Vec<_> =
-        if holding().next().is_some() { holding().collect() } else { evidence.rules.iter().take(1).collect() };
+    let shown: Vec<_> = if holding().next().is_some() {
+        holding().collect()
+    } else {
+        evidence.rules.iter().take(1).collect()
+    };
     let mut lines: Vec<String> =
         shown.into_iter().flat_map(|rule| rule_lines(rule, evidence.time_weighted)).collect();
     lines.push(budget_sentence(evidence));
@@ -118,11 +121,8 @@ pub fn window(seen: &WindowEvidence, time_weighted: bool) -> String {
 
 fn rule_lines(rule: &RuleEvidence, time_weighted: bool) -> Vec<String> {
     let verdict = if rule.holds { "holds" } else { "does not hold" };
-    let mut lines = vec![format!(
-        "The {} rule at burn rate {} {verdict}:",
-        rule.severity,
-        significant(rule.threshold)
-    )];
+    let mut lines =
+        vec![format!("The {} rule at burn rate {} {verdict}:", rule.severity, significant(rule.threshold))];
     for seen in std::iter::once(&rule.long).chain(&rule.short) {
         lines.push(format!("- {}", window(seen, time_weighted)));
     }

@@ -59,11 +59,8 @@ pub fn duration(span: Span) -> String {
 }
 
 fn trimmed(decimal: &str) -> String {
-    let text = if decimal.contains('.') {
-        decimal.trim_end_matches('0').trim_end_matches('.')
-    } else {
-        decimal
-    };
+    let text =
+        if decimal.contains('.') { decimal.trim_end_matches('0').trim_end_matches('.') } else { decimal };
     if text == "-0" { "0".into() } else { text.into() }
 }
 
