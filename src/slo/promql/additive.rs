@@ -11,6 +11,7 @@ use promql_parser::parser::{
 use super::super::query::{Atom, Counting, Linear};
 use super::Form;
 use super::call;
+use super::part::Part;
 use super::refusal::Refusal;
 use super::selector;
 use super::weigh::Sum;
@@ -21,14 +22,6 @@ pub(super) struct Read {
     pub(super) linear: Linear,
     /// How it was written.
     pub(super) form: Form,
-}
-
-/// A part of a query.
-pub(super) enum Part {
-    /// A constant.
-    Number(f64),
-    /// Counted events.
-    Events(Sum),
 }
 
 /// Reads a whole query; `aggregated` says that its counters are recorded sums.
@@ -187,44 +180,4 @@ fn is_plain(modifier: &BinModifier) -> bool {
         && modifier.matching.is_none()
         && !modifier.return_bool
         && !fills
-}
-
-impl Part {
-    fn scaled(self, factor: f64) -> Self {
-        match self {
-            Self::Number(number) => Self::Number(number * factor),
-            Self::Events(sum) => Self::Events(sum.scaled(factor)),
-        }
-    }
-
-    fn plus(self, other: Self) -> Result<Self, Refusal> {
-        match (self, other) {
-            (Self::Number(a), Self::Number(b)) => Ok(Self::Number(a + b)),
-            (Self::Events(a), Self::Events(b)) => a.plus(b).map(Self::Events),
-            _ => Err(Refusal::not_additive(
-                "a constant is added to events, and would be added again in every slice",
-                "remove the constant",
-            )),
-        }
-    }
-
-    fn times(self, other: Self) -> Result<Self, Refusal> {
-        match (self, other) {
-            (Self::Number(factor), part) | (part, Self::Number(factor)) => Ok(part.scaled(factor)),
-            _ => Err(Refusal::not_additive(
-                "two counts are multiplied, and slices do not add up to a product",
-                "count the events themselves",
-            )),
-        }
-    }
-
-    fn over(self, other: Self) -> Result<Self, Refusal> {
-        match (self, other) {
-            (part, Self::Number(divisor)) => Ok(part.scaled(1.0 / divisor)),
-            _ => Err(Refusal::not_additive(
-                "a ratio counts no events: the mean of ratios is not the ratio of sums",
-                "give the upper part as bad (or good) and the lower part as total",
-            )),
-        }
-    }
 }

@@ -95,7 +95,10 @@ mod tests {
         for (bound, other) in [("1", "10"), ("1", "1.05"), ("0.3", "0.03"), ("1", "101"), ("0.1", "0x1")] {
             assert!(!takes(bound, other), "{bound} must not take {other}");
         }
-        assert_eq!(bucket_bound_regex("1").unwrap().value, r"1|1\.0|1\.00|1\.000");
+        let matcher = bucket_bound_regex("1").unwrap();
+        assert_eq!(matcher.to_string(), r#"le=~"1|1\\.0|1\\.00|1\\.000""#);
+        let selector = super::super::read_selector(&format!("x_bucket{{{matcher}}}")).unwrap();
+        assert_eq!(selector.matchers, [matcher]);
     }
 
     #[test]

@@ -4,7 +4,8 @@ use promql_parser::parser::{Call, Expr, MatrixSelector};
 
 use super::super::query::{Atom, Counting};
 use super::Form;
-use super::additive::{self, Part, counter, events};
+use super::additive::{self, counter, events};
+use super::part::Part;
 use super::refusal::Refusal;
 use super::selector;
 use super::weigh::Sum;

@@ -14,6 +14,7 @@ mod bounds;
 mod bucket;
 mod call;
 mod canonical;
+mod part;
 mod placeholders;
 mod print;
 mod refusal;
@@ -88,7 +89,7 @@ pub fn read_events(text: &str, aggregated: bool) -> Result<EventsQuery, QueryErr
         Ok(read) => return Ok(EventsQuery::Additive(read.linear)),
         Err(refusal) => refusal,
     };
-    if refusal.is_final || !placeholders::has_window(&expr) {
+    if refusal.is_final || !placeholders::has_window(&template, &expr) {
         return Err(refusal.into_error());
     }
     gives_values(&expr)?;
@@ -120,7 +121,7 @@ pub fn read_selector(text: &str) -> Result<Selector, QueryError> {
 pub fn read_template(text: &str) -> Result<String, QueryError> {
     let template = placeholders::normalise(text)?;
     let expr = parse(&placeholders::filled(&template))?;
-    if !placeholders::has_window(&expr) {
+    if !placeholders::has_window(&template, &expr) {
         return Err(QueryError::new(
             "no range of the query is {{.window}}, so it cannot be asked for other windows",
             "write the range as {{.window}}, such as rate(x[{{.window}}])",

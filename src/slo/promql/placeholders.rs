@@ -13,7 +13,7 @@ use super::bounds;
 /// The placeholder in its normal spelling.
 pub(super) const WINDOW: &str = "{{.window}}";
 
-/// Stands for the window while parsing; a length nobody writes, so that it is recognised in the tree.
+/// Stands for the window while parsing; a length hardly written, so that it is recognised in the tree.
 const STAND_IN: Span = Span::from_secs(307);
 
 /// The template with every `{{.window}}`, however spaced, replaced by a window.
@@ -49,11 +49,11 @@ pub(super) fn normalise(text: &str) -> Result<String, QueryError> {
     Ok(template)
 }
 
-/// Whether the window is the range of a selector or subquery.
-pub(super) fn has_window(expr: &Expr) -> bool {
+/// Whether the window is the range of a selector or subquery; `expr` is the filled template, parsed.
+pub(super) fn has_window(template: &str, expr: &Expr) -> bool {
     let mut search = Search { found: false };
     let Ok(_) = walk_expr(&mut search, expr);
-    search.found
+    search.found && template.contains(WINDOW)
 }
 
 struct Search {

@@ -56,9 +56,13 @@ fn a_template_needs_the_window_as_a_range() {
     let kept = ratio.trim().replace("{{ .window}}", "{{.window}}");
     assert_eq!(read_template(ratio).unwrap(), kept);
     assert!(read_template("avg_over_time((a / b)[{{.window}}:1m])").is_ok());
-    for text in
-        ["a / b", "rate(a[5m] offset {{.window}})", "rate(a[5m]) # {{.window}}", "x{a=\"[{{.window}}]\"}"]
-    {
+    for text in [
+        "a / b",
+        "rate(a[307s])",
+        "rate(a[5m] offset {{.window}})",
+        "rate(a[5m]) # {{.window}}",
+        "x{a=\"[{{.window}}]\"}",
+    ] {
         assert!(read_template(text).unwrap_err().message.contains("no range"), "{text}");
     }
     assert!(read_template("a[{{.window}}]").unwrap_err().message.contains("no single value"));
