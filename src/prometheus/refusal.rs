@@ -73,7 +73,7 @@ fn by_phrase(error: &str, promql: &str) -> Option<FailureKind> {
 
 fn advice(code: u16) -> &'static str {
     match code {
-        300..400 => "; redirects are not followed: put the final address into `url`",
+        300..=399 => "; redirects are not followed: put the final address into `url`",
         401 => "; no query works until the source's `basicAuth`, bearer token or `headers` are right",
         403 => "; the source's credentials may not query: grant it, or change them",
         404 | 405 => "; the query API is not there: check the path in the source's `url`",
