@@ -22,7 +22,7 @@ const TRIAL: u32 = 10;
 
 /// One per source.
 #[derive(Debug, Default)]
-pub struct Breaker {
+pub(super) struct Breaker {
     state: State,
     /// Counts changes of state, so that answers to questions of a former state change nothing.
     generation: u64,
@@ -53,7 +53,7 @@ impl Default for State {
 
 /// What an asker may do. Each ticket must be given back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Admission {
+pub(super) enum Admission {
     /// Ask.
     Ask(Ticket),
     /// Ask `vector(1)` first, then come again.
@@ -66,11 +66,11 @@ pub enum Admission {
 
 /// The permission to ask once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Ticket(u64);
+pub(super) struct Ticket(u64);
 
 /// What an asked query says about its source.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Outcome {
+pub(super) enum Outcome {
     /// It answered.
     Good,
     /// It is to blame.
@@ -92,7 +92,7 @@ pub enum BreakerState {
 
 impl Breaker {
     /// Whether a query may be asked now.
-    pub fn admit(&mut self, now: Duration) -> Admission {
+    pub(super) fn admit(&mut self, now: Duration) -> Admission {
         match &mut self.state {
             State::Closed(_) => Admission::Ask(Ticket(self.generation)),
             State::Open { until } if now < *until => Admission::Refused(until.saturating_sub(now)),
@@ -109,7 +109,7 @@ impl Breaker {
     }
 
     /// Gives a ticket back with what became of `query`.
-    pub fn record(&mut self, ticket: Ticket, query: &str, outcome: Outcome, now: Duration) {
+    pub(super) fn record(&mut self, ticket: Ticket, query: &str, outcome: Outcome, now: Duration) {
         if ticket.0 != self.generation {
             return;
         }
@@ -132,7 +132,7 @@ impl Breaker {
     }
 
     /// The state, without changing it.
-    pub fn state(&self) -> BreakerState {
+    pub(super) fn state(&self) -> BreakerState {
         match self.state {
             State::Closed(_) => BreakerState::Closed,
             State::Open { .. } => BreakerState::Open,

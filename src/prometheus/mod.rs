@@ -12,6 +12,8 @@ mod client;
 mod config;
 mod decode;
 mod fault;
+#[cfg(test)]
+mod fault_tests;
 mod gate;
 mod http;
 mod refusal;
@@ -19,6 +21,8 @@ mod settings;
 mod skew;
 mod source;
 mod stats;
+#[cfg(test)]
+mod test_peer;
 mod wire;
 
 use std::time::Duration;
