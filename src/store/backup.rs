@@ -29,7 +29,8 @@ impl Db<Sqlite> {
             return Err(refused(format!("{} exists; name a backup that does not", to.display())));
         }
         let part = beside(to, ".part");
-        let failed = |error: std::io::Error| refused(format!("cannot write the backup {}: {error}", part.display()));
+        let failed =
+            |error: std::io::Error| refused(format!("cannot write the backup {}: {error}", part.display()));
         match tokio::fs::remove_file(&part).await {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}

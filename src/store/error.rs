@@ -13,8 +13,10 @@ pub enum StoreError {
         store: String,
     },
     /// A table has reached its row limit.
-    #[error("{store}: {what} holds its limit of {limit} rows; nothing was written. Receivers that do not \
-             answer, or commands that nobody consumes, fill it: see the listing of deliveries")]
+    #[error(
+        "{store}: {what} holds its limit of {limit} rows; nothing was written. Receivers that do not \
+             answer, or commands that nobody consumes, fill it: see the listing of deliveries"
+    )]
     Full {
         /// Which store.
         store: String,
@@ -30,8 +32,10 @@ pub enum StoreError {
         store: String,
     },
     /// Writing is not permitted.
-    #[error("{store}: it is read-only ({detail}). Make the file and its folder writable for this user, or \
-             point `store` at the primary server")]
+    #[error(
+        "{store}: it is read-only ({detail}). Make the file and its folder writable for this user, or \
+             point `store` at the primary server"
+    )]
     ReadOnly {
         /// Which store.
         store: String,
@@ -39,8 +43,10 @@ pub enum StoreError {
         detail: String,
     },
     /// Another process uses the SQLite file.
-    #[error("{store}: another Damper{by} uses this file. A SQLite store belongs to one process: stop the \
-             other one, give this one a file of its own, or use PostgreSQL for several replicas")]
+    #[error(
+        "{store}: another Damper{by} uses this file. A SQLite store belongs to one process: stop the \
+             other one, give this one a file of its own, or use PostgreSQL for several replicas"
+    )]
     InUse {
         /// Which store.
         store: String,
@@ -58,9 +64,11 @@ pub enum StoreError {
         detail: String,
     },
     /// The contents are damaged.
-    #[error("{store}: damaged ({detail}). It is left as it is. Stop Damper, keep a copy, and put the last \
+    #[error(
+        "{store}: damaged ({detail}). It is left as it is. Stop Damper, keep a copy, and put the last \
              backup in its place; without a backup move it away: budgets are asked of Prometheus again, \
-             alert states and deliveries are lost")]
+             alert states and deliveries are lost"
+    )]
     Corrupt {
         /// Which store.
         store: String,
@@ -68,8 +76,10 @@ pub enum StoreError {
         detail: String,
     },
     /// Written by a newer Damper.
-    #[error("{store}: its schema is version {found}, this Damper knows versions up to {known}. Run the newer \
-             Damper, or restore the backup from before the upgrade")]
+    #[error(
+        "{store}: its schema is version {found}, this Damper knows versions up to {known}. Run the newer \
+             Damper, or restore the backup from before the upgrade"
+    )]
     NewerSchema {
         /// Which store.
         store: String,
@@ -172,9 +182,11 @@ impl Fault {
 fn told(source: sqlx::Error, store: String, doing: &'static str) -> StoreError {
     let detail = source.to_string();
     match &source {
-        sqlx::Error::PoolTimedOut => {
-            StoreError::Unreachable { store, doing, detail: "no connection became free or could be made in time".into() }
-        }
+        sqlx::Error::PoolTimedOut => StoreError::Unreachable {
+            store,
+            doing,
+            detail: "no connection became free or could be made in time".into(),
+        },
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
             StoreError::Unreachable { store, doing, detail }
         }

@@ -20,7 +20,10 @@ pub(super) fn take(path: &Path, store: &str) -> Result<FileLock, StoreError> {
     let lock_path = beside(path, ".lock");
     let refused = |error: std::io::Error| StoreError::Open {
         store: store.to_owned(),
-        detail: format!("cannot lock {}: {error}. Its folder must be a local disk, writable for this user", lock_path.display()),
+        detail: format!(
+            "cannot lock {}: {error}. Its folder must be a local disk, writable for this user",
+            lock_path.display()
+        ),
     };
     let mut file = OpenOptions::new()
         .read(true)
@@ -37,7 +40,8 @@ pub(super) fn take(path: &Path, store: &str) -> Result<FileLock, StoreError> {
         Err(TryLockError::Error(error)) => return Err(refused(error)),
     }
     // Whose lock it is helps the person who reads the refusal; a full disk must not stop us from starting.
-    let noted = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", std::process::id()));
+    let noted =
+        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", std::process::id()));
     if let Err(error) = noted {
         tracing::debug!(%error, "the process id could not be noted in the lock file");
     }

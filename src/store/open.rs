@@ -109,7 +109,8 @@ async fn open_sqlite(path: &str, options: Options) -> Result<Db<Sqlite>, StoreEr
         .max_lifetime(None)
         .test_before_acquire(false);
     let told = |doing| move |error: sqlx::Error| Fault::from(error).told(&name_of(&path), doing);
-    let writer = pool.clone().max_connections(1).connect_with(connect.clone()).await.map_err(told("opening it"))?;
+    let writer =
+        pool.clone().max_connections(1).connect_with(connect.clone()).await.map_err(told("opening it"))?;
     let readers = pool.max_connections(options.connections.max(1));
     // Readers are made when first wanted: a file without tables yet is nothing to read.
     let reader = readers.connect_lazy_with(connect.create_if_missing(false).read_only(true));
@@ -143,9 +144,9 @@ fn real_path(text: &str) -> Result<PathBuf, StoreError> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let real = folder
-        .canonicalize()
-        .map_err(|error| refused(format!("its folder {} cannot be used: {error}. Create it", folder.display())))?;
+    let real = folder.canonicalize().map_err(|error| {
+        refused(format!("its folder {} cannot be used: {error}. Create it", folder.display()))
+    })?;
     match path.file_name() {
         Some(file) => Ok(real.join(file)),
         None => Err(refused("the path ends without a file name".into())),
@@ -154,8 +155,9 @@ fn real_path(text: &str) -> Result<PathBuf, StoreError> {
 
 async fn open_postgres(url: &str, options: Options) -> Result<Db<Postgres>, StoreError> {
     let wrong = |detail: &str| StoreError::Open { store: "PostgreSQL store".into(), detail: detail.into() };
-    let connect = PgConnectOptions::from_str(url)
-        .map_err(|_| wrong("the address does not parse; write `postgres://USER:PASSWORD@HOST:PORT/DATABASE`"))?;
+    let connect = PgConnectOptions::from_str(url).map_err(|_| {
+        wrong("the address does not parse; write `postgres://USER:PASSWORD@HOST:PORT/DATABASE`")
+    })?;
     let name = postgres_name(&connect);
     // The server's own limits end what a client that hangs or vanishes left behind, above all its row locks.
     let millis = options.statement.as_millis().to_string();

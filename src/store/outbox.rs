@@ -98,7 +98,22 @@ pub(super) type Columns = (
 
 impl OutboxRow {
     pub(super) fn read(row: Columns) -> Result<Self, Fault> {
-        let (seq, id, receiver, incident, event, payload, created_at, attempts, next_at, status, last_error, finished_at, fallback_of, superseded_by) = row;
+        let (
+            seq,
+            id,
+            receiver,
+            incident,
+            event,
+            payload,
+            created_at,
+            attempts,
+            next_at,
+            status,
+            last_error,
+            finished_at,
+            fallback_of,
+            superseded_by,
+        ) = row;
         let status = Status::read(&status)?;
         Ok(Self {
             seq,

@@ -37,11 +37,20 @@ static SERVER: OnceLock<Server> = OnceLock::new();
 static DATABASES: AtomicU32 = AtomicU32::new(0);
 
 /// The address of a new, empty database.
-pub fn fresh_database() -> String {
+pub(crate) fn fresh_database() -> String {
     let server = SERVER.get_or_init(start);
     let name = format!("test{}", DATABASES.fetch_add(1, Ordering::Relaxed));
     let made = Command::new(program("psql"))
-        .args(["-h", &server.socket, "-U", "damper", "-d", "postgres", "-qc", &format!("create database {name}")])
+        .args([
+            "-h",
+            &server.socket,
+            "-U",
+            "damper",
+            "-d",
+            "postgres",
+            "-qc",
+            &format!("create database {name}"),
+        ])
         .current_dir("/")
         .output()
         .expect(INSTALL);

@@ -80,8 +80,10 @@ async fn what_is_not_committed_leaves_nothing(home: &Home) {
             tx.execute("insert into states values ('half', '1')").await.unwrap();
         }
     }
-    let many = Decisions { states: (0..5000).map(|n| state(&n.to_string(), "x")).collect(), ..Decisions::default() };
-    let cancelled = tokio::time::timeout(std::time::Duration::from_millis(3), store.commit(epoch, &many)).await;
+    let many =
+        Decisions { states: (0..5000).map(|n| state(&n.to_string(), "x")).collect(), ..Decisions::default() };
+    let cancelled =
+        tokio::time::timeout(std::time::Duration::from_millis(3), store.commit(epoch, &many)).await;
     let rows = store.states().await.unwrap().len();
     assert!(rows == 0 || rows == 5000 && cancelled.is_ok(), "{rows} rows");
     // The connection is whole again.
@@ -127,7 +129,11 @@ async fn ten_thousand_states_in_one_commit(home: &Home) {
     for round in ["new", "overwritten"] {
         let begun = Instant::now();
         store.commit(epoch, &all).await.unwrap();
-        println!("{}: 10,000 states {round} in {:?}", if home.is_sqlite() { "SQLite" } else { "PostgreSQL" }, begun.elapsed());
+        println!(
+            "{}: 10,000 states {round} in {:?}",
+            if home.is_sqlite() { "SQLite" } else { "PostgreSQL" },
+            begun.elapsed()
+        );
     }
     assert_eq!(store.states().await.unwrap().len(), 10_000);
 }

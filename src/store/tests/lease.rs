@@ -74,7 +74,8 @@ async fn two_replicas_never_both_commit_under_one_reign() {
         let now = round * 100;
         let (leader, other) = if round % 2 == 0 { (&a, &b) } else { (&b, &a) };
         let Lease::Acquired { epoch } = leader.acquire("x", now, 100).await.unwrap() else { panic!("ended") };
-        let put = |by: i64| Decisions { states: vec![state("last", &by.to_string())], ..Decisions::default() };
+        let put =
+            |by: i64| Decisions { states: vec![state("last", &by.to_string())], ..Decisions::default() };
         // The leader of this round and the one of the round before, at the same time.
         let (put_new, put_old) = (put(epoch), put(epoch - 1));
         let (new, old) = tokio::join!(leader.commit(epoch, &put_new), other.commit(epoch - 1, &put_old));

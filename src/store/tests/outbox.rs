@@ -53,7 +53,8 @@ async fn other_incidents_do_not_wait(home: &Home) {
 async fn a_dead_message_owes_its_fallback_at_once(home: &Home) {
     let (store, epoch) = home.lead().await;
     store.commit(epoch, &owing(&[message("m", "i", 0)])).await.unwrap();
-    let fallback = OutboxPut { receiver: "mail".into(), fallback_of: Some("m".into()), ..message("m-mail", "i", 7) };
+    let fallback =
+        OutboxPut { receiver: "mail".into(), fallback_of: Some("m".into()), ..message("m-mail", "i", 7) };
     assert!(store.dead(epoch, "m", 7, "410 Gone", Some(&fallback)).await.unwrap());
     assert_eq!(due(&store, 10).await, [""; 0]);
     assert_eq!(store.due("mail", 10, 10).await.unwrap()[0].fallback_of.as_deref(), Some("m"));
@@ -100,7 +101,8 @@ async fn listings_filter_and_page(home: &Home) {
     let (store, epoch) = home.lead().await;
     let all: Vec<_> = (0..1200).map(|n| message(&format!("m{n}"), &format!("i{}", n % 2), 0)).collect();
     assert_eq!(store.commit(epoch, &owing(&all)).await.unwrap().new_outbox, 1200);
-    let filter = OutboxFilter { incident: Some("i1".into()), status: Some(Status::Pending), ..Default::default() };
+    let filter =
+        OutboxFilter { incident: Some("i1".into()), status: Some(Status::Pending), ..Default::default() };
     let mut seen = Vec::new();
     let mut before = None;
     loop {
@@ -126,7 +128,12 @@ async fn the_backlog_tells_ages(home: &Home) {
     store.commit(epoch, &owing(&all)).await.unwrap();
     store.delivered(epoch, "m3", 40).await.unwrap();
     store.dead(epoch, "m4", 40, "no", None).await.unwrap();
-    let row = |receiver: &str, pending, oldest_pending, dead| Backlog { receiver: receiver.into(), pending, oldest_pending, dead };
+    let row = |receiver: &str, pending, oldest_pending, dead| Backlog {
+        receiver: receiver.into(),
+        pending,
+        oldest_pending,
+        dead,
+    };
     assert_eq!(store.backlog().await.unwrap(), [row("hook", 2, Some(20), 0), row("mail", 0, None, 1)]);
 }
 

@@ -35,7 +35,10 @@ async fn accepted_definitions_come_back(home: &Home) {
     assert_eq!(store.revisions(10).await.unwrap(), [revision(2), revision(1)]);
     store.accept(epoch, &revision(1_500), &[], &[]).await.unwrap();
     assert_eq!(store.revisions(10).await.unwrap(), [revision(1_500)]);
-    assert!(matches!(store.accept(epoch - 1, &revision(3), &[], &[]).await, Err(StoreError::LostLease { .. })));
+    assert!(matches!(
+        store.accept(epoch - 1, &revision(3), &[], &[]).await,
+        Err(StoreError::LostLease { .. })
+    ));
 }
 
 async fn commands_have_a_limit_and_an_order(home: &Home) {
@@ -48,14 +51,21 @@ async fn commands_have_a_limit_and_an_order(home: &Home) {
     assert!(matches!(store.put_command("silence", "{}", 9).await, Err(StoreError::Full { limit: 3, .. })));
     let read: Vec<_> = store.commands(10).await.unwrap().into_iter().map(|row| row.id).collect();
     assert_eq!(read, ids);
-    store.commit(epoch, &Decisions { commands_done: ids[..1].to_vec(), ..Decisions::default() }).await.unwrap();
+    store
+        .commit(epoch, &Decisions { commands_done: ids[..1].to_vec(), ..Decisions::default() })
+        .await
+        .unwrap();
     assert!(store.put_command("silence", "{}", 9).await.unwrap() > ids[2]);
 }
 
 async fn history_pages_and_is_pruned(home: &Home) {
     let (store, epoch) = home.lead().await;
-    let line = |at| HistoryPut { at, kind: "alert".into(), subject: format!("s{}", at % 2), body: "{}".into() };
-    store.commit(epoch, &Decisions { history: (0..10).map(line).collect(), ..Decisions::default() }).await.unwrap();
+    let line =
+        |at| HistoryPut { at, kind: "alert".into(), subject: format!("s{}", at % 2), body: "{}".into() };
+    store
+        .commit(epoch, &Decisions { history: (0..10).map(line).collect(), ..Decisions::default() })
+        .await
+        .unwrap();
     let page = store.history(Some("s1"), None, 3).await.unwrap();
     assert_eq!(page.items.iter().map(|row| row.at).collect::<Vec<_>>(), [9, 7, 5]);
     let page = store.history(Some("s1"), page.next, 3).await.unwrap();

@@ -25,7 +25,9 @@ async fn slices_come_back_in_order_page_by_page(home: &Home) {
     loop {
         let page = store.load_slices(0, 100, after).await.unwrap();
         assert!(page.slices.len() <= 500 && page.damaged.is_empty());
-        seen.extend(page.slices.iter().map(|row| (row.at, i64::from_be_bytes(row.blob[..].try_into().unwrap()))));
+        seen.extend(
+            page.slices.iter().map(|row| (row.at, i64::from_be_bytes(row.blob[..].try_into().unwrap()))),
+        );
         pages += 1;
         match page.next {
             Some(next) => after = next,
@@ -35,7 +37,8 @@ async fn slices_come_back_in_order_page_by_page(home: &Home) {
     assert_eq!(pages, 3);
     assert_eq!(seen, (100..1200).map(|at| (at, at)).collect::<Vec<_>>());
     // Every byte value survives, and the empty blob.
-    let odd = [SliceBlob { tier: 7, at: 1, blob: (0..=255).collect() }, SliceBlob { tier: 7, at: 2, blob: vec![] }];
+    let odd =
+        [SliceBlob { tier: 7, at: 1, blob: (0..=255).collect() }, SliceBlob { tier: 7, at: 2, blob: vec![] }];
     store.append_slices(epoch, &Dictionary::default(), &odd).await.unwrap();
     let page = store.load_slices(7, i64::MIN, 0).await.unwrap();
     assert_eq!(page.slices.iter().map(|row| &row.blob).collect::<Vec<_>>(), [&odd[0].blob, &odd[1].blob]);
@@ -58,7 +61,9 @@ async fn names_are_written_with_the_slices_or_not_at_all(home: &Home) {
     let (store, epoch) = home.lead().await;
     let names = Dictionary {
         series: (0..1200).map(|id| SeriesName { id, key: format!("s{id}") }).collect(),
-        groups: (0..1200).map(|id| GroupName { id, series_id: id / 2, labels: format!("{{route={id}}}") }).collect(),
+        groups: (0..1200)
+            .map(|id| GroupName { id, series_id: id / 2, labels: format!("{{route={id}}}") })
+            .collect(),
     };
     store.append_slices(epoch, &names, &[blob(0, 1)]).await.unwrap();
     store.append_slices(epoch, &names, &[]).await.unwrap();
