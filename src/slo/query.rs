@@ -77,13 +77,6 @@ pub struct Term {
     pub atom: Atom,
 }
 
-impl Linear {
-    /// The sum over a window as PromQL.
-    pub fn to_promql(&self, _window: super::time::Span) -> String {
-        self.terms.iter().map(|t| t.atom.selector.to_string()).collect::<Vec<_>>().join(" + ")
-    }
-}
-
 impl fmt::Display for MatchOp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
