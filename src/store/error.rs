@@ -215,12 +215,13 @@ enum Kind {
 
 fn refused(detail: &str) -> String {
     format!(
-        "access is refused ({detail}). The file and its folder must be readable and writable for this user; on a server the database must exist and the user own it"
+        "access is refused ({detail}). The file and its folder must be readable and writable for this user; \
+         on a server the database must exist and the user own it"
     )
 }
 
 /// SQLite's extended result code as a number (sqlite.org/rescode.html), or PostgreSQL's five-character
-/// SQLSTATE (appendix A of its manual). No SQLSTATE below is a number small enough to be confused.
+/// SQLSTATE (appendix A of its manual); SQLite's codes have at most four digits.
 fn kind(code: &str) -> Kind {
     match code {
         "53100" => return Kind::DiskFull,
