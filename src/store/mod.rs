@@ -40,7 +40,7 @@ pub use lease::Lease;
 pub use levels::{LevelRow, LevelState};
 pub use open::Options;
 pub use outbox::{Backlog, OutboxFilter, OutboxRow, Page, Status};
-pub use slices::{DamagedSlices, Dictionary, GroupName, SeriesName, SliceBlob, SlicePage, StoredSlices};
+pub use slices::{DamagedSlices, ImagePage, ImageRow, SliceBlob, SlicePage, StoredSlices};
 
 /// Most rows one listing returns.
 pub const PAGE: i64 = 1000;
