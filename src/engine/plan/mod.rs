@@ -22,6 +22,7 @@ use std::sync::Arc;
 pub use alive::{Alive, AliveGroup, AliveIx, AliveReading};
 pub use context::{PlanContext, SourceKind, SourceTraits};
 pub use direct::{Direct, DirectIx, DirectReading};
+pub(in crate::engine) use direct::{group_of, keep_worst};
 pub use group::{Form, Member, Narrow, QueryGroup, Role, Take, Wanted};
 
 use crate::engine::fact::{SeriesIx, SeriesKey};
