@@ -7,7 +7,7 @@ use super::transition::{Subjected, Telling, advance, resolve};
 use super::{Control, Inputs};
 use crate::engine::alert::{AlertKey, RuleInput, Subject};
 use crate::engine::condition::Verdict;
-use crate::engine::planned::Planned;
+use crate::engine::plan::Planned;
 use crate::engine::status::Standing;
 use crate::slo::model::{AbsentMeans, Labels, Severity};
 use crate::slo::time::{Span, Ts};
