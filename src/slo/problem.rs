@@ -116,6 +116,7 @@ pub fn render(problem: &Problem, text: &str) -> String {
     let pad = " ".repeat(number.len());
     let mut out = format!("{level}: {}\n{pad}--> ", plain(&problem.what));
     let _ = writeln!(out, "{}:{number}:{}", plain(&problem.file), problem.column);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if let Some(line) = text.lines().nth(problem.line.saturating_sub(1)) {
         let (shown, offset, width) = excerpt(line, problem.column.saturating_sub(1));
         let _ = writeln!(out, "{pad} |\n{number} | {}", shown.trim_end());
