@@ -1,23 +1,14 @@
-//! One document: whose it is, what kind, and its parts put together.
+//! One document: whose it is, what kind, its metadata, and the SLOs it gives.
 
-use super::alerting::{self, Block};
-use super::field::{Field, Section, short};
+use super::field::{Field, short};
 use super::names;
-use super::rules::{self, Subject};
-use super::sli::{self, Measured, Variant};
-use super::{group, window};
+use super::spec::{self, Part};
 use crate::slo::format::{API_VERSION, Format};
 use crate::slo::load::Context;
-use crate::slo::model::{Alerting, GroupBy, Labels, Place, Slo, SloId};
+use crate::slo::model::{Alerting, Labels, Place, Slo, SloId};
 use crate::slo::nearest;
-use crate::slo::period::Period;
 use crate::slo::problem::Report;
-use crate::slo::unit::Objective;
 use crate::slo::yaml::Node;
-
-const SPEC: [&str; 8] =
-    ["service", "description", "source", "objective", "window", "sli", "groupBy", "alerting"];
-const MAX_DESCRIPTION: usize = 16 * 1024;
 
 /// Checks one document; the SLOs count only when the report holds no error.
 pub(in crate::slo) fn document(
@@ -36,7 +27,7 @@ pub(in crate::slo) fn document(
         // An importer for these belongs here.
         foreign @ (Format::Sloth | Format::Pyrra | Format::OpenSlo) => {
             let what =
-                format!("this is a {} definition; this version reads {API_VERSION} only", foreign.name());
+                format!("this is a definition of {}; this version reads {API_VERSION} only", foreign.name());
             let hint = format!("rewrite it with apiVersion: {API_VERSION}, kind: ServiceLevelObjective");
             report.error(root.at, what, Some(hint));
             return Vec::new();
@@ -93,44 +84,35 @@ fn slos(root: &Node, context: &Context, place: &Place, report: &mut Report) -> O
     let document = Field::root(root).section(&["apiVersion", "kind", "metadata", "spec"], report)?;
     let metadata =
         document.require("metadata", "metadata: {name: …}", report).and_then(|f| metadata(&f, report));
-    let hint = "service, objective and sli, and what else is known, belong below spec";
-    let spec = document.require("spec", hint, report).and_then(|f| f.section(&SPEC, report));
-    let parts = spec.and_then(|spec| spec_parts(&spec, context, report));
-    let (metadata, parts) = (metadata?, parts?);
+    let hint = "service, objective, sli and what else is known belong below spec";
+    let spec = document.require("spec", hint, report).and_then(|f| spec::read(&f, context, report));
+    let (metadata, spec) = (metadata?, spec?);
     let name = metadata.name?;
-    let slo = |variant: Variant| {
-        let objective = variant.objective.or(parts.objective)?;
-        let name = match variant.suffix {
-            Some(suffix) => format!("{name}.{suffix}"),
-            None => name.clone(),
-        };
-        let others = parts.group_by.iter().flat_map(|g| g.objectives.iter().map(|o| o.objective)).collect();
-        let subject =
-            Subject { objective, others, period: &parts.period, step: context.step, sli: &variant.sli };
-        let rules = rules::build(&parts.block, &subject, report);
-        Some(Slo {
-            id: SloId { service: parts.service.clone(), name },
-            description: parts.description.clone(),
-            labels: metadata.labels.clone(),
-            annotations: metadata.annotations.clone(),
-            source: parts.source.clone(),
-            objective,
-            period: parts.period.clone(),
-            sli: variant.sli,
-            alive: parts.alive.clone(),
-            absent: parts.absent,
-            group_by: parts.group_by.clone(),
-            alerting: Alerting {
-                name: parts.block.name.clone(),
-                mode: parts.block.mode,
-                page: parts.block.page.carry.clone(),
-                ticket: parts.block.ticket.carry.clone(),
-                rules,
-            },
-            place: place.clone(),
-        })
+    let slo = |part: Part| Slo {
+        id: SloId {
+            service: spec.service.clone(),
+            name: part.suffix.map_or_else(|| name.clone(), |suffix| format!("{name}.{suffix}")),
+        },
+        description: spec.description.clone(),
+        labels: metadata.labels.clone(),
+        annotations: metadata.annotations.clone(),
+        source: spec.source.clone(),
+        objective: part.objective,
+        period: spec.period.clone(),
+        sli: part.sli,
+        alive: spec.alive.clone(),
+        absent: spec.absent,
+        group_by: spec.group_by.clone(),
+        alerting: Alerting {
+            name: spec.block.name.clone(),
+            mode: spec.block.mode,
+            page: spec.block.page.carry.clone(),
+            ticket: spec.block.ticket.carry.clone(),
+            rules: part.rules,
+        },
+        place: place.clone(),
     };
-    parts.variants.into_iter().map(slo).collect()
+    Some(spec.parts.into_iter().map(slo).collect())
 }
 
 fn metadata(field: &Field<'_>, report: &mut Report) -> Option<Metadata> {
@@ -141,79 +123,4 @@ fn metadata(field: &Field<'_>, report: &mut Report) -> Option<Metadata> {
         labels: names::labels(section.field("labels"), &["alertname", "service", "slo", "severity"], report),
         annotations: names::annotations(section.field("annotations"), report),
     })
-}
-
-/// What stands under `spec`, each part good.
-struct Parts {
-    service: String,
-    description: String,
-    source: Option<String>,
-    objective: Option<Objective>,
-    period: Period,
-    variants: Vec<Variant>,
-    alive: Option<crate::slo::query::Selector>,
-    absent: crate::slo::model::Absent,
-    group_by: Option<GroupBy>,
-    block: Block,
-}
-
-fn spec_parts(spec: &Section<'_>, context: &Context, report: &mut Report) -> Option<Parts> {
-    let service = spec.require("service", "the service it is for, such as checkout", report);
-    let service = service.and_then(|f| names::name(&f, report));
-    let description = spec.field("description").map_or(Some(String::new()), |f| description(&f, report));
-    let source = spec.field("source").map(|f| source(&f, context, report));
-    let period = spec.field("window").map_or(Some(window::DEFAULT), |f| window::period(&f, report));
-    let sli = spec.require("sli", "what is measured: events, latency, timeslice or ratio", report);
-    let objective = objective(spec, sli.as_ref(), report);
-    let measured = sli.and_then(|f| sli::read(&f, context.step, report));
-    let group_by = spec.field("groupBy").map(|f| group::read(&f, report));
-    let block = match spec.field("alerting") {
-        Some(field) => alerting::read(&field, period.as_ref(), context.step, report),
-        None => Some(Block::default_at(spec.at())),
-    };
-    let Measured { variants, alive, absent } = measured?;
-    Some(Parts {
-        service: service?,
-        description: description?,
-        source: source.map_or(Some(None), |s| s.map(Some))?,
-        objective: objective?,
-        period: period?,
-        variants,
-        alive,
-        absent,
-        group_by: group_by.map_or(Some(None), |g| g.map(Some))?,
-        block: block?,
-    })
-}
-
-/// `spec.objective`, where the SLI does not hold objectives of its own.
-#[expect(clippy::option_option, reason = "outer: readable; inner: written here")]
-fn objective(spec: &Section<'_>, sli: Option<&Field<'_>>, report: &mut Report) -> Option<Option<Objective>> {
-    if sli.is_some_and(sli::holds_objectives) {
-        if let Some(field) = spec.field("objective") {
-            let hint = "remove it: the objectives are in spec.sli.latency.objectives".to_owned();
-            report.error(field.at(), "`spec.objective` cannot stand beside latency objectives", Some(hint));
-        }
-        return Some(None);
-    }
-    let field = spec.require("objective", "percent of good events, such as objective: 99.9", report)?;
-    window::objective(&field, report).map(Some)
-}
-
-fn description(field: &Field<'_>, report: &mut Report) -> Option<String> {
-    let text = field.text(report)?;
-    if text.len() > MAX_DESCRIPTION {
-        report.error(field.at(), format!("`{}` is longer than {MAX_DESCRIPTION} bytes", field.path), None);
-    }
-    Some(text.to_owned())
-}
-
-fn source(field: &Field<'_>, context: &Context, report: &mut Report) -> Option<String> {
-    let text = field.text(report)?;
-    if !context.sources.is_empty() && !context.sources.iter().any(|s| s == text) {
-        let known: Vec<&str> = context.sources.iter().map(String::as_str).collect();
-        let what = format!("`{}: {}` is not a configured source", field.path, short(text));
-        report.error(field.at(), what, Some(nearest::hint(text, &known)));
-    }
-    Some(text.to_owned())
 }

@@ -1,35 +1,13 @@
 //! From the alerting block to the rules that run: the default set or the written ones, each able to fire.
 
 use super::alerting::Block;
-use super::field::Field;
+use super::written::Written;
 use crate::slo::model::{Labels, Rule, Severity, Sli};
 use crate::slo::period::Period;
-use crate::slo::problem::{At, Report};
+use crate::slo::problem::Report;
 use crate::slo::rules::{DefaultRule, default_rules};
 use crate::slo::time::{Span, Step};
-use crate::slo::unit::{BurnRate, Events, Objective};
-
-/// A rule as written, its windows checked.
-#[derive(Debug)]
-pub(super) struct Written {
-    pub(super) at: At,
-    pub(super) severity: Severity,
-    pub(super) burn_rate: BurnRate,
-    pub(super) long: Span,
-    pub(super) short: Option<Span>,
-    pub(super) hold_for: Span,
-    pub(super) keep_firing_for: Span,
-    pub(super) min_bad_events: Option<u32>,
-    pub(super) labels: Labels,
-}
-
-impl Written {
-    /// Whether two rules have the same name, which keeps their timers apart.
-    pub(super) fn same_condition(&self, other: &Self) -> bool {
-        (self.severity, self.burn_rate, self.long, self.short)
-            == (other.severity, other.burn_rate, other.long, other.short)
-    }
-}
+use crate::slo::unit::{Events, Objective};
 
 /// What rules are made for.
 pub(super) struct Subject<'a> {
@@ -38,30 +16,8 @@ pub(super) struct Subject<'a> {
     pub(super) others: Vec<Objective>,
     pub(super) period: &'a Period,
     pub(super) step: Step,
-    pub(super) sli: &'a Sli,
-}
-
-/// A rule's window: whole steps, at least two of them, at most the period.
-pub(super) fn window(
-    field: &Field<'_>,
-    period: Option<&Period>,
-    step: Step,
-    report: &mut Report,
-) -> Option<Span> {
-    let shortest = Span::from_secs_saturating(2 * step.secs());
-    let longest = period.map_or(Span::from_days(400), Period::nominal);
-    let span = field.span(shortest..=longest, report)?;
-    if span.secs() % step.secs() != 0 {
-        let hint = format!("the nearest is {}", nearest_multiple(span, step));
-        let what = format!("`{}: {span}` is not a multiple of the step {}", field.path, step.span());
-        report.error(field.at(), what, Some(hint));
-        return None;
-    }
-    Some(span)
-}
-
-fn nearest_multiple(span: Span, step: Step) -> Span {
-    Span::from_secs_saturating((span.secs() + step.secs() / 2) / step.secs() * step.secs())
+    /// `None` where it could not be read; its rules are still checked.
+    pub(super) sli: Option<&'a Sli>,
 }
 
 /// All rules that run, fastest first.
@@ -134,7 +90,7 @@ fn from_default(block: &Block, subject: &Subject<'_>, report: &mut Report) -> Ve
 fn of_default(default: DefaultRule, block: &Block, subject: &Subject<'_>) -> Rule {
     // A window shorter than a time slice would often hold none.
     let whole = |window: Span| match subject.sli {
-        Sli::Timeslice(timeslice) => window.max(timeslice.slice),
+        Some(Sli::Timeslice(timeslice)) => window.max(timeslice.slice),
         _ => window,
     };
     Rule {
@@ -153,7 +109,7 @@ fn of_default(default: DefaultRule, block: &Block, subject: &Subject<'_>) -> Rul
 /// and 1 where a bad event is a whole time slice.
 fn min_bad_events(own: Option<u32>, severity: Severity, block: &Block, subject: &Subject<'_>) -> Events {
     let default = match (severity, subject.sli) {
-        (Severity::Page, Sli::Counted { .. }) => 3,
+        (Severity::Page, Some(Sli::Counted { .. })) => 3,
         _ => 1,
     };
     let least = own.or(block.options(severity).min_bad_events).or(block.min_bad_events).unwrap_or(default);
@@ -170,7 +126,7 @@ fn never(rule: &Rule, subject: &Subject<'_>) -> Option<(String, String)> {
         let highest = 1.0 / subject.objective.budget();
         return Some((why, format!("burnRate must be below {highest:.3}")));
     }
-    let Sli::Timeslice(timeslice) = subject.sli else { return None };
+    let Some(Sli::Timeslice(timeslice)) = subject.sli else { return None };
     let slices = rule.long.secs() / timeslice.slice.secs().max(1);
     if rule.short.unwrap_or(rule.long) < timeslice.slice {
         let hint = format!("windows of at least {}", timeslice.slice);

@@ -61,7 +61,7 @@ fn other_formats_are_named() {
     ] {
         let problems = listed(text);
         assert_eq!(problems.len(), 1);
-        assert!(problems[0].contains(&format!("a {name} definition")), "{problems:?}");
+        assert!(problems[0].contains(&format!("a definition of {name}")), "{problems:?}");
     }
     assert!(
         listed("apiVersion: damper.dev/v1\nkind: ScalePolicy\n")[0]

@@ -23,6 +23,15 @@ spec:
     rules:
       - {severity: page, burnRate: 14.4, long: 5m, short: 1h}
       - {severity: page, burnRate: -1, long: 45s}
+---
+apiVersion: damper.dev/v1
+kind: ServiceLevelObjective
+metadata: {name: ''}
+spec:
+  service: checkout
+  objective: 90
+  sli: {ratio: {query: ']'}}
+  alerting: {mode: off, rules: [{severity: page, burnRate: 10, long: 1h, for: soon}]}
 "#;
 
 #[test]
@@ -43,6 +52,11 @@ fn a_file_with_many_mistakes_tells_all_of_them_in_one_run() {
         (20, "`spec.alerting.rules[0].short: 1h` is not shorter than long: 5m"),
         (21, "`spec.alerting.rules[1].burnRate: -1`"),
         (21, "`spec.alerting.rules[1].long: 45s` is not"),
+        (25, "`metadata.name: ` is not a name"),
+        (29, "`spec.sli.ratio.query`"),
+        (30, "`spec.alerting.mode` cannot be `off`"),
+        (30, "this rule can never fire"),
+        (30, "`spec.alerting.rules[0].for: soon`"),
     ];
     assert_eq!(problems.len(), expected.len(), "{problems:#?}");
     for (problem, (line, what)) in problems.iter().zip(expected) {

@@ -83,8 +83,11 @@ impl Builder {
     }
 
     fn syntax(&self, error: &ScanError) -> SyntaxError {
-        let hint =
-            "look at the indentation, and quote values that hold `: `, ` #` or begin with one of {[*&!|>%@`";
+        let hint = if error.info().contains("tab") {
+            "YAML is indented with spaces alone"
+        } else {
+            "look at the indentation, and quote values that hold `: `, ` #` or begin with one of {[*&!|>%@`"
+        };
         (self.at(error.marker()), format!("not YAML: {}", error.info()), Some(hint.into()))
     }
 
@@ -235,5 +238,6 @@ mod tests {
         let (at, what, hint) = read("a: 1\nb: [1, 2\nc: 3\n").unwrap_err();
         assert!(at.line >= 2, "{at:?} {what}");
         assert!(hint.is_some());
+        assert!(read("a:\n\tb: 1\n").unwrap_err().2.unwrap().contains("spaces"));
     }
 }
