@@ -38,4 +38,4 @@ deny: ## Licences, banned crates and sources of what we depend on
 	@cargo deny --version 2>/dev/null | grep -qF ' $(DENY_VERSION)' || { \
 	  echo "installing cargo-deny $(DENY_VERSION): about two minutes, once"; \
 	  cargo install cargo-deny --version $(DENY_VERSION) --locked --quiet; }
-	cargo deny --locked check --hide-inclusion-graph bans licenses sources
+	cargo deny --locked --log-level error check bans licenses sources
