@@ -37,8 +37,7 @@ struct Arguments {
 /// Should this process be killed, the kernel ends the others.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match interruptible(play(&arguments)).await {
+    match run(Arguments::parse().stay).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("\ndemo: {error}");
@@ -47,16 +46,23 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn interruptible(play: impl Future<Output = Result<()>>) -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        done = play => done,
-        _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
-        _ = terminate.recv() => Err("terminated".into()),
+async fn run(stay: bool) -> Result<()> {
+    let (mut cast, mut watch) = tokio::select! {
+        played = play() => played?,
+        told = told_to_end() => return Err(told?.into()),
+    };
+    println!("\nPaged when the budget burned, and told when it stopped: that is all of it.");
+    if stay {
+        println!("{}", cast.what_to_try());
+        tokio::select! {
+            ended = watch.forever(&mut cast) => ended?,
+            told = told_to_end() => drop(told?),
+        }
     }
+    cast.end().await
 }
 
-async fn play(arguments: &Arguments) -> Result<()> {
+async fn play() -> Result<(Cast, Watch)> {
     let mut cast = Cast::start().await?;
     let mut watch = Watch::new(&cast)?;
     println!("\nThe shop sells; Damper fills its windows, for a new SLO pages only on full ones.\n");
@@ -76,11 +82,14 @@ async fn play(arguments: &Arguments) -> Result<()> {
     // The ticket looks at longer windows, so it may begin late and ends later.
     let ticket = |w: &Watch| !w.told(("ticket", "firing")) || w.told(("ticket", "resolved"));
     watch.until("the ticket's resolve", Duration::from_secs(120), &mut cast, ticket).await?;
+    Ok((cast, watch))
+}
 
-    println!("\nPaged when the budget burned, and told when it stopped: that is all of it.");
-    if arguments.stay {
-        println!("{}", cast.what_to_try());
-        watch.forever(&mut cast).await?;
+/// Returns when somebody wants this to end, with the word for it.
+async fn told_to_end() -> Result<&'static str> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed.map(|()| "interrupted").map_err(Into::into),
+        _ = terminate.recv() => Ok("terminated"),
     }
-    cast.end().await
 }
