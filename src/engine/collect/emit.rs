@@ -10,9 +10,12 @@ use crate::slo::model::Labels;
 use crate::slo::time::Ts;
 use crate::slo::unit::Events;
 
+/// The groups of each slot.
+type Slots<'a> = BTreeMap<Ts, Vec<(&'a Labels, &'a Cell)>>;
+
 /// One [`Facts`] per series of the query group.
 pub(super) fn facts(counted: &Counted) -> Vec<Facts> {
-    let mut by_member: BTreeMap<usize, BTreeMap<Ts, Vec<(&Labels, &Cell)>>> = BTreeMap::new();
+    let mut by_member: BTreeMap<usize, Slots<'_>> = BTreeMap::new();
     for ((member, labels), row) in &counted.table {
         let slots = by_member.entry(*member).or_default();
         for (at, cell) in row {
@@ -34,7 +37,7 @@ fn series(
     counted: &Counted,
     member: usize,
     (position, wanted): (usize, &Wanted),
-    slots: &BTreeMap<Ts, Vec<(&Labels, &Cell)>>,
+    slots: &Slots<'_>,
 ) -> Facts {
     let older = counted.reach.slots_of(member, &counted.grid);
     let slot = |end: Ts| {

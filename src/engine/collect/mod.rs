@@ -23,6 +23,7 @@ mod read;
 mod spread;
 mod table;
 #[cfg(test)]
+#[expect(clippy::float_cmp, clippy::cast_precision_loss, reason = "small whole numbers, exact in a float")]
 mod tests;
 mod timeslice;
 mod young;

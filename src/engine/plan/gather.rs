@@ -31,6 +31,9 @@ enum Way {
 /// One selector and the series that come out of its answer.
 type Entry = (Selector, Vec<(SeriesIx, Counting)>);
 
+/// Source, group labels, selector, and how it is counted; `None` for all ways to count a native histogram.
+type SelectorKey = (String, Vec<String>, Selector, Option<Counting>);
+
 /// Query groups for all series, ordered by their first series.
 pub(super) fn gather(series: &[Series], context: &PlanContext) -> Vec<Arc<QueryGroup>> {
     let mut groups = own_queries(series, context);
@@ -66,10 +69,7 @@ pub(super) fn gather(series: &[Series], context: &PlanContext) -> Vec<Arc<QueryG
 
 fn classes(series: &[Series], context: &PlanContext) -> BTreeMap<Class, Vec<Entry>> {
     // A native histogram's count and its shares above bounds are one selector, asked once.
-    let mut selectors: BTreeMap<
-        (String, Vec<String>, Selector, Option<Counting>),
-        Vec<(SeriesIx, Counting)>,
-    > = BTreeMap::new();
+    let mut selectors: BTreeMap<SelectorKey, Vec<(SeriesIx, Counting)>> = BTreeMap::new();
     for (i, series) in (0..).zip(series) {
         let What::Atom(Atom { selector, counting }) = &series.key.what else { continue };
         let native = matches!(counting, Counting::NativeCount | Counting::NativeAbove(_));

@@ -16,6 +16,8 @@ mod group;
 mod interval;
 mod merge;
 pub mod native;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -107,5 +107,6 @@ fn sum(facts: &[Facts], series: u32) -> f64 {
         SlotState::Known(groups) => Some(groups),
         _ => None,
     });
-    groups.flatten().map(|fact| booked(&fact)).sum()
+    let booked = groups.flatten().map(|fact| fact.raw.minus(fact.withheld));
+    booked.fold(Events::ZERO, Events::plus).as_f64()
 }
