@@ -1,9 +1,10 @@
 //! The webhook against a receiver that behaves as told.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::*;
 use crate::notify::problem::Problems;
