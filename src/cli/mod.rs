@@ -1,4 +1,3 @@
 //! One file per command.
 
 pub mod check;
-pub mod definitions;

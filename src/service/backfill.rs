@@ -72,7 +72,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
     }
 }
 
-async fn fill(shared: &Shared, plan: &Plan, piece: &Piece, journal: &mut Journal) -> Result<(), (bool, String)> {
+async fn fill(shared: &Shared, plan: &Arc<Plan>, piece: &Piece, journal: &mut Journal) -> Result<(), (bool, String)> {
     let Some(group) = plan.groups.get(piece.group) else { return Ok(()) };
     let range = (piece.from, piece.to);
     let gathered = tokio::select! {
@@ -82,11 +82,7 @@ async fn fill(shared: &Shared, plan: &Plan, piece: &Piece, journal: &mut Journal
     if let Some(failure) = gathered.failure {
         return Err((failure.kind.is_of_source(), failure.message));
     }
-    // The plan may have changed meanwhile; facts of another plan's positions must not be booked.
-    if !std::ptr::eq(Arc::as_ptr(&shared.world.read().plan), plan) {
-        return Ok(());
-    }
-    journal.book(shared, &gathered.facts);
+    journal.book(shared, plan, &gathered.facts);
     if let Err(error) = journal.write_facts(shared).await {
         tracing::warn!(%error, "backfilled slices were not written; they are kept in memory");
     }

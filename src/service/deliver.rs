@@ -41,7 +41,7 @@ pub(super) async fn run(shared: Arc<Shared>, name: String, receiver: Arc<dyn Rec
             }
         };
         tokio::select! {
-            () = queue.shared.shutdown.cancelled() => return,
+            () = queue.shared.drained.cancelled() => return,
             () = woken => {}
             () = tokio::time::sleep(rest) => {}
         }
@@ -61,7 +61,7 @@ impl Queue {
             let Some(epoch) = self.shared.epoch() else { return Ok(LOOK) };
             let now = clock::now_ms();
             let rows = self.shared.store.due(&self.name, now, TOGETHER).await?;
-            if rows.is_empty() || self.shared.shutdown.is_cancelled() {
+            if rows.is_empty() || self.shared.drained.is_cancelled() {
                 let next = self.shared.store.next_due(&self.name).await?;
                 let rest = next.map_or(LOOK, |at| Duration::from_millis(u64::try_from(at - now).unwrap_or(0)));
                 return Ok(rest.clamp(Duration::from_millis(20), LOOK));

@@ -37,7 +37,7 @@ pub(super) async fn run(shared: Arc<Shared>, name: String, alertmanager: Alertma
             }
         };
         tokio::select! {
-            () = shared.shutdown.cancelled() => return,
+            () = shared.drained.cancelled() => return,
             () = woken => {}
             () = tokio::time::sleep(rest) => {}
         }

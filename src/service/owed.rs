@@ -55,7 +55,7 @@ pub(super) async fn owe_fallback(shared: &Shared, epoch: i64, notice: &Notice, n
 
 /// The receiver that stands in for another one.
 pub(super) fn fallback_for<'a>(shared: &'a Shared, receiver: &str) -> Option<&'a str> {
-    shared.settings.route.fallback.as_deref().filter(|fallback| *fallback != receiver)
+    shared.settings.route.as_ref()?.fallback.as_deref().filter(|fallback| *fallback != receiver)
 }
 
 /// The id of the message that stands in for another one.

@@ -90,7 +90,7 @@ impl Round<'_> {
         tally.0 += u64::from(asked.answered);
         tally.1 += u64::from(asked.source_failed);
         self.answered_until.insert(asked.source.clone(), asked.at);
-        journal.book(self.shared, &asked.facts);
+        journal.book(self.shared, &self.plan, &asked.facts);
         asking.learn(&asked);
         {
             let observed = &mut self.shared.world.write().observed;
@@ -185,7 +185,7 @@ impl Round<'_> {
             step: self.shared.settings.step.span(),
             observed,
             external: &self.shared.settings.external_labels,
-            receivers: &self.shared.settings.route.receivers,
+            receivers: &self.shared.told,
         }
     }
 }
