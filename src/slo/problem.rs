@@ -76,6 +76,11 @@ impl Report {
         self.errors
     }
 
+    /// Whether further problems would not be shown; looking for more of a kind can stop.
+    pub fn is_full(&self) -> bool {
+        self.problems.len() >= MAX_PROBLEMS
+    }
+
     /// All problems in the order of the file.
     pub fn finish(mut self) -> Vec<Problem> {
         self.problems.sort_by_key(|p| (p.line, p.column));
@@ -83,7 +88,7 @@ impl Report {
     }
 
     fn add(&mut self, at: At, level: Level, what: String, hint: Option<String>) {
-        if self.problems.len() >= MAX_PROBLEMS {
+        if self.is_full() {
             return;
         }
         let (what, hint) = if self.problems.len() + 1 == MAX_PROBLEMS {

@@ -1,7 +1,7 @@
 //! From a notice to the words people get: templates, and plain text when a template fails.
 //!
 //! No template can lose a page: rendering always gives a subject and a text. Templates are strict
-//! (an unknown name is an error), bounded in steps and output, and tried on a sample when compiled.
+//! (an unknown name is an error) and bounded in steps and output.
 
 mod plain;
 mod view;
@@ -49,7 +49,7 @@ pub struct Rendered {
     pub text: String,
     /// HTML; `None` when its template failed.
     pub html: Option<String>,
-    /// What failed and was replaced by plain text, for the log and for metrics.
+    /// What failed and was replaced by plain text or left out, for the log.
     pub problem: Option<String>,
 }
 

@@ -17,7 +17,7 @@ pub(super) fn text(notice: &Notice, external_url: &str) -> String {
     let mut text = format!("{}\n\n{}\n{}\n", view.headline, view.when, view.budget);
     for rule in &view.rules {
         let verdict = if rule.holds { "holds" } else { "does not hold" };
-        let _ = writeln!(text, "\nRule {} {verdict}:", rule.title);
+        let _ = writeln!(text, "\n{} {verdict}:", rule.title);
         for window in &rule.windows {
             let _ = writeln!(text, "- {}", window.sentence);
         }

@@ -20,7 +20,7 @@ fn a_page_says_what_burns_what_is_left_and_what_to_do() {
 
     Runbook: https://run/checkout
 
-    Rule page at burn rate 13.44 holds:
+    The page rule at burn rate 13.44 holds:
     - 1,440 of 52,314 events were bad (2.75%) over 1h: burn rate 27.5
     - 131 of 4,300 events were bad (3.05%) over 5m: burn rate 30.5
 

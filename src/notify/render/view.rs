@@ -44,7 +44,7 @@ pub(super) struct View {
 /// A rule and its windows.
 #[derive(Serialize, Debug)]
 pub(super) struct RuleView {
-    /// `page at burn rate 14.4`.
+    /// `The page rule at burn rate 14.4`.
     pub(super) title: String,
     /// Whether it holds.
     pub(super) holds: bool,
@@ -160,7 +160,7 @@ fn rules(evidence: &Evidence) -> Vec<RuleView> {
     shown(evidence)
         .into_iter()
         .map(|rule| RuleView {
-            title: format!("{} at burn rate {}", rule.severity, rule.threshold),
+            title: format!("The {} rule at burn rate {}", rule.severity, rule.threshold),
             holds: rule.holds,
             windows: rows(rule),
         })

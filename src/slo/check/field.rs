@@ -40,13 +40,20 @@ impl<'n> Field<'n> {
     pub(super) fn section(&self, known: &[&str], report: &mut Report) -> Option<Section<'n>> {
         let entries = self.entries(report)?;
         for entry in entries {
+            if report.is_full() {
+                break;
+            }
             let path = in_path(&self.path);
             if entry.key == "<<" {
                 let hint = "write the fields out; aliases (`*name`) as whole values work".to_owned();
                 report.error(entry.key_at, "merge keys (`<<`) are not supported", Some(hint));
             } else if !known.contains(&entry.key.as_str()) {
                 let hint = nearest::hint(&entry.key, known);
-                report.error(entry.key_at, format!("unknown field `{}`{path}", entry.key), Some(hint));
+                report.error(
+                    entry.key_at,
+                    format!("unknown field `{}`{path}", short(&entry.key)),
+                    Some(hint),
+                );
             }
         }
         Some(Section { at: self.at(), path: self.path.clone(), entries })
@@ -61,7 +68,7 @@ impl<'n> Field<'n> {
         let mut seen = std::collections::BTreeSet::new();
         for entry in entries {
             if !seen.insert(&entry.key) {
-                let what = format!("`{}` is written twice{}", entry.key, in_path(&self.path));
+                let what = format!("`{}` is written twice{}", short(&entry.key), in_path(&self.path));
                 report.error(entry.key_at, what, Some("keep one of them".into()));
             }
         }

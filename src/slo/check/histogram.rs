@@ -85,11 +85,22 @@ pub(super) fn read(section: &Section<'_>, report: &mut Report) -> Option<Histogr
         section.field("errorsAre").map_or(Some(ErrorsAre::Counted), |f| f.choice(&words, report));
     let metric = name.as_deref().unwrap_or("x");
     let all = match section.field("selector") {
-        Some(field) => queries::matchers(metric, &field, report),
+        Some(field) => matchers(metric, &field, report),
         None => Some(Selector { metric: metric.to_owned(), matchers: Vec::new() }),
     };
     let errors = errors(section, errors_are, all.as_ref(), report);
     Some(Histogram { name: name?, native: native?, all: all?, errors: errors? })
+}
+
+/// Matchers that do not name a bucket: those are for `within` to choose.
+fn matchers(metric: &str, field: &Field<'_>, report: &mut Report) -> Option<Selector> {
+    let selector = queries::matchers(metric, field, report)?;
+    if selector.matchers.iter().any(|m| m.label == "le") {
+        let hint = "remove it; `within` chooses the bucket".to_owned();
+        report.error(field.at(), format!("`{}` must not match `le`", field.path), Some(hint));
+        return None;
+    }
+    Some(selector)
 }
 
 fn histogram_name(field: &Field<'_>, report: &mut Report) -> Option<String> {
@@ -102,7 +113,16 @@ fn histogram_name(field: &Field<'_>, report: &mut Report) -> Option<String> {
         );
         return None;
     }
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b':';
+    if text.contains(':') {
+        let hint = "use sli.events with counter: aggregated and the recorded buckets".to_owned();
+        report.error(
+            field.at(),
+            format!("`{}` names a recorded sum, whose resets are not real", field.path),
+            Some(hint),
+        );
+        return None;
+    }
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     if text.is_empty()
         || text.starts_with(|c: char| c.is_ascii_digit())
         || !text.bytes().all(plain)
@@ -137,7 +157,7 @@ fn errors(
     }
     let field =
         section.require("errors", "label matchers that select errors, such as 'code=~\"5..\"'", report)?;
-    let extra = queries::matchers("x", &field, report)?;
+    let extra = matchers("x", &field, report)?;
     let [matcher] = extra.matchers.as_slice() else {
         let hint = "use one matcher, such as code=~\"5..|429\"; the rest belongs into `selector`".to_owned();
         report.error(

@@ -95,3 +95,16 @@ fn mistakes_of_a_latency_are_all_told() {
         ]
     );
 }
+
+#[test]
+fn what_would_silently_count_nothing_is_refused() {
+    for (from, to, what) in [
+        ("histogram: h", "histogram: 'job:h:sum'", "names a recorded sum"),
+        ("'job=\"j\"'", "'job=\"j\",le=\"0.3\"'", "must not match `le`"),
+        ("'job=\"j\"'", "'up{job=\"j\"}'", "spec.sli.latency.selector"),
+        ("'job=\"j\"'", "'a=\"b\"} or h{c=\"d\"'", "spec.sli.latency.selector"),
+    ] {
+        let problems = listed(&latency("").replace(from, to));
+        assert!(problems.len() == 1 && problems[0].contains(what), "{to}: {problems:?}");
+    }
+}

@@ -1,5 +1,7 @@
 //! Parser events to tree, under bounds: depth, nodes and what aliases expand to.
 
+use std::collections::HashMap;
+
 use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError};
 
 use super::node::{Entry, Node, Value};
@@ -17,7 +19,7 @@ pub type SyntaxError = (At, String, Option<String>);
 /// Reads one document; `None` when it holds nothing.
 pub fn parse(chunk: Chunk<'_>) -> Result<Option<Node>, SyntaxError> {
     let mut tree =
-        Builder { offset: chunk.line - 1, open: Vec::new(), anchors: Vec::new(), nodes: 0, root: None };
+        Builder { offset: chunk.line - 1, open: Vec::new(), anchors: HashMap::new(), nodes: 0, root: None };
     for event in Parser::new_from_str(chunk.text) {
         let (event, span) = event.map_err(|e| tree.syntax(&e))?;
         let at = tree.at(&span.start);
@@ -65,7 +67,8 @@ struct Builder {
     /// Lines of the file before the chunk.
     offset: usize,
     open: Vec<Open>,
-    anchors: Vec<(usize, Node)>,
+    /// Finished nodes by the parser's id of their anchor.
+    anchors: HashMap<usize, Node>,
     nodes: usize,
     root: Option<Node>,
 }
@@ -113,7 +116,7 @@ impl Builder {
     }
 
     fn alias(&mut self, anchor: usize, at: At) -> Result<(), SyntaxError> {
-        let Some((_, node)) = self.anchors.iter().rev().find(|(id, _)| *id == anchor) else {
+        let Some(node) = self.anchors.get(&anchor) else {
             return Err((at, "this alias stands inside of what it names".into(), None));
         };
         let node = node.clone();
@@ -125,7 +128,7 @@ impl Builder {
     fn place(&mut self, node: Node, anchor: usize) -> Result<(), SyntaxError> {
         if anchor != 0 {
             self.count(size(&node), node.at)?;
-            self.anchors.push((anchor, node.clone()));
+            self.anchors.insert(anchor, node.clone());
         }
         let Some(open) = self.open.last_mut() else {
             self.root.get_or_insert(node);
