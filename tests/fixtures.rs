@@ -204,17 +204,18 @@ async fn the_receiver_misbehaves_on_command() {
     let client = reqwest::Client::builder().timeout(SECOND / 2).build().unwrap();
     let send = async |url: String| client.post(url).body("{}").send().await;
     assert_eq!(send(receiver.url()).await.unwrap().status(), StatusCode::OK);
-    receiver.behave(Behaviour::Fail(429, Some(7))).await;
+    receiver.behave(Behaviour::Fail(429, Some(7)));
     let answer = send(receiver.url()).await.unwrap();
     assert_eq!(
         (answer.status(), &answer.headers()["Retry-After"]),
         (StatusCode::TOO_MANY_REQUESTS, &"7".parse().unwrap())
     );
-    receiver.behave(Behaviour::Hang).await;
+    receiver.behave(Behaviour::Hang);
     assert!(send(receiver.url()).await.unwrap_err().is_timeout());
-    receiver.behave(Behaviour::Refuse).await;
-    assert!(reqwest::get(receiver.url()).await.unwrap_err().is_connect());
-    receiver.behave(Behaviour::Accept).await;
+    receiver.behave(Behaviour::Refuse);
+    // The client's kept-alive connection is of no use either.
+    assert!(send(receiver.url()).await.unwrap_err().is_connect());
+    receiver.behave(Behaviour::Accept);
     assert_eq!(send(receiver.url()).await.unwrap().status(), StatusCode::OK);
     assert_eq!((receiver.requests().len(), receiver.accepted().len()), (4, 2));
 }

@@ -46,10 +46,10 @@ download() {
         elif command -v wget >/dev/null; then
             wget -q --tries=1 --timeout=30 -O "$2" "$1" && return
         else
-            /usr/lib/apt/apt-helper download-file "$1" "$2" >/dev/null && return
+            /usr/lib/apt/apt-helper download-file "$1" "$2" >/dev/null 2>&1 && return
         fi
         say "download of $1 failed (try $try of 3)"
-        sleep $((try * 2))
+        [ "$try" = 3 ] || sleep $((try * 2))
     done
     fail "cannot download $1" "check the network, or name a mirror in DAMPER_DEBIAN_MIRROR"
 }
@@ -65,7 +65,9 @@ index() {
             fail "the index of $1 is not signed by Debian: $(tail -n 1 "$work/gpgv")" \
                 "apt-get install --only-upgrade debian-archive-keyring"
         hash=$(awk -v path="$path" '/^SHA256:/ {on = 1} on && $3 == path {print $1; exit}' "$work/$1.release")
-        download "$mirror/dists/$1/$path" "$list.gz"
+        [ -n "$hash" ] || fail "Debian's $1 has no packages for $arch" "use amd64 or arm64"
+        # By its hash, so that a mirror in the middle of an update does no harm.
+        download "$mirror/dists/$1/${path%/*}/by-hash/SHA256/$hash" "$list.gz"
         check "$list.gz" "$hash"
         gzip -dc "$list.gz" >"$list"
     fi
@@ -75,7 +77,7 @@ index() {
 # check FILE SHA256
 check() {
     echo "$2  $1" | sha256sum --check --status ||
-        fail "$1 has not the hash that Debian's index gives" "run it again; the mirror may have been changing"
+        fail "$1 is not what Debian's index says it is" "run it again, or name another mirror in DAMPER_DEBIAN_MIRROR"
 }
 
 # field LIST PACKAGE FIELD: one field of a package's entry; nothing when there is no such package.

@@ -6,12 +6,13 @@
 
 pub mod alert;
 pub mod burn;
+pub mod collect;
 pub mod condition;
 pub mod digest;
 pub mod fact;
 pub mod ledger;
 pub mod notice;
-pub mod planned;
+pub mod plan;
 pub mod reason;
 pub mod sample;
 pub mod status;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::condition::more_bad_than_total;
+use super::plan::AliveReading;
 use super::window::{Book, Slice};
 use crate::slo::model::AbsentMeans;
 use crate::slo::time::{Span, Ts};
@@ -30,18 +31,9 @@ pub enum Standing {
     BadNotPartOfTotal,
 }
 
-/// How many targets of a workload are up.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Targets {
-    /// Up now.
-    pub up: u32,
-    /// Known to the source.
-    pub known: u32,
-}
-
 impl Standing {
     /// How it stands at the slice that ends at `at`.
-    pub fn of(book: &Book<'_>, targets: Option<Targets>, means: AbsentMeans, at: Ts) -> Self {
+    pub fn of(book: &Book<'_>, targets: Option<AliveReading>, means: AbsentMeans, at: Ts) -> Self {
         match book.slice(at) {
             Slice::Unknown => Self::Unknown,
             Slice::Absent { born: false } if targets.is_some_and(|t| t.up > 0) => Self::Idle,

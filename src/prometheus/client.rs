@@ -51,6 +51,11 @@ impl Client {
         &self.config
     }
 
+    #[cfg(test)]
+    pub(super) fn http(&self) -> &Http {
+        &self.http
+    }
+
     /// Asks, and answers within `deadline` or the source's timeout, whichever is shorter.
     pub async fn ask(&self, query: &Query, deadline: Duration) -> Answer {
         self.exchange(query, deadline).await.answer

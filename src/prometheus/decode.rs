@@ -63,7 +63,7 @@ fn frames(data: Option<Data>, query: &Query) -> Result<Vec<Frame>, Failure> {
         }
         (kind, ..) => {
             let wanted = if instant { "vector" } else { "matrix" };
-            return Err(garbage(&format!("the result is a {}, not a {wanted}", excerpt(kind))));
+            return Err(garbage(&format!("the result of the query is a {}, not a {wanted}", excerpt(kind))));
         }
     };
     let frames = series.into_iter().map(|series| frame(series, query)).collect::<Result<Vec<_>, _>>()?;
@@ -108,7 +108,8 @@ fn labels(labels: &Labels) -> String {
 }
 
 fn garbage(what: &str) -> Failure {
-    let message = format!("answered what Prometheus would not: {what}; check what stands behind `url`");
+    let message =
+        format!("answered what Prometheus would not: {what}; check the query, and what stands behind `url`");
     Failure { kind: FailureKind::Garbage, message }
 }
 

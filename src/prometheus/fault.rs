@@ -55,7 +55,8 @@ fn tls_words(error: &TlsError) -> String {
     let refused = |why: &str| format!("has a certificate that is refused: {why}");
     match error {
         TlsError::InvalidCertificate(why) => match why {
-            CertificateError::UnknownIssuer => {
+            // A signature is bad when another authority of the same name was given.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
                 refused("it is not signed by a trusted authority; give the right one in `tls.ca`")
             }
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
@@ -82,16 +83,18 @@ fn tls_words(error: &TlsError) -> String {
     }
 }
 
-/// The first error of this type in the chain; I/O errors are looked into, because they wrap TLS errors.
+/// The first error of this type in the chain. I/O errors are looked into: they wrap others without
+/// naming them as their source.
 fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut next = Some(error);
     while let Some(error) = next {
-        let inside = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let found = inside.and_then(|inner| inner.downcast_ref::<E>()).or_else(|| error.downcast_ref::<E>());
-        if found.is_some() {
-            return found;
+        if let Some(found) = error.downcast_ref::<E>() {
+            return Some(found);
         }
-        next = error.source();
+        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        };
     }
     None
 }

@@ -88,3 +88,64 @@ impl Drop for Leave<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join_all;
+
+    use super::*;
+
+    /// A gate that was opened by failures a moment ago.
+    async fn shut() -> Gate {
+        let gate = Gate::new();
+        for query in ["a", "b", "a", "b", "a"] {
+            let Admitted::Ask(leave) = gate.enter(query).await else { panic!("closed") };
+            leave.settle(Outcome::Bad);
+        }
+        assert_eq!(gate.state(), BreakerState::Open);
+        gate
+    }
+
+    /// Enters as a source does, finding out first where it must; whether it may ask.
+    async fn asks(gate: &Gate, healthy: bool, probes: &Mutex<u32>) -> bool {
+        loop {
+            match gate.enter("q").await {
+                Admitted::Refused(_) => return false,
+                Admitted::Ask(leave) => {
+                    tokio::task::yield_now().await;
+                    leave.settle(Outcome::Good);
+                    return true;
+                }
+                Admitted::Probe(leave) => {
+                    *probes.lock().unwrap() += 1;
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                    leave.settle(if healthy { Outcome::Good } else { Outcome::Bad });
+                }
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_while_one_asker_finds_out_for_all_who_wait() {
+        for healthy in [true, false] {
+            let gate = shut().await;
+            let probes = Mutex::new(0);
+            assert!(!asks(&gate, healthy, &probes).await, "too early");
+            tokio::time::advance(Duration::from_secs(30)).await;
+            let asked = join_all((0..100).map(|_| asks(&gate, healthy, &probes))).await;
+            assert_eq!(asked, vec![healthy; 100]);
+            assert_eq!(*probes.lock().unwrap(), 1);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_that_is_given_up_is_taken_over_by_the_next() {
+        let gate = shut().await;
+        tokio::time::advance(Duration::from_secs(30)).await;
+        let probe = gate.enter("a").await;
+        let probes = Mutex::new(0);
+        let (asked, ()) = tokio::join!(asks(&gate, true, &probes), async { drop(probe) });
+        assert!(asked);
+        assert_eq!((gate.state(), *probes.lock().unwrap()), (BreakerState::Closed, 1));
+    }
+}

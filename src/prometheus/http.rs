@@ -88,6 +88,12 @@ impl Http {
         due
     }
 
+    /// Does not wait for the next look at the files.
+    #[cfg(test)]
+    pub(super) fn check_now(&self) {
+        self.loaded.lock().unwrap().next_check = Instant::now();
+    }
+
     fn replace(&self, config: &SourceConfig, files: TlsFiles) {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if files == loaded.files || Some(&files) == loaded.refused.as_ref() {

@@ -20,9 +20,13 @@ mod refusal;
 mod settings;
 mod skew;
 mod source;
+#[cfg(test)]
+mod source_tests;
 mod stats;
 #[cfg(test)]
 mod test_peer;
+#[cfg(test)]
+mod tls_tests;
 mod wire;
 
 use std::time::Duration;

@@ -35,7 +35,7 @@ pub(super) fn refused(code: u16, error_type: &str, error: &str, promql: &str) ->
         },
     };
     let advice = match kind {
-        FailureKind::TooLarge => "; narrow the selector, or raise the limit on the server",
+        FailureKind::TooLarge => "; ask for less at once, or raise the server's limit",
         _ => advice(code),
     };
     let message = format!("answered HTTP {code} {}: {}{advice}", excerpt(error_type), excerpt(error));

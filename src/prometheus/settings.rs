@@ -87,6 +87,15 @@ pub enum SourceKind {
     Mimir,
 }
 
+impl SourceKind {
+    /// Whether a range selector leaves out a sample at its old edge, as Prometheus does since 3.0, by
+    /// the version the server gives. `false` where that is not known: the others' versions are their own.
+    pub fn has_left_open_ranges(self, version: Option<&str>) -> bool {
+        let major = version.and_then(|v| v.trim_start_matches('v').split('.').next()?.parse::<u32>().ok());
+        self == Self::Prometheus && major.is_some_and(|major| major >= 3)
+    }
+}
+
 /// `basicAuth`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -163,6 +172,20 @@ mod tests {
         let unknown = serde_saphyr::from_str::<SourceSettings>("{name: a, url: b, tiemout: 3s}");
         assert!(unknown.unwrap_err().to_string().contains("tiemout"));
         assert!(serde_saphyr::from_str::<SourceSettings>("{name: a, url: b, timeout: 30}").is_err());
+    }
+
+    #[test]
+    fn ranges_are_left_open_since_prometheus_3() {
+        for (kind, version, left_open) in [
+            (SourceKind::Prometheus, Some("3.5.0"), true),
+            (SourceKind::Prometheus, Some("v10.0"), true),
+            (SourceKind::Prometheus, Some("2.42.0+ds"), false),
+            (SourceKind::Prometheus, Some("dev"), false),
+            (SourceKind::Prometheus, None, false),
+            (SourceKind::Thanos, Some("3.0"), false),
+        ] {
+            assert_eq!(kind.has_left_open_ranges(version), left_open, "{kind:?} {version:?}");
+        }
     }
 
     #[test]

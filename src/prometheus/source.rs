@@ -24,6 +24,9 @@ use crate::slo::time::{Span, Ts};
 /// Longest pause between two backfill queries.
 const LONGEST_REST: Duration = Duration::from_secs(2);
 
+/// With less time than this a query is not begun: its timeout would be blamed on the source.
+const LEAST_TIME: Duration = Duration::from_millis(50);
+
 /// One Prometheus, or what speaks its language.
 pub struct Prometheus {
     client: Client,
@@ -92,13 +95,14 @@ impl Prometheus {
     /// A tick's query. Waiting for a place counts towards the deadline, but not against the source.
     async fn ask_for_tick(&self, query: &Query, deadline: Duration) -> Answer {
         let end = Instant::now() + deadline;
-        let Ok(Ok(_place)) = tokio::time::timeout_at(end, self.tick_places.acquire()).await else {
+        let place = tokio::time::timeout_at(end, self.tick_places.acquire()).await;
+        if !matches!(place, Ok(Ok(_))) || left(end) < LEAST_TIME {
             let places = self.client.config().max_concurrent;
             return self.failed(
                 FailureKind::Timeout,
                 format!("was not asked: all {places} places were taken for {deadline:?}; it is slow, or `maxConcurrent` too low"),
             );
-        };
+        }
         loop {
             let Ok(admitted) = tokio::time::timeout_at(end, self.gate.enter(&query.promql)).await else {
                 return self.refused("it is being found out whether it answers again");

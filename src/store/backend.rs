@@ -21,8 +21,8 @@ pub enum Store {
     Postgres(Db<Postgres>),
 }
 
-/// Connections to one database. Writes and reads that must see them go through `writer`; the API
-/// and restarts read through `reader`, so that a slow listing never waits for, or delays, a decision.
+/// Connections to one database. Writes and what the loops read go through `writer`; the API and
+/// restarts read through `reader`, so that no number of slow listings delays a decision or a delivery.
 #[derive(Debug)]
 pub struct Db<D: sqlx::Database> {
     pub(super) writer: Pool<D>,

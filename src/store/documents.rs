@@ -40,7 +40,13 @@ pub struct Revision {
 both! {
     /// Records an accepted set: the documents that changed and the ids of those that went away,
     /// together. Documents not named stay. A number already there is overwritten.
-    pub async fn accept(&self, epoch: i64, revision: &Revision, changed: &[Document], removed: &[String]) -> Result<()>
+    pub async fn accept(
+        &self,
+        epoch: i64,
+        revision: &Revision,
+        changed: &[Document],
+        removed: &[String],
+    ) -> Result<()>
     while "recording definitions" {
         let mut tx = self.begin_under(epoch).await?;
         sqlx::query(

@@ -196,6 +196,7 @@ fn told(source: sqlx::Error, store: String, doing: &'static str) -> StoreError {
             Some(Kind::Busy) => StoreError::Busy { store, doing, detail },
             Some(Kind::Corrupt) => StoreError::Corrupt { store, detail },
             Some(Kind::Unreachable) => StoreError::Unreachable { store, doing, detail },
+            Some(Kind::Refused) => StoreError::Open { store, detail: refused(&detail) },
             Some(Kind::Other) | None => StoreError::Database { store, doing, source },
         },
         _ => StoreError::Database { store, doing, source },
@@ -208,19 +209,35 @@ enum Kind {
     Busy,
     Corrupt,
     Unreachable,
+    Refused,
     Other,
 }
 
+fn refused(detail: &str) -> String {
+    format!(
+        "access is refused ({detail}). The file and its folder must be readable and writable for this user; \
+         on a server the database must exist and the user own it"
+    )
+}
+
 /// SQLite's extended result code as a number (sqlite.org/rescode.html), or PostgreSQL's five-character
-/// SQLSTATE (appendix A of its manual). No SQLSTATE below is a number small enough to be confused.
+/// SQLSTATE (appendix A of its manual); SQLite's codes have at most four digits.
 fn kind(code: &str) -> Kind {
     match code {
         "53100" => return Kind::DiskFull,
         "25006" => return Kind::ReadOnly,
         "55P03" | "40P01" | "40001" | "57014" | "25P03" => return Kind::Busy,
         "XX001" | "XX002" => return Kind::Corrupt,
-        "53300" | "57P01" | "57P02" | "57P03" => return Kind::Unreachable,
-        _ if code.len() == 5 => return Kind::Other,
+        "57P01" | "57P02" | "57P03" => return Kind::Unreachable,
+        "3D000" | "42501" => return Kind::Refused,
+        _ if code.len() == 5 => {
+            return match code.get(..2) {
+                // Connections, resources, the server's own system: they come back.
+                Some("08" | "53" | "58") => Kind::Unreachable,
+                Some("28") => Kind::Refused,
+                _ => Kind::Other,
+            };
+        }
         _ => {}
     }
     // The low byte is the primary code, whatever the detail above it.
@@ -229,6 +246,9 @@ fn kind(code: &str) -> Kind {
         Ok(8) => Kind::ReadOnly,
         Ok(5 | 6) => Kind::Busy,
         Ok(11 | 26) => Kind::Corrupt,
+        // An I/O error: the disk may come back.
+        Ok(10) => Kind::Unreachable,
+        Ok(3 | 14 | 23) => Kind::Refused,
         _ => Kind::Other,
     }
 }

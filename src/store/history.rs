@@ -26,7 +26,12 @@ pub struct HistoryRow {
 both! {
     /// Lines of one subject or of all, newest first, at most [`PAGE`] at a time; `before` continues
     /// after a page.
-    pub async fn history(&self, subject: Option<&str>, before: Option<i64>, limit: i64) -> Result<Page<HistoryRow>>
+    pub async fn history(
+        &self,
+        subject: Option<&str>,
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Page<HistoryRow>>
     while "reading history" {
         let limit = limit.clamp(1, PAGE);
         let rows: Vec<(i64, i64, String, String, String)> = sqlx::query_as(

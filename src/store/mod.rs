@@ -1,7 +1,7 @@
 //! REMEMBER: decisions, outbox and slices, in SQLite or PostgreSQL.
 //!
 //! SQLite is embedded and the default: one file, one process, no server. PostgreSQL is for several
-//! replicas. Both run the same SQL text; [`backend`] compiles each body once per database.
+//! replicas. Both run the same SQL text; `backend` compiles each body once per database.
 //!
 //! Three promises rest here. A decision is **one transaction**: new alert states, the outbox rows
 //! they owe and the commands they consumed, all or nothing ([`Store::commit`]). It is written
@@ -40,7 +40,7 @@ pub use lease::Lease;
 pub use levels::{LevelRow, LevelState};
 pub use open::Options;
 pub use outbox::{Backlog, OutboxFilter, OutboxRow, Page, Status};
-pub use slices::{DamagedSlices, Dictionary, GroupName, SeriesName, SliceBlob, SlicePage, StoredSlices};
+pub use slices::{DamagedSlices, ImagePage, ImageRow, SliceBlob, SlicePage, StoredSlices};
 
 /// Most rows one listing returns.
 pub const PAGE: i64 = 1000;

@@ -102,7 +102,7 @@ async fn open_sqlite(path: &str, options: Options) -> Result<Db<Sqlite>, StoreEr
         .busy_timeout(options.acquire)
         .pragma("journal_size_limit", "67108864")
         .disable_statement_logging();
-    // One writer, kept for ever. An acquire that is cancelled during the test would drop it (sqlx issue 1869).
+    // One writer, kept for ever; an acquire cancelled during its test would drop it (sqlx issue 1869).
     let pool = SqlitePoolOptions::new()
         .acquire_timeout(options.acquire)
         .idle_timeout(None)

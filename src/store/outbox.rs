@@ -180,7 +180,12 @@ pub struct Backlog {
 
 both! {
     /// Messages, newest first, at most [`PAGE`] at a time; `before` continues after a page.
-    pub async fn outbox(&self, filter: &OutboxFilter, before: Option<i64>, limit: i64) -> Result<Page<OutboxRow>>
+    pub async fn outbox(
+        &self,
+        filter: &OutboxFilter,
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Page<OutboxRow>>
     while "listing deliveries" {
         let limit = limit.clamp(1, PAGE);
         let rows: Vec<Columns> = sqlx::query_as(concat!(

@@ -72,7 +72,14 @@ both! {
     }
 
     /// An attempt failed; `attempts` so far, the next one at `next_at_ms`. False unless it is pending.
-    pub async fn failed(&self, epoch: i64, id: &str, attempts: i64, next_at_ms: i64, error: &str) -> Result<bool>
+    pub async fn failed(
+        &self,
+        epoch: i64,
+        id: &str,
+        attempts: i64,
+        next_at_ms: i64,
+        error: &str,
+    ) -> Result<bool>
     while "marking a failed delivery" {
         let mut tx = self.begin_under(epoch).await?;
         let changed = sqlx::query(
@@ -92,7 +99,14 @@ both! {
 
     /// Gives a message up, and owes `fallback` instead where there is one, together. False, and no
     /// fallback, unless it is pending.
-    pub async fn dead(&self, epoch: i64, id: &str, at_ms: i64, error: &str, fallback: Option<&OutboxPut>) -> Result<bool>
+    pub async fn dead(
+        &self,
+        epoch: i64,
+        id: &str,
+        at_ms: i64,
+        error: &str,
+        fallback: Option<&OutboxPut>,
+    ) -> Result<bool>
     while "giving a delivery up" {
         let mut tx = self.begin_under(epoch).await?;
         let changed = sqlx::query(

@@ -1,17 +1,17 @@
-//! The journal of slices: packed blobs, appended after the decisions in a transaction of their own,
-//! read back in order at a restart. A damaged row is told and skipped: slices can be asked again.
-
-use sqlx::{QueryBuilder, Transaction};
+//! What the ledger keeps: an image of each series, renewed now and then, and the journal of slices
+//! since. Written after the decisions in a transaction of its own, read back in order at a restart.
+//! A damaged row is told and skipped: slices can be asked again.
 
 use super::PRUNE;
-use super::backend::{both, each};
-use super::decisions::CHUNK;
-use super::error::Fault;
+use super::backend::both;
 
 /// Most rows of one page.
 const PAGE_ROWS: i64 = 500;
 /// Most bytes of blobs of one page, unless a single blob is longer.
 const PAGE_BYTES: i64 = 16 << 20;
+
+/// Stands for the tier in an image's checksum.
+const IMAGE: i16 = -1;
 
 /// Slices of one tick and tier, packed by the ledger.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,33 +24,26 @@ pub struct SliceBlob {
     pub blob: Vec<u8>,
 }
 
-/// Names of the numbers inside blobs; new ones are written with the first blob that uses them.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub struct Dictionary {
-    /// Series of slices.
-    pub series: Vec<SeriesName>,
-    /// Groups of series.
-    pub groups: Vec<GroupName>,
+/// Everything about one series, as of a moment; replaces the one before.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ImageRow {
+    /// The ledger's id of the series.
+    pub id: i64,
+    /// When it was taken, in the ledger's unit.
+    pub at: i64,
+    /// The ledger's encoding.
+    pub blob: Vec<u8>,
 }
 
-/// A series' number and identity.
+/// One page of images.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SeriesName {
-    /// The number.
-    pub id: i64,
-    /// The identity.
-    pub key: String,
-}
-
-/// A group's number and labels.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct GroupName {
-    /// The number.
-    pub id: i64,
-    /// The series' number.
-    pub series_id: i64,
-    /// Labels, in one canonical text.
-    pub labels: String,
+pub struct ImagePage {
+    /// Good images, by id.
+    pub images: Vec<ImageRow>,
+    /// Ids of images that are not what was written.
+    pub damaged: Vec<i64>,
+    /// To be given as `after` for the next page; `None` at the end.
+    pub next: Option<i64>,
 }
 
 /// One page of the journal.
@@ -94,11 +87,24 @@ fn checksum(tier: i16, at: i64, blob: &[u8]) -> i64 {
 }
 
 both! {
-    /// Appends blobs, and first the names they use; all or nothing. Names already there are left alone.
-    pub async fn append_slices(&self, epoch: i64, names: &Dictionary, slices: &[SliceBlob]) -> Result<()>
+    /// Appends blobs and renews images; all or nothing.
+    pub async fn append_slices(&self, epoch: i64, slices: &[SliceBlob], images: &[ImageRow]) -> Result<()>
     while "appending slices" {
         let mut tx = self.begin_under(epoch).await?;
-        Self::put_names(&mut tx, names).await?;
+        for image in images {
+            sqlx::query(
+                "insert into images (id, at, bytes, crc, blob) values ($1, $2, $3, $4, $5)
+                 on conflict (id) do update
+                    set at = excluded.at, bytes = excluded.bytes, crc = excluded.crc, blob = excluded.blob",
+            )
+            .bind(image.id)
+            .bind(image.at)
+            .bind(i64::try_from(image.blob.len()).unwrap_or(i64::MAX))
+            .bind(checksum(IMAGE, image.at, &image.blob))
+            .bind(&image.blob)
+            .execute(&mut *tx)
+            .await?;
+        }
         let first = Self::reserve(&mut tx, "journal", slices.len()).await?;
         for (seq, row) in (first..).zip(slices) {
             sqlx::query(
@@ -151,19 +157,44 @@ both! {
         Ok(page)
     }
 
-    /// All names.
-    pub async fn dictionary(&self) -> Result<Dictionary>
-    while "reading names of series" {
-        let series: Vec<(i64, String)> =
-            sqlx::query_as("select id, key from series order by id").fetch_all(&self.reader).await?;
-        let groups: Vec<(i64, i64, String)> =
-            sqlx::query_as("select id, series_id, labels from series_groups order by id")
+    /// Images after the id `after` (`None` for the start), by id; pages as in [`Self::load_slices`].
+    pub async fn load_images(&self, after: Option<i64>) -> Result<ImagePage>
+    while "reading images of series" {
+        let sizes: Vec<(i64, i64)> =
+            sqlx::query_as("select id, bytes from images where id > $1 or $2 order by id limit $3")
+                .bind(after.unwrap_or(i64::MIN))
+                .bind(after.is_none())
+                .bind(PAGE_ROWS + 1)
                 .fetch_all(&self.reader)
                 .await?;
-        Ok(Dictionary {
-            series: series.into_iter().map(|(id, key)| SeriesName { id, key }).collect(),
-            groups: groups.into_iter().map(|(id, series_id, labels)| GroupName { id, series_id, labels }).collect(),
-        })
+        let (last, more) = page_end(&sizes);
+        let rows: Vec<(i64, i64, i64, Vec<u8>)> = sqlx::query_as(
+            "select id, at, crc, blob from images where (id > $1 or $2) and id <= $3 order by id",
+        )
+        .bind(after.unwrap_or(i64::MIN))
+        .bind(after.is_none())
+        .bind(last)
+        .fetch_all(&self.reader)
+        .await?;
+        let mut page = ImagePage { images: Vec::new(), damaged: Vec::new(), next: more.then_some(last) };
+        for (id, at, crc, blob) in rows {
+            if checksum(IMAGE, at, &blob) == crc {
+                page.images.push(ImageRow { id, at, blob });
+            } else {
+                page.damaged.push(id);
+            }
+        }
+        Ok(page)
+    }
+
+    /// Deletes images that were not renewed since `before`: series that nobody counts any more.
+    pub async fn prune_images(&self, epoch: i64, before: i64) -> Result<u64>
+    while "pruning images of series" {
+        let mut tx = self.begin_under(epoch).await?;
+        let pruned =
+            sqlx::query("delete from images where at < $1").bind(before).execute(&mut *tx).await?.rows_affected();
+        tx.commit().await?;
+        Ok(pruned)
     }
 
     /// Deletes up to [`PRUNE`] blobs of a tier with `at < before`; returns how many.
@@ -197,36 +228,6 @@ fn page_end(sizes: &[(i64, i64)]) -> (i64, bool) {
         end = *seq;
     }
     (end, false)
-}
-
-each! {
-    impl super::backend::Db<Database> {
-        async fn put_names(tx: &mut Transaction<'static, Database>, names: &Dictionary) -> Result<(), Fault> {
-            for chunk in names.series.chunks(CHUNK) {
-                QueryBuilder::<Database>::new("insert into series (id, key) ")
-                    .push_values(chunk, |mut row, name| {
-                        row.push_bind(name.id).push_bind(&name.key);
-                    })
-                    .push(" on conflict (id) do nothing")
-                    .build()
-                    .persistent(false)
-                    .execute(&mut **tx)
-                    .await?;
-            }
-            for chunk in names.groups.chunks(CHUNK) {
-                QueryBuilder::<Database>::new("insert into series_groups (id, series_id, labels) ")
-                    .push_values(chunk, |mut row, name| {
-                        row.push_bind(name.id).push_bind(name.series_id).push_bind(&name.labels);
-                    })
-                    .push(" on conflict (id) do nothing")
-                    .build()
-                    .persistent(false)
-                    .execute(&mut **tx)
-                    .await?;
-            }
-            Ok(())
-        }
-    }
 }
 
 #[cfg(test)]

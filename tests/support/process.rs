@@ -105,8 +105,11 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         let ended = self.child.try_wait();
-        let _ = kill_process_group(self.pid(), Signal::KILL);
-        let _ = self.child.wait();
+        // Once it was waited for, its id may be another's.
+        if matches!(ended, Ok(None)) {
+            let _ = kill_process_group(self.pid(), Signal::KILL);
+            let _ = self.child.wait();
+        }
         if std::thread::panicking() {
             let output = self.output();
             let lines: Vec<&str> = output.lines().collect();

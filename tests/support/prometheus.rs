@@ -1,6 +1,5 @@
 //! A real Prometheus: Debian 12's 2.42 or the newest of Debian sid.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -32,6 +31,14 @@ impl Version {
         }
     }
 
+    /// Since 3.9 the feature flag does nothing and a setting takes its place, which older ones refuse.
+    fn asks_for_native_histograms_per_job(self) -> bool {
+        let said = Program::find(self.server(), "usr/bin/prometheus").run(&["--version"], Path::new("/"));
+        let number = said.split("version ").nth(1).unwrap_or_default();
+        let mut parts = number.split('.').map_while(|part| part.parse::<u32>().ok());
+        (parts.next(), parts.next()) >= (Some(3), Some(9))
+    }
+
     /// `promtool` of this version.
     pub fn promtool(self) -> Program {
         Program::find(self.server(), "usr/bin/promtool")
@@ -43,7 +50,9 @@ pub struct Builder {
     version: Version,
     folder: TempDir,
     config: String,
-    jobs: String,
+    /// The fields of each scrape job.
+    jobs: Vec<String>,
+    native_histograms: bool,
     flags: Vec<String>,
     retention: String,
 }
@@ -55,13 +64,11 @@ impl Builder {
     pub fn scrape(mut self, job: &str, targets: &[String], path: &str, interval: Duration) -> Self {
         // A timeout above the interval is refused.
         let interval = interval.as_millis();
-        writeln!(
-            self.jobs,
-            "  - {{job_name: {job}, scrape_interval: {interval}ms, scrape_timeout: {interval}ms, \
-             metrics_path: {path}, static_configs: [{{targets: [{}]}}]}}",
+        self.jobs.push(format!(
+            "job_name: {job}, scrape_interval: {interval}ms, scrape_timeout: {interval}ms, \
+             metrics_path: {path}, static_configs: [{{targets: [{}]}}]",
             targets.join(", ")
-        )
-        .unwrap();
+        ));
         self
     }
 
@@ -84,7 +91,8 @@ impl Builder {
     }
 
     /// Scrapes and stores native histograms.
-    pub fn native_histograms(self) -> Self {
+    pub fn native_histograms(mut self) -> Self {
+        self.native_histograms = true;
         self.flag("--enable-feature=native-histograms")
     }
 
@@ -112,8 +120,12 @@ impl Builder {
 
     /// Starts it and waits until it is ready.
     pub async fn start(self) -> Prometheus {
-        let Self { version, folder, config, jobs, flags, retention } = self;
-        let config = format!("{config}scrape_configs:\n{jobs}");
+        let Self { version, folder, config, mut jobs, native_histograms, flags, retention } = self;
+        if native_histograms && version.asks_for_native_histograms_per_job() {
+            jobs.iter_mut().for_each(|job| job.push_str(", scrape_native_histograms: true"));
+        }
+        let jobs: Vec<String> = jobs.iter().map(|job| format!("  - {{{job}}}\n")).collect();
+        let config = format!("{config}scrape_configs:\n{}", jobs.concat());
         std::fs::write(folder.path().join("prometheus.yml"), config).unwrap();
         let program = Program::find(version.server(), "usr/bin/prometheus");
         let port = port::free();
@@ -154,7 +166,8 @@ impl Prometheus {
             version,
             folder: TempDir::new().unwrap(),
             config: String::new(),
-            jobs: String::new(),
+            jobs: Vec::new(),
+            native_histograms: false,
             flags: Vec::new(),
             retention: "10y".to_owned(),
         }

@@ -80,9 +80,9 @@ impl Receiver {
     }
 
     /// From now on it answers so.
-    pub async fn behave(&mut self, behaviour: Behaviour) {
+    pub fn behave(&mut self, behaviour: Behaviour) {
         if behaviour == Behaviour::Refuse {
-            self.server.down().await;
+            self.server.down();
         } else {
             self.server.up();
         }

@@ -47,7 +47,7 @@ pub struct Firing {
     /// The receivers that are told.
     pub told: Vec<String>,
     /// How many targets were up then, where known.
-    pub targets: Option<u32>,
+    pub targets: Option<u64>,
     /// The rules that held then; their labels stay with the incident.
     pub rules: Vec<String>,
 }

@@ -2,6 +2,7 @@
 
 use super::intervals::Intervals;
 use super::track::Track;
+use crate::engine::collect::Ruling;
 use crate::engine::fact::{GroupFact, Tier, Trust};
 use crate::slo::model::Labels;
 use crate::slo::time::{Span, Step, Ts};
@@ -21,7 +22,7 @@ pub struct Group {
     /// Slots a part of which was withheld without proof.
     pub(super) partial: Intervals,
     /// What was withheld from slots that may be asked again.
-    pub(super) rulings: Vec<Ruling>,
+    pub(super) rulings: Vec<Ruled>,
     /// Newest slot counted with a young sample.
     pub(super) counted: Ts,
     /// Newest slot the group was in an answer.
@@ -30,15 +31,12 @@ pub struct Group {
     pub(super) largest: [(i64, Events); 2],
 }
 
-/// What was withheld from one slot.
+/// What was ruled about one slot that may be asked again.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Ruling {
-    /// The slot's grid.
+pub(super) struct Ruled {
     pub tier: Tier,
-    /// The slot's end.
     pub end: Ts,
-    /// Withheld events; negative where a returning series was spread over the slot.
-    pub withheld: Events,
+    pub ruling: Ruling,
 }
 
 impl Group {
@@ -64,7 +62,7 @@ impl Group {
             Tier::FiveMinutes | Tier::Hour => self.track.set_five(end, booked),
         };
         self.seen = self.seen.max(end);
-        self.rule(tier, end, fact.withheld);
+        self.rule(tier, end, Ruling { withheld: fact.withheld, trust: fact.trust });
         self.note_largest(end, booked, tier.span(step).secs() / step.secs());
         let before = (self.stale.contains(end), self.partial.contains(end));
         match fact.trust {
@@ -115,9 +113,9 @@ impl Group {
             .unwrap_or_default()
     }
 
-    /// What was withheld from a slot before.
-    pub fn ruling(&self, tier: Tier, end: Ts) -> Option<Events> {
-        self.rulings.iter().find(|r| r.tier == tier && r.end == end).map(|r| r.withheld)
+    /// What was ruled about a slot before.
+    pub fn ruling(&self, tier: Tier, end: Ts) -> Option<Ruling> {
+        self.rulings.iter().find(|r| r.tier == tier && r.end == end).map(|r| r.ruling)
     }
 
     /// Bytes held on the heap.
@@ -125,19 +123,19 @@ impl Group {
         self.track.heap()
             + self.stale.heap()
             + self.partial.heap()
-            + self.rulings.capacity() * size_of::<Ruling>()
+            + self.rulings.capacity() * size_of::<Ruled>()
             + self.labels.iter().map(|(k, v)| k.len() + v.len() + 64).sum::<usize>()
     }
 
-    fn rule(&mut self, tier: Tier, end: Ts, withheld: Events) {
+    fn rule(&mut self, tier: Tier, end: Ts, ruling: Ruling) {
         self.rulings.retain(|r| r.tier != tier || r.end != end);
-        if withheld == Events::ZERO {
+        if ruling.withheld == Events::ZERO && ruling.trust != Trust::Partial {
             return;
         }
         if self.rulings.len() >= MOST_RULINGS {
             self.rulings.remove(0);
         }
-        self.rulings.push(Ruling { tier, end, withheld });
+        self.rulings.push(Ruled { tier, end, ruling });
     }
 
     fn note_largest(&mut self, end: Ts, booked: Events, slices: i64) {

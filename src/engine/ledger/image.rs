@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::group::{Group, Ruling};
+use super::group::{Group, Ruled};
 use super::intervals::Intervals;
 use super::ring::Ring;
 use super::series::{Keep, Series};
-use crate::engine::fact::Tier;
+use crate::engine::collect::Ruling;
+use crate::engine::fact::{Tier, Trust};
 use crate::slo::model::Labels;
 use crate::slo::time::Ts;
 use crate::slo::unit::Events;
@@ -35,7 +36,7 @@ struct GroupImage {
     tiers: [Option<(i64, Packed)>; 4],
     stale: Intervals,
     partial: Intervals,
-    rulings: Vec<(bool, Ts, i64)>,
+    rulings: Vec<(Tier, Ts, i64, Trust)>,
     counted: Ts,
     seen: Ts,
     largest: [(i64, i64); 2],
@@ -123,7 +124,7 @@ impl GroupImage {
             rulings: group
                 .rulings
                 .iter()
-                .map(|r| (r.tier == Tier::Fine, r.end, r.withheld.thousandths()))
+                .map(|r| (r.tier, r.end, r.ruling.withheld.thousandths(), r.ruling.trust))
                 .collect(),
             counted: group.counted,
             seen: group.seen,
@@ -150,10 +151,9 @@ impl GroupImage {
         group.rulings = self
             .rulings
             .into_iter()
-            .map(|(fine, end, withheld)| Ruling {
-                tier: if fine { Tier::Fine } else { Tier::FiveMinutes },
-                end,
-                withheld: Events::from_thousandths(withheld),
+            .map(|(tier, end, withheld, trust)| {
+                let ruling = Ruling { withheld: Events::from_thousandths(withheld), trust };
+                Ruled { tier, end, ruling }
             })
             .collect();
         group.counted = self.counted;

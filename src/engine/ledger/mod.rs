@@ -12,17 +12,17 @@ mod track;
 
 use std::collections::{BTreeMap, HashMap};
 
-pub use group::{Group, Ruling};
+pub use group::Group;
 pub use image::{ImageError, SeriesImage};
 pub use intervals::Intervals;
 pub use ring::Ring;
 pub use series::{Keep, OTHER, Series};
 pub use track::{FINE_REACH, FIVE_REACH, Track, edge};
 
+use super::collect::Past;
 use super::fact::{Facts, SeriesIx, SlotFact, Tier};
 use crate::slo::model::Labels;
 use crate::slo::time::{Span, Ts};
-use crate::slo::unit::Events;
 
 /// All series of a plan, in the plan's order.
 #[derive(Clone, Debug, Default)]
@@ -30,17 +30,6 @@ pub struct Ledger {
     series: Vec<Series>,
     /// Place of each series by the id of its key.
     places: HashMap<u64, usize>,
-}
-
-/// What is known of a group before a slot, for the proof of births.
-#[derive(Clone, Copy, PartialEq, Debug, Default)]
-pub struct Past {
-    /// The group's largest slice of the last day.
-    pub largest: Events,
-    /// What was ruled about this very slot before.
-    pub ruling: Option<Events>,
-    /// Whether the series had any data before the slot.
-    pub begun: bool,
 }
 
 impl Ledger {
@@ -104,9 +93,10 @@ impl Ledger {
     pub fn past(&self, ix: SeriesIx, group: &Labels, tier: Tier, end: Ts) -> Past {
         let Some(series) = self.series(ix) else { return Past::default() };
         let known = series.group(group);
-        let from = end.minus(tier.span(series.keep().key.step));
+        let (slot, step) = (tier.span(series.keep().key.step), series.keep().key.step.span());
+        let from = end.minus(slot);
         Past {
-            largest: known.map(|g| g.largest(end)).unwrap_or_default(),
+            largest: known.map(|g| g.largest(end).scaled(slot.secs(), step.secs())).unwrap_or_default(),
             ruling: known.and_then(|g| g.ruling(tier, end)),
             begun: series.first_known().is_some_and(|first| first < from),
         }

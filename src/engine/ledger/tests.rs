@@ -8,6 +8,7 @@ use super::*;
 use crate::engine::fact::{GroupFact, SeriesKey, SlotState, Trust, What};
 use crate::slo::query::{Atom, Counting, Selector};
 use crate::slo::time::Step;
+use crate::slo::unit::Events;
 
 const S: i64 = 30;
 
@@ -186,7 +187,7 @@ fn a_ruling_is_remembered_for_the_slot_that_is_asked_again() {
     tell(&mut ledger, 300, SlotState::Known(vec![ruled.clone()]));
     assert!(!tell(&mut ledger, 300, SlotState::Known(vec![ruled])));
     let past = ledger.past(SeriesIx(0), &route("a"), Tier::Fine, Ts(300));
-    assert_eq!(past.ruling, Some(Events::whole(1_000_000)));
+    assert_eq!(past.ruling.map(|r| r.withheld), Some(Events::whole(1_000_000)));
     assert_eq!(past.largest, Events::whole(20));
     assert!(!past.begun);
     assert!(ledger.past(SeriesIx(0), &route("a"), Tier::Fine, Ts(360)).begun);

@@ -9,9 +9,9 @@ use super::transition::{Subjected, Telling, advance};
 use crate::engine::alert::{AlertKey, RuleInput, Subject};
 use crate::engine::condition::{Judged, Terms, Verdict, judge};
 use crate::engine::ledger::Ledger;
-use crate::engine::planned::Planned;
+use crate::engine::plan::{AliveReading, DirectReading, Planned};
 use crate::engine::reason::WindowEvidence;
-use crate::engine::status::{Standing, Targets};
+use crate::engine::status::Standing;
 use crate::engine::step::Control;
 use crate::engine::window::{Book, Counts};
 use crate::engine::words;
@@ -215,15 +215,15 @@ fn rule_inputs<'a>(
 
 /// Sick pods fail their own scrapes and take their errors with them: with fewer than half of the
 /// targets that were up when the alert fired, nothing is resolved.
-fn half_of_targets_gone(planned: &Planned, now: Option<Targets>, at_fire: Option<u32>) -> bool {
+fn half_of_targets_gone(planned: &Planned, now: Option<AliveReading>, at_fire: Option<u64>) -> bool {
     match (planned.alive, at_fire, now) {
         (None, _, _) | (_, None | Some(0), _) => false,
         (Some(_), Some(_), None) => true,
-        (Some(_), Some(fired), Some(now)) => u64::from(now.up) * 2 < u64::from(fired),
+        (Some(_), Some(fired), Some(now)) => now.up.saturating_mul(2) < fired,
     }
 }
 
-fn targets_of(planned: &Planned, observed: &Observed) -> Option<Targets> {
+fn targets_of(planned: &Planned, observed: &Observed) -> Option<AliveReading> {
     observed.alive.get(&planned.alive?).copied()
 }
 
@@ -237,8 +237,9 @@ fn judge_direct(
 ) -> JudgedRule {
     let burn_of = |window: Span| {
         let (_, ix) = planned.direct.iter().find(|(w, _)| *w == window)?;
-        let reading = observed.direct.get(ix).filter(|reading| reading.fresh_until >= at)?;
-        Some(reading.ratios.get(group)?.get() / objective.budget())
+        let seen = observed.direct.get(ix).filter(|seen| seen.fresh_until >= at)?;
+        let DirectReading::Known(ratios) = &seen.reading else { return None };
+        Some(ratios.get(group)?.get() / objective.budget())
     };
     let (long, short) = (burn_of(rule.long), rule.short.and_then(burn_of));
     let reaches = |burn: Option<f64>| burn.map(|burn| burn >= rule.burn_rate.value());

@@ -2,7 +2,7 @@
 
 use crate::engine::burn::{Budget, budget, burn, exhausts_in};
 use crate::engine::ledger::Ledger;
-use crate::engine::planned::Planned;
+use crate::engine::plan::Planned;
 use crate::engine::reason::{Evidence, RuleEvidence, WindowEvidence};
 use crate::engine::window::{Book, Counts};
 use crate::slo::model::{Labels, Severity, Sli, Slo};

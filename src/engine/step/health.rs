@@ -7,7 +7,7 @@ use super::transition::{Subjected, Telling, advance, resolve};
 use super::{Control, Inputs};
 use crate::engine::alert::{AlertKey, RuleInput, Subject};
 use crate::engine::condition::Verdict;
-use crate::engine::planned::Planned;
+use crate::engine::plan::Planned;
 use crate::engine::status::Standing;
 use crate::slo::model::{AbsentMeans, Labels, Severity};
 use crate::slo::time::{Span, Ts};
@@ -50,6 +50,14 @@ pub(super) fn step_health(
         format!("Nothing is known about {}: {why}. Its other alerts hold.", planned.id)
     };
     advance_simple(planned, key, "unknown", UNKNOWN_AFTER, verdict, &text, control, inputs, delta);
+}
+
+/// One SLO whose queries were not answered: its burn alerts stay as they are, and only the alerts
+/// about not knowing move. The slice is judged later, when it is known.
+pub fn step_unanswered(planned: &Planned, control: &Control, inputs: &Inputs<'_>) -> Delta {
+    let mut delta = Delta::default();
+    step_health(planned, &[Standing::Unknown], control, inputs, &mut delta);
+    delta
 }
 
 /// `SourceBlind` of every source.

@@ -2,32 +2,29 @@
 
 use std::collections::BTreeMap;
 
-use crate::engine::planned::{AliveIx, DirectIx};
-use crate::engine::status::Targets;
-use crate::slo::model::Labels;
+use crate::engine::plan::{AliveIx, AliveReading, DirectIx, DirectReading};
 use crate::slo::time::Ts;
-use crate::slo::unit::Finite;
 
 /// What was seen at one moment besides the slices.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
     /// Targets by reading; missing where the query failed or has not been asked.
-    pub alive: BTreeMap<AliveIx, Targets>,
+    pub alive: BTreeMap<AliveIx, AliveReading>,
     /// The newest direct answers by window.
-    pub direct: BTreeMap<DirectIx, DirectReading>,
+    pub direct: BTreeMap<DirectIx, DirectSeen>,
     /// Sources that do not answer.
     pub blind: BTreeMap<String, bool>,
 }
 
-/// One direct answer: an error ratio per group.
+/// One direct answer.
 #[derive(Clone, PartialEq, Debug)]
-pub struct DirectReading {
+pub struct DirectSeen {
     /// When it was asked for.
     pub at: Ts,
     /// Until when it is fresh.
     pub fresh_until: Ts,
-    /// Error ratios by group.
-    pub ratios: BTreeMap<Labels, Finite>,
+    /// What it said.
+    pub reading: DirectReading,
 }
 
 impl Observed {

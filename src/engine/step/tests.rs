@@ -8,8 +8,7 @@ use crate::engine::alert::{AlertKey, Subject};
 use crate::engine::fact::{Facts, GroupFact, SeriesIx, SeriesKey, SlotFact, SlotState, Tier, Trust, What};
 use crate::engine::ledger::Keep;
 use crate::engine::notice::Event;
-use crate::engine::planned::AliveIx;
-use crate::engine::status::Targets;
+use crate::engine::plan::{AliveIx, AliveReading};
 use crate::slo::model::{
     Absent, AbsentMeans, AlertMode, Alerting, GroupBy, Overflow, Place, Rule, Severity, SeverityOptions, Sli,
     Slo, SloId,
@@ -319,7 +318,7 @@ fn an_alert_that_ends_and_begins_again_while_nobody_looks_stays_the_incident_peo
 fn nothing_resolves_while_fewer_than_half_of_the_targets_are_up() {
     let mut world = World::new(slo(vec![rule(Severity::Page, "14.4", 60, Some(5))]));
     world.planned.alive = Some(AliveIx(0));
-    let up = |world: &mut World, up| world.observed.alive.insert(AliveIx(0), Targets { up, known: 10 });
+    let up = |world: &mut World, up| world.observed.alive.insert(AliveIx(0), AliveReading { up, known: 10 });
     up(&mut world, 10);
     for _ in 0..130 {
         world.tick(100, 0);
@@ -361,7 +360,7 @@ fn absence_holds_alerts_and_says_so_after_a_while() {
 fn a_workload_that_is_up_and_was_never_asked_is_idle() {
     let mut world = World::new(slo(vec![rule(Severity::Page, "14.4", 60, Some(5))]));
     world.planned.alive = Some(AliveIx(0));
-    world.observed.alive.insert(AliveIx(0), Targets { up: 2, known: 2 });
+    world.observed.alive.insert(AliveIx(0), AliveReading { up: 2, known: 2 });
     for _ in 0..60 {
         assert_eq!(world.absent_tick(), 0);
     }

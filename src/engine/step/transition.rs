@@ -14,7 +14,7 @@ pub(super) struct Subjected<'a, E: Fn() -> Telling> {
     pub slo: Option<&'a Slo>,
     pub rules: &'a [RuleInput<'a>],
     /// How many targets are up, where known.
-    pub targets: Option<u32>,
+    pub targets: Option<u64>,
     /// Asked only when somebody is told.
     pub tell: E,
 }

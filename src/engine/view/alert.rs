@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::Look;
 use crate::engine::alert::{AlertKey, AlertState, Naming, Phase, Subject, alert_labels};
-use crate::engine::planned::Planned;
+use crate::engine::plan::Planned;
 use crate::engine::reason::Evidence;
 use crate::engine::step::{Control, evidence, judge_group};
 use crate::engine::window::Book;

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::engine::burn::burn;
-use crate::engine::planned::Planned;
+use crate::engine::plan::Planned;
 use crate::engine::status::Standing;
 use crate::engine::window::Counts;
 use crate::slo::time::Span;

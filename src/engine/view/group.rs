@@ -9,7 +9,7 @@ use super::Look;
 use super::alert::{GroupAlert, group_alerts};
 use super::counts::{CountsView, shown_burn, windows};
 use crate::engine::burn::exhausts_in;
-use crate::engine::planned::Planned;
+use crate::engine::plan::Planned;
 use crate::engine::status::Standing;
 use crate::engine::step::{JudgedGroup, JudgedRule, budget_of, judge_group, objective_of};
 use crate::engine::window::Book;

@@ -2,7 +2,7 @@
 
 use super::Look;
 use super::counts::windows;
-use crate::engine::planned::Planned;
+use crate::engine::plan::Planned;
 use crate::engine::step::{budget_of, groups, objective_of};
 use crate::engine::window::Book;
 use crate::slo::time::Span;

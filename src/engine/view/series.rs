@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::engine::burn::burn;
 use crate::engine::ledger::{FINE_REACH, FIVE_REACH, Ledger, edge};
-use crate::engine::planned::Planned;
+use crate::engine::plan::Planned;
 use crate::engine::step::{budget_of, objective_of};
 use crate::engine::window::Book;
 use crate::slo::model::{Labels, Sli};

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::Look;
 use super::alert::{GroupAlert, own_alerts};
 use super::group::{GroupView, group_view};
-use crate::engine::planned::Planned;
+use crate::engine::plan::Planned;
 use crate::engine::status::Standing;
 use crate::engine::step::{budget_of, groups, judge_group, objective_of};
 use crate::engine::window::Book;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Look;
 use crate::engine::fact::{Facts, GroupFact, SeriesIx, SeriesKey, SlotFact, SlotState, Tier, Trust, What};
 use crate::engine::ledger::{Keep, Ledger};
-use crate::engine::planned::Planned;
+use crate::engine::plan::Planned;
 use crate::engine::step::{Control, Inputs, Observed, step, step_sources};
 use crate::slo::model::{
     Absent, AbsentMeans, AlertMode, Alerting, GroupBy, Labels, Overflow, Place, Rule, Severity,

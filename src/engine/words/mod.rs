@@ -121,8 +121,7 @@ pub fn window(seen: &WindowEvidence, time_weighted: bool) -> String {
 
 fn rule_lines(rule: &RuleEvidence, time_weighted: bool) -> Vec<String> {
     let verdict = if rule.holds { "holds" } else { "does not hold" };
-    let mut lines =
-        vec![format!("The {} rule at burn rate {} {verdict}:", rule.severity, significant(rule.threshold))];
+    let mut lines = vec![format!("The {} rule at burn rate {} {verdict}:", rule.severity, rule.threshold)];
     for seen in std::iter::once(&rule.long).chain(&rule.short) {
         lines.push(format!("- {}", window(seen, time_weighted)));
     }

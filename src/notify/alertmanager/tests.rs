@@ -1,8 +1,9 @@
 //! Several instances, some of them unwell.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::*;
 use crate::notify::problem::Problems;

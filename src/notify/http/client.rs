@@ -21,6 +21,9 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// Longest wait for the rest of an answer once its status is known.
 const BODY_PATIENCE: Duration = Duration::from_secs(2);
 
+/// Longest wait for a secret's file: file systems hang too.
+const SECRET_PATIENCE: Duration = Duration::from_secs(2);
+
 /// What is needed of an answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Reply {
@@ -90,10 +93,11 @@ impl Client {
 
 /// A secret, or the outcome of not having it: somebody may be putting the file in its place right now.
 pub(in crate::notify) async fn read(who: &str, secret: &Secret) -> Result<String, Outcome> {
-    secret
-        .read()
-        .await
-        .map_err(|error| Outcome::retry(Reason::AuthError, format!("{who} was not asked: {error}")))
+    let unread = |why: String| Outcome::retry(Reason::AuthError, format!("{who} was not asked: {why}"));
+    match tokio::time::timeout(SECRET_PATIENCE, secret.read()).await {
+        Ok(read) => read.map_err(|error| unread(error.to_string())),
+        Err(_) => Err(unread(format!("reading {secret} hangs"))),
+    }
 }
 
 /// Scheme, host and port: what may be shown, because the rest of a webhook's address is often its secret.
@@ -149,4 +153,40 @@ fn with_tls(
 /// A PEM file of at most 1 MiB.
 pub(in crate::notify) fn read_pem(path: &Path) -> Result<Vec<u8>, String> {
     read_capped(path, 1024 * 1024).map_err(|error| format!("cannot read {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::http::HttpSettings;
+    use crate::notify::problem::Problems;
+    use crate::notify::testing::{Behaviour, Mock};
+
+    #[tokio::test]
+    async fn an_answer_without_end_is_read_up_to_the_cap() {
+        let long: &'static str = Box::leak("x".repeat(10 * MAX_BODY).into_boxed_str());
+        let mock = Mock::start(Behaviour::Answer(500, vec![], long)).await;
+        let config = HttpSettings::default().check("x", &mut Problems::default()).unwrap();
+        let client = Client::new("x", &config).unwrap();
+        let url = Url::parse(&mock.url).unwrap();
+        let reply = client.send(Method::GET, &url, HeaderMap::new(), Vec::new()).await.unwrap();
+        assert_eq!(reply.body.len(), MAX_BODY);
+    }
+
+    #[test]
+    fn certificates_that_cannot_be_used_are_told_by_key_and_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("not-a.pem");
+        std::fs::write(&path, "hello").unwrap();
+        let mut config = HttpSettings::default().check("x", &mut Problems::default()).unwrap();
+        config.tls.ca = Some(path.clone());
+        let problem = Client::new("receivers.a.webhook", &config).unwrap_err().to_string();
+        assert!(
+            problem.starts_with("receivers.a.webhook.tls.ca: ") && problem.contains("not-a.pem"),
+            "{problem}"
+        );
+        config.tls = TlsConfig { identity: Some((path.clone(), path)), ..TlsConfig::default() };
+        let problem = Client::new("receivers.a.webhook", &config).unwrap_err().to_string();
+        assert!(problem.starts_with("receivers.a.webhook.tls.cert: "), "{problem}");
+    }
 }

@@ -1,9 +1,13 @@
 //! The webhook against a receiver that behaves as told.
 
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::hmac;
+use rustls::server::WebPkiClientVerifier;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::*;
 use crate::notify::problem::Problems;
@@ -80,25 +84,47 @@ async fn nobody_listening_is_unreachable_and_the_token_stays_secret() {
 
 #[tokio::test]
 async fn a_certificate_nobody_vouches_for_is_a_tls_failure() {
-    let key = rcgen::generate_simple_self_signed(["localhost".into()]).unwrap();
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    let server = rustls::ServerConfig::builder_with_provider(provider.into())
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![key.cert.der().clone()], key.signing_key.serialize_der().try_into().unwrap())
-        .unwrap();
-    let url = tls_server(server);
     let dir = tempfile::tempdir().unwrap();
-    let ca = dir.path().join("ca.pem");
-    std::fs::write(&ca, key.cert.pem()).unwrap();
-
+    let (url, pem) = https(dir.path(), false);
     let strange = webhook(&url, serde_json::json!({})).deliver(&firing(), NOW).await;
     assert!(matches!(&strange, Outcome::Retry { reason: Reason::Tls, .. }), "{strange:?}");
-    for tls in [serde_json::json!({"ca": ca}), serde_json::json!({"insecureSkipVerify": true})] {
+    for tls in [serde_json::json!({"ca": pem.0}), serde_json::json!({"insecureSkipVerify": true})] {
         let got = webhook(&url, serde_json::json!({"tls": tls})).deliver(&firing(), NOW).await;
         assert_eq!(got, Outcome::DELIVERED);
     }
+}
+
+#[tokio::test]
+async fn a_receiver_that_asks_for_a_certificate_gets_ours() {
+    let dir = tempfile::tempdir().unwrap();
+    let (url, (cert, key)) = https(dir.path(), true);
+    let without = serde_json::json!({"tls": {"ca": cert}});
+    let got = webhook(&url, without).deliver(&firing(), NOW).await;
+    assert!(matches!(got, Outcome::Retry { .. }), "{got:?}");
+    let with = serde_json::json!({"tls": {"ca": cert, "cert": cert, "key": key}});
+    assert_eq!(webhook(&url, with).deliver(&firing(), NOW).await, Outcome::DELIVERED);
+}
+
+/// An HTTPS server and the files of its certificate and key, which a client may show as its own.
+fn https(dir: &Path, asks_for_certificate: bool) -> (String, (PathBuf, PathBuf)) {
+    let pair = rcgen::generate_simple_self_signed(["localhost".into()]).unwrap();
+    let (cert, key) = (dir.join("cert.pem"), dir.join("key.pem"));
+    std::fs::write(&cert, pair.cert.pem()).unwrap();
+    std::fs::write(&key, pair.signing_key.serialize_pem()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = rustls::ServerConfig::builder_with_provider(provider.clone());
+    let builder = builder.with_safe_default_protocol_versions().unwrap();
+    let builder = if asks_for_certificate {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(pair.cert.der().clone()).unwrap();
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider).build().unwrap();
+        builder.with_client_cert_verifier(verifier)
+    } else {
+        builder.with_no_client_auth()
+    };
+    let secret = pair.signing_key.serialize_der().try_into().unwrap();
+    let server = builder.with_single_cert(vec![pair.cert.der().clone()], secret).unwrap();
+    (tls_server(server), (cert, key))
 }
 
 #[tokio::test]

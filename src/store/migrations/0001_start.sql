@@ -75,18 +75,6 @@ create table commands (
     created_at bigint not null
 );
 
-create table series (
-    id  bigint primary key,
-    key text   not null unique
-);
-
-create table series_groups (
-    id        bigint primary key,
-    series_id bigint not null references series (id),
-    labels    text   not null,
-    unique (series_id, labels)
-);
-
 -- `bytes` lets a reader size its page before it fetches blobs; `crc` tells a damaged row from a good one.
 create table journal (
     seq   bigint   primary key,
@@ -98,6 +86,14 @@ create table journal (
 );
 create index journal_read on journal (tier, seq, at, bytes);
 create index journal_prune on journal (tier, at, seq);
+
+create table images (
+    id    bigint primary key,
+    at    bigint not null,
+    bytes bigint not null,
+    crc   bigint not null,
+    blob  bytea  not null
+);
 
 create table documents (
     doc_id      text   primary key,

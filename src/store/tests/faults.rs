@@ -205,6 +205,8 @@ async fn wrong_addresses_are_told_without_passwords() {
         ("mysql://damper:secret@host/db".into(), "must be `sqlite:PATH` or `postgres://"),
         ("postgres://damper:secret@127.0.0.1:notaport/db".into(), "does not parse"),
         ("postgres://damper:secret@127.0.0.1:1/db".into(), "db at 127.0.0.1:1: cannot be reached"),
+        (Home::postgres().url.replace("/test", "/none"), "the database must exist"),
+        ("sqlite:/proc/damper.db".into(), "cannot lock /proc/damper.db.lock"),
     ] {
         let error = refusal(&url).await.to_string();
         assert!(error.contains(expected) && !error.contains("secret"), "{url}: {error}");

@@ -43,7 +43,7 @@ async fn a_stale_leader_writes_nothing(home: &Home) {
         store.delivered(old, "m1", 5).await.map(drop),
         store.failed(old, "m1", 1, 9, "no").await.map(drop),
         store.dead(old, "m1", 5, "no", None).await.map(drop),
-        store.append_slices(old, &Default::default(), &[]).await,
+        store.append_slices(old, &[], &[]).await,
         store.prune_outbox(old, 99).await.map(drop),
         store.release(old).await,
     ] {

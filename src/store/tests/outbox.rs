@@ -6,6 +6,7 @@ use crate::store::{Backlog, Decisions, OutboxFilter, OutboxPut, Status, Supersed
 
 on_both! {
     a_resolve_never_overtakes_its_firing
+    marks_of_finished_or_unknown_messages_change_nothing
     other_incidents_do_not_wait
     a_dead_message_owes_its_fallback_at_once
     a_superseded_message_is_not_sent
@@ -32,7 +33,12 @@ async fn a_resolve_never_overtakes_its_firing(home: &Home) {
     assert_eq!((row.attempts, row.next_at, row.last_error.as_deref()), (1, 500, Some("503")));
     assert!(store.delivered(epoch, "fire", 501).await.unwrap());
     assert_eq!(due(&store, 501).await, ["resolve"]);
-    // Marks of what is finished or unknown change nothing.
+}
+
+async fn marks_of_finished_or_unknown_messages_change_nothing(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    store.commit(epoch, &owing(&[message("fire", "i", 10)])).await.unwrap();
+    assert!(store.delivered(epoch, "fire", 501).await.unwrap());
     assert!(!store.delivered(epoch, "fire", 502).await.unwrap());
     assert!(!store.failed(epoch, "fire", 9, 0, "late").await.unwrap());
     assert!(!store.delivered(epoch, "nothing", 502).await.unwrap());

@@ -43,8 +43,8 @@ impl Exporter {
     }
 
     /// Connections are refused: the process is gone.
-    pub async fn down(&mut self) {
-        self.server.down().await;
+    pub fn down(&mut self) {
+        self.server.down();
     }
 
     /// Listens again, with the metrics as they are.

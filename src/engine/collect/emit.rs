@@ -1,0 +1,72 @@
+//! From cells to facts.
+
+use std::collections::BTreeMap;
+
+use super::counted::Counted;
+use super::table::Cell;
+use crate::engine::fact::{Facts, GroupFact, SlotFact, SlotState, Trust};
+use crate::engine::plan::Wanted;
+use crate::slo::model::Labels;
+use crate::slo::time::Ts;
+use crate::slo::unit::Events;
+
+/// The groups of each slot.
+type Slots<'a> = BTreeMap<Ts, Vec<(&'a Labels, &'a Cell)>>;
+
+/// One [`Facts`] per series of the query group.
+pub(super) fn facts(counted: &Counted) -> Vec<Facts> {
+    let mut by_member: BTreeMap<usize, Slots<'_>> = BTreeMap::new();
+    for ((member, labels), row) in &counted.table {
+        let slots = by_member.entry(*member).or_default();
+        for (at, cell) in row {
+            slots.entry(*at).or_default().push((labels, cell));
+        }
+    }
+    let none = BTreeMap::new();
+    let mut out = Vec::new();
+    for (i, member) in counted.group.members.iter().enumerate() {
+        let slots = by_member.get(&i).unwrap_or(&none);
+        for (position, wanted) in member.wanted.iter().enumerate() {
+            out.push(series(counted, i, (position, wanted), slots));
+        }
+    }
+    out
+}
+
+fn series(
+    counted: &Counted,
+    member: usize,
+    (position, wanted): (usize, &Wanted),
+    slots: &Slots<'_>,
+) -> Facts {
+    let older = counted.reach.slots_of(member, &counted.grid);
+    let slot = |end: Ts| {
+        let unknown = counted.unknown.iter().any(|(first, last)| (*first..=*last).contains(&end));
+        let state = match slots.get(&end) {
+            _ if unknown => SlotState::Unknown,
+            None => SlotState::Absent,
+            Some(cells) => known(cells, position),
+        };
+        SlotFact { end, state }
+    };
+    let slots = older.into_iter().chain(counted.grid.ends()).map(slot).collect();
+    Facts { series: wanted.series, tier: counted.grid.tier, slots }
+}
+
+/// A lone ungrouped value that cannot be read leaves nothing known; among groups it is a group
+/// that is not whole.
+fn known(cells: &[(&Labels, &Cell)], position: usize) -> SlotState {
+    if let [(labels, cell)] = cells
+        && labels.is_empty()
+        && cell.unreadable
+    {
+        return SlotState::Unknown;
+    }
+    let fact = |(labels, cell): &(&Labels, &Cell)| GroupFact {
+        group: (*labels).clone(),
+        raw: cell.values.get(position).copied().unwrap_or_default(),
+        withheld: cell.withheld.get(position).copied().unwrap_or(Events::ZERO),
+        trust: if cell.unreadable { Trust::Partial } else { cell.trust },
+    };
+    SlotState::Known(cells.iter().map(fact).collect())
+}

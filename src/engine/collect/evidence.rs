@@ -1,0 +1,146 @@
+//! Rulings on newborn series, target by target.
+//!
+//! | what is known of the target | ruling |
+//! | --- | --- |
+//! | its process began inside the gap | whole: everything in it is since then |
+//! | it was up before the slot | whole, less what series of the same target that left held: a relabel moves a life, it does not make one |
+//! | neither | withheld |
+//!
+//! A series that fell is a reset unless its process is known to run on. One that was seen within
+//! a day is not new: its growth is spread over the time it was away.
+
+use std::collections::BTreeMap;
+
+use super::table::Key;
+use crate::engine::fact::Trust;
+use crate::engine::plan::QueryGroup;
+use crate::engine::plan::form::PART;
+use crate::engine::sample::{Frame, Reading};
+use crate::slo::time::Ts;
+use crate::slo::unit::Events;
+
+/// `job`, `instance`.
+type Target = (String, String);
+
+/// What an investigation of one slot brought.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Evidence {
+    births: BTreeMap<Key, BTreeMap<Target, Born>>,
+    /// Held by series that left, per member and target.
+    gone: BTreeMap<(usize, Target), Events>,
+    up: BTreeMap<Target, bool>,
+    start: BTreeMap<Target, Ts>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Born {
+    fresh: Events,
+    fell: Events,
+    back: Events,
+    back_raw: Events,
+    seen: Option<Ts>,
+}
+
+/// What becomes of a slot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Verdict {
+    /// Not booked in this slot, growth of returning series included.
+    pub withheld: Events,
+    /// Growth of returning series, to be spread over the time they were away.
+    pub returning: Events,
+    /// When they were last seen.
+    pub seen: Option<Ts>,
+    /// How far the rest can be trusted.
+    pub trust: Trust,
+}
+
+impl Evidence {
+    pub(super) fn read(group: &QueryGroup, frames: &[Frame]) -> Self {
+        let mut new = Self::default();
+        for frame in frames {
+            let Some((_, Reading::Value(value))) = frame.points.last() else { continue };
+            new.note(group, frame, value.get());
+        }
+        new
+    }
+
+    fn note(&mut self, group: &QueryGroup, frame: &Frame, value: f64) {
+        let label = |name: &str| frame.labels.get(name).cloned().unwrap_or_default();
+        let target = (label("job"), label("instance"));
+        let Some(part) = frame.labels.get(PART).map(String::as_str) else { return };
+        let events = Events::from_f64(value).unwrap_or(Events::from_thousandths(i64::MAX));
+        match part {
+            "up" => {
+                self.up.insert(target, value > 0.0);
+            }
+            "start" => {
+                self.start.insert(target, seconds(value));
+            }
+            _ => {
+                let Some(key) = group.place(&frame.labels) else { return };
+                if part == "gone" {
+                    self.gone.insert((key.0, target), events);
+                    return;
+                }
+                let born = self.births.entry(key).or_default().entry(target).or_default();
+                match part {
+                    "fresh" => born.fresh = events,
+                    "fell" => born.fell = events,
+                    "back" => born.back = events,
+                    "backraw" => born.back_raw = events,
+                    "seen" => born.seen = Some(seconds(value)),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Rules on one group. `gap` is when a process must have begun to explain a birth.
+    pub(super) fn rule(&self, key: &Key, gap: (Ts, Ts)) -> Verdict {
+        let mut verdict =
+            Verdict { withheld: Events::ZERO, returning: Events::ZERO, seen: None, trust: Trust::Counted };
+        let mut unproved = Events::ZERO;
+        for (target, born) in self.births.get(key).into_iter().flatten() {
+            let began = self.start.get(target).map(|at| gap.0 < *at && *at <= gap.1);
+            let up = self.up.get(target).copied().unwrap_or(false);
+            match (began, up) {
+                (Some(true), _) => {}
+                (_, true) => verdict.withheld = verdict.withheld.plus(self.moved(key.0, target, born.fresh)),
+                _ => unproved = unproved.plus(born.fresh),
+            }
+            if began == Some(false) {
+                unproved = unproved.plus(born.fell);
+            }
+            verdict.withheld = verdict.withheld.plus(born.back_raw);
+            verdict.returning = verdict.returning.plus(born.back);
+            verdict.seen = [verdict.seen, born.seen].into_iter().flatten().min();
+        }
+        verdict.withheld = verdict.withheld.plus(unproved);
+        if unproved > Events::ZERO {
+            verdict.trust = Trust::Partial;
+        } else if verdict.returning > Events::ZERO {
+            verdict.trust = Trust::Estimated;
+        }
+        verdict
+    }
+
+    /// What of a group's newborn value at a target was held before by series that left it. Shared
+    /// between the groups by their newborn values, because a relabel may move a life between them.
+    fn moved(&self, member: usize, target: &Target, fresh: Events) -> Events {
+        let held = self.gone.get(&(member, target.clone())).copied().unwrap_or_default();
+        let of_target = |(key, targets): (&Key, &BTreeMap<Target, Born>)| match key.0 == member {
+            true => targets.get(target).map(|born| born.fresh),
+            false => None,
+        };
+        let all = self.births.iter().filter_map(of_target).fold(Events::ZERO, Events::plus);
+        if all == Events::ZERO {
+            return Events::ZERO;
+        }
+        fresh.scaled(held.clamped().min(all).thousandths(), all.thousandths())
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a saturating cast of seconds since the epoch")]
+fn seconds(value: f64) -> Ts {
+    Ts(value.floor() as i64)
+}

@@ -1,0 +1,32 @@
+//! What follow-ups are needed for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::counted::Range;
+use super::table::Key;
+use crate::engine::plan::Narrow;
+use crate::slo::time::Ts;
+
+/// Questions about births.
+#[derive(Debug, Default)]
+pub(super) struct Needs {
+    /// Members whose newborn part must be known.
+    pub newborn: BTreeSet<usize>,
+    /// Slots to investigate, with the members concerned.
+    pub evidence: BTreeMap<Ts, BTreeSet<usize>>,
+}
+
+impl Needs {
+    /// The smallest part of a query group and range of slots that holds these cells.
+    pub(super) fn around<'a>(cells: impl Iterator<Item = (&'a Key, Ts)>) -> Option<(Narrow, Range)> {
+        let mut narrow = Narrow::default();
+        let mut range: Option<Range> = None;
+        for ((member, labels), at) in cells {
+            narrow.members.insert(*member);
+            narrow.groups.insert(labels.clone());
+            let (first, last) = range.unwrap_or((at, at));
+            range = Some((first.min(at), last.max(at)));
+        }
+        Some((narrow, range?))
+    }
+}

@@ -1,0 +1,106 @@
+//! From the frames of an answer to cells.
+
+use std::collections::BTreeMap;
+
+use super::table::{Cell, Key};
+use crate::engine::plan::form::PART;
+use crate::engine::plan::{Form, Member, QueryGroup, Take};
+use crate::engine::sample::{Frame, Reading};
+use crate::slo::time::Ts;
+use crate::slo::unit::Events;
+
+/// Sums of counters are exact below this: half the integers a float holds, so that no rounding
+/// can hide that a series fell.
+const EXACT: f64 = 4_503_599_627_370_496.0;
+
+/// The parts of one point.
+pub(super) type Point<'a> = BTreeMap<&'a str, Reading>;
+
+/// The points of an answer by group and time. Frames that were not asked for are left out.
+pub(super) fn points<'a>(group: &QueryGroup, frames: &'a [Frame]) -> BTreeMap<Key, BTreeMap<Ts, Point<'a>>> {
+    let mut out: BTreeMap<Key, BTreeMap<Ts, Point<'a>>> = BTreeMap::new();
+    for frame in frames {
+        let Some(key) = group.place(&frame.labels) else { continue };
+        let part = frame.labels.get(PART).map_or("", String::as_str);
+        let row = out.entry(key).or_default();
+        for (at, reading) in &frame.points {
+            row.entry(*at).or_default().insert(part, *reading);
+        }
+    }
+    out
+}
+
+/// What a point of the main query says.
+pub(super) enum Said {
+    /// The group does not exist.
+    Nothing,
+    /// The count and the values.
+    Cell(Cell),
+    /// Some series fell, or the sums are too large: the joined form must be asked.
+    Doubtful {
+        /// No series of the group existed before the slot.
+        all_new: bool,
+    },
+}
+
+/// Reads one point of the main query.
+pub(super) fn main(form: &Form, member: &Member, point: &Point<'_>) -> Said {
+    let wanted = member.wanted.len();
+    if let Form::Counter = form {
+        return cheap(point, wanted);
+    }
+    if point.is_empty() {
+        return Said::Nothing;
+    }
+    let Some(count) = value(point, "d").map(Option::unwrap_or_default).and_then(Events::from_f64) else {
+        return Said::Cell(Cell::unreadable(wanted));
+    };
+    let take = |w: &crate::engine::plan::Wanted| match w.take {
+        Take::Above(bound) => above(point, bound, count),
+        _ => Some(count),
+    };
+    match member.wanted.iter().map(take).collect() {
+        Some(values) => Said::Cell(Cell::counted(count, values, false)),
+        None => Said::Cell(Cell::unreadable(wanted)),
+    }
+}
+
+/// `A − B`, where `A = M` proves that no series fell (see [`crate::engine::plan::form`]).
+fn cheap(point: &Point<'_>, wanted: usize) -> Said {
+    let (Some(a), Some(b), Some(m)) = (value(point, "a"), value(point, "b"), value(point, "m")) else {
+        return Said::Cell(Cell::unreadable(wanted));
+    };
+    let Some(a) = a else { return Said::Nothing };
+    let all_new = b.is_none();
+    if a.abs() >= EXACT || m.is_none_or(|m| a < m) {
+        return Said::Doubtful { all_new };
+    }
+    match Events::from_f64(a - b.unwrap_or(0.0)) {
+        Some(count) => Said::Cell(Cell::counted(count, vec![count; wanted], all_new)),
+        None => Said::Cell(Cell::unreadable(wanted)),
+    }
+}
+
+/// The fraction of an empty histogram is not a number; there is nothing above any bound in it.
+fn above(point: &Point<'_>, bound: usize, count: Events) -> Option<Events> {
+    if count == Events::ZERO {
+        return Some(Events::ZERO);
+    }
+    let fraction = value(point, &format!("f{bound}"))??;
+    Events::from_f64(count.as_f64() * fraction.clamp(0.0, 1.0))
+}
+
+/// A part's number: `None` when it is not a number, `Some(None)` when it is not there.
+#[expect(clippy::option_option, reason = "not there and not a number are different things")]
+pub(super) fn value(point: &Point<'_>, part: &str) -> Option<Option<f64>> {
+    match point.get(part) {
+        None => Some(None),
+        Some(Reading::Value(value)) => Some(Some(value.get())),
+        Some(Reading::NotANumber) => None,
+    }
+}
+
+/// A part as events; `None` unless it is there and a number.
+pub(super) fn events(point: &Point<'_>, part: &str) -> Option<Events> {
+    value(point, part).flatten().and_then(Events::from_f64)
+}

@@ -1,0 +1,201 @@
+//! What only looks newborn or reset, against what truly is.
+
+use super::model::{Model, Stream};
+use super::*;
+use crate::engine::fact::Trust;
+
+const POD: [(&str, &str); 2] = [("job", "web"), ("instance", "pod-1")];
+
+/// A sample every 15 s in `[from, to)`, growing by `each` from `first`.
+fn growing(extra: &[(&str, &str)], (from, to): (i64, i64), first: f64, each: f64) -> Stream {
+    let samples = (0..(to - from) / 15).map(|i| (from + i * 15, first + each * i as f64)).collect();
+    Stream { labels: labels(&[&POD, extra].concat()), samples }
+}
+
+fn target(name: &'static str, (from, to): (i64, i64), value: f64) -> (&'static str, Vec<Stream>) {
+    (name, vec![growing(&[], (from, to), value, 0.0)])
+}
+
+fn fact(model: &Model, end: i64) -> (GroupFact, usize) {
+    let (facts, asked) = run(&group(), model, (end - 30, end), &usual(100));
+    (only(&facts, 0, end), asked.len())
+}
+
+/// The end of a slot, and the first scrape after it.
+const NOON: i64 = 43_200;
+const NEW: i64 = NOON + 15;
+
+#[test]
+fn a_relabel_of_an_old_counter_books_only_what_it_grew() {
+    // Between two slots, and inside one.
+    for (first_new, want) in [(NEW, 20.0), (NEW + 15, 20.0)] {
+        let scrapes = (first_new / 15) as f64;
+        let old = growing(&[("env", "")], (0, first_new), 1_000_000.0, 10.0);
+        let new = growing(&[("env", "prod")], (first_new, NOON + 600), 1_000_000.0 + scrapes * 10.0, 10.0);
+        let up = target("up", (0, NOON + 600), 1.0);
+        let model = Model { streams: vec![old, new], targets: [up].into(), ..Model::default() };
+        let (fact, _) = fact(&model, NOON + 30);
+        assert!(fact.raw > Events::whole(1_000_000), "{fact:?}");
+        assert_eq!((booked(&fact), fact.trust), (want, Trust::Counted));
+    }
+}
+
+#[test]
+fn the_first_scrape_of_a_long_running_service_is_withheld() {
+    let pod = growing(&[], (NEW, NOON + 600), 1_000_000.0, 10.0);
+    let start = target("start", (NEW, NOON + 600), 0.0);
+    let model = Model { streams: vec![pod], targets: [start].into(), ..Model::default() };
+    let (fact, _) = fact(&model, NOON + 30);
+    assert_eq!((booked(&fact), fact.trust), (0.0, Trust::Partial));
+}
+
+#[test]
+fn a_process_that_began_in_the_gap_books_whole() {
+    let pod = growing(&[], (NEW, NOON + 600), 5000.0, 10.0);
+    let start = target("start", (NEW, NOON + 600), NOON as f64 - 20.0);
+    let model = Model { streams: vec![pod], targets: [start].into(), ..Model::default() };
+    let (fact, _) = fact(&model, NOON + 30);
+    assert_eq!((booked(&fact), fact.trust), (5010.0, Trust::Counted));
+}
+
+#[test]
+fn errors_born_on_a_target_that_was_up_book_whole() {
+    let errors = growing(&[("code", "500")], (NEW, NOON + 600), 5000.0, 10.0);
+    let up = target("up", (0, NOON + 600), 1.0);
+    let model = Model { streams: vec![errors], targets: [up].into(), ..Model::default() };
+    assert_eq!(booked(&fact(&model, NOON + 30).0), 5010.0);
+}
+
+#[test]
+fn a_burst_without_births_is_booked_as_it_is() {
+    let mut pod = growing(&[], (NOON - 600, NOON + 600), 1000.0, 1.0);
+    for (at, value) in &mut pod.samples {
+        *value += if *at >= NEW { 50_000.0 } else { 0.0 };
+    }
+    let (fact, asked) = fact(&Model { streams: vec![pod], ..Model::default() }, NOON + 30);
+    assert_eq!((booked(&fact), fact.trust, asked), (50_002.0, Trust::Counted, 2));
+}
+
+#[test]
+fn a_fall_whose_process_runs_on_is_withheld() {
+    let mut pod = growing(&[], (NOON - 600, NOON + 600), 1_000_000.0, 0.0);
+    for (at, value) in &mut pod.samples {
+        *value -= if *at >= NEW { 400_000.0 } else { 0.0 };
+    }
+    let start = |began| target("start", (NOON - 600, NOON + 600), began);
+    let model =
+        |began| Model { streams: vec![pod.clone()], targets: [start(began)].into(), ..Model::default() };
+    let (runs_on, _) = fact(&model(0.0), NOON + 30);
+    assert_eq!((booked(&runs_on), runs_on.trust), (0.0, Trust::Partial));
+    assert_eq!(booked(&fact(&model(NOON as f64 - 5.0), NOON + 30).0), 600_000.0);
+}
+
+#[test]
+fn a_target_that_comes_back_spreads_what_it_grew_by_over_the_slots_it_was_away() {
+    // Away for twenty minutes, twice the lookback; another pod keeps the group alive with one event a slot.
+    let (gone, back) = (NEW, NEW + 1200);
+    let end = NOON + 1230;
+    let mut pod = growing(&[], (NOON - 600, gone), 1_000_000.0, 10.0);
+    let last = pod.samples.last().unwrap().1;
+    pod.samples.extend(growing(&[], (back, back + 600), last + 2007.0, 10.0).samples);
+    let other = Stream {
+        labels: labels(&[("job", "web"), ("instance", "pod-2")]),
+        ..growing(&[], (NOON - 600, back + 600), 0.0, 0.5)
+    };
+    let model = Model { streams: vec![pod, other], ..Model::default() };
+    let (facts, _) = run(&group(), &model, (end - 30, end), &usual(100));
+    let here = only(&facts, 0, end);
+    assert_eq!(here.trust, Trust::Estimated);
+    let (away, slots) = (41.0, slots(&facts, 0));
+    assert_eq!(slots.len(), 41, "from the slot after the last sample to the one it came back in");
+    // The difference to the newest sample of the slot: 2007 and one step of 10; and the other pod's.
+    assert_eq!(sum(&facts, 0), 2017.0 + away);
+    assert!((booked(&here) - (2017.0 / away + 1.0)).abs() < 0.01, "{here:?}");
+    let before = only(&facts, 0, end - 30);
+    assert!(before.withheld < Events::ZERO && before.raw == Events::whole(1), "{before:?}");
+}
+
+#[test]
+fn without_the_older_slots_the_growth_stays_within_the_range() {
+    let mut pod = growing(&[], (NOON - 585, NEW), 1_000_000.0, 10.0);
+    pod.samples.extend(growing(&[], (NEW + 1200, NOON + 1800), 1_002_390.0, 10.0).samples);
+    let model = Model { streams: vec![pod], ..Model::default() };
+    let end = NOON + 1230;
+    let group = group();
+    let (facts, _) = run_with(&group, (end - 30, end), &usual(100), |ask| match ask.query.end < Ts(end) {
+        true => failed(),
+        false => model.answer(&group, ask),
+    });
+    let slots = slots(&facts, 0);
+    assert!(slots[..slots.len() - 1].iter().all(|(_, state)| *state == SlotState::Unknown));
+    assert_eq!(booked(&only(&facts, 0, end)), 2010.0);
+}
+
+#[test]
+fn the_first_slot_ever_books_differences_only() {
+    let streams = vec![
+        growing(&[("route", "a")], (0, 600), 1_000_000.0, 10.0),
+        growing(&[("route", "b")], (15, 600), 50.0, 10.0),
+    ];
+    let first = |_: SeriesIx, _: &Labels, _: Ts| Past::default();
+    let (facts, _) = run(&group(), &Model { streams, ..Model::default() }, (-300, 300), &first);
+    assert_eq!(booked(&only(&facts, 0, 0)), 0.0);
+    assert_eq!(only(&facts, 0, 0).trust, Trust::Estimated);
+    assert_eq!(booked(&only(&facts, 0, 30)), 20.0 + 60.0, "a small birth right after it counts");
+    assert_eq!(booked(&only(&facts, 0, 60)), 40.0);
+}
+
+#[test]
+fn a_backfill_learns_what_is_usual_as_it_goes() {
+    let pod = growing(&[], (0, 30_000), 1_000_000.0, 1000.0);
+    let first = |_: SeriesIx, _: &Labels, _: Ts| Past::default();
+    let (facts, asked) =
+        run(&group(), &Model { streams: vec![pod], ..Model::default() }, (-300, 29_970), &first);
+    assert!(asked.len() <= 4, "{}", asked.len());
+    assert_eq!(booked(&only(&facts, 0, 30)), 2000.0);
+    assert_eq!(booked(&only(&facts, 0, 29_970)), 2000.0);
+}
+
+#[test]
+fn what_was_ruled_before_is_not_investigated_again() {
+    let pod = growing(&[], (NEW, NOON + 600), 1_000_000.0, 10.0);
+    let ruling = Ruling { withheld: Events::whole(1_000_000), trust: Trust::Partial };
+    let known =
+        |_: SeriesIx, _: &Labels, _: Ts| Past { ruling: Some(ruling), begun: true, ..Past::default() };
+    let (facts, asked) =
+        run(&group(), &Model { streams: vec![pod], ..Model::default() }, (NOON, NOON + 30), &known);
+    let fact = only(&facts, 0, NOON + 30);
+    assert_eq!((booked(&fact), fact.trust, asked.len()), (10.0, Trust::Partial, 1));
+}
+
+#[test]
+fn an_investigation_that_fails_withholds_what_is_newborn() {
+    let old = growing(&[("route", "a")], (0, NOON + 600), 1000.0, 10.0);
+    let new = growing(&[("route", "b")], (NEW, NOON + 600), 1_000_000.0, 10.0);
+    let model = Model { streams: vec![old, new], ..Model::default() };
+    let group = group();
+    let (facts, _) = run_with(&group, (NOON, NOON + 30), &usual(100), |ask| {
+        if ask.query.promql.contains("fresh") { failed() } else { model.answer(&group, ask) }
+    });
+    let fact = only(&facts, 0, NOON + 30);
+    assert_eq!((booked(&fact), fact.trust), (20.0, Trust::Partial));
+}
+
+#[test]
+fn good_events_are_in_doubt_only_when_their_total_is() {
+    let mut good = group();
+    good.members[0].wanted[0].role = Role { good_of: Some(SeriesIx(7)), ..Role::default() };
+    let new = growing(&[], (NEW, NOON + 600), 500.0, 10.0);
+    let old = Stream {
+        labels: labels(&[("job", "web"), ("instance", "pod-2")]),
+        ..growing(&[], (0, NOON + 600), 0.0, 1.0)
+    };
+    let model = Model { streams: vec![new, old], ..Model::default() };
+    let past = |series: SeriesIx, _: &Labels, _: Ts| Past {
+        largest: Events::whole(if series == SeriesIx(7) { 1000 } else { 10 }),
+        ruling: None,
+        begun: true,
+    };
+    let (facts, asked) = run(&good, &model, (NOON, NOON + 30), &past);
+    assert_eq!((booked(&only(&facts, 0, NOON + 30)), asked.len()), (512.0, 1));
+}

@@ -1,0 +1,99 @@
+//! What is asked to tell real births from series that only look newborn.
+
+use super::form::{Around, RESET_BELOW, aggregate, parts};
+use super::group::{Form, Narrow, QueryGroup};
+use super::native;
+use crate::slo::query::{Matcher, Selector};
+use crate::slo::time::Span;
+
+/// How far back a series is looked for before it counts as new.
+pub const MEMORY: Span = Span::from_hours(24);
+
+/// What of a slot's events is not a difference: newborn series and resets. One part, `d`.
+pub fn newborn(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
+    let at = Around::of(group, group.narrowed(narrow), slot);
+    let (u, p) = (value(group, &at.now()), value(group, &at.before()));
+    let each = format!("({u} unless {p}) or ({u} < {RESET_BELOW} * {p})");
+    parts(&[("d", aggregate("sum", &group.labels(), &each))])
+}
+
+/// Everything a ruling on one slot needs, per target (`job`, `instance`):
+///
+/// | part | what | labels |
+/// | --- | --- | --- |
+/// | `fresh` | value of series not seen in [`MEMORY`] | group, target |
+/// | `fell` | value of series that fell | group, target |
+/// | `back`, `backraw` | growth and value of series seen in [`MEMORY`] but not in the lookback | group, target |
+/// | `seen` | when those were last seen, to five minutes | group, target |
+/// | `gone` | last value of series that left the target | member, target |
+/// | `up`, `start` | `up` before the slot; when the process began | target |
+///
+/// A series has left when it was sampled lately but not by its target's newest scrape: all
+/// series of one scrape have one timestamp. That needs no staleness marker.
+pub fn evidence(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
+    let selector = group.narrowed(&Narrow { members: narrow.members.clone(), ..Narrow::default() });
+    let targets = targets_of(&selector);
+    let at = Around::of(group, selector, slot);
+    let memory = MEMORY.max(at.lookback);
+    let lately = Span::from_secs_saturating(slot.secs() + group.young(slot).secs());
+    let (u, p) = (value(group, &at.now()), value(group, &at.before()));
+    let q = value(group, &format!("last_over_time({}[{memory}] offset {slot})", at.x));
+    let held = value(group, &format!("last_over_time({}[{lately}])", at.x));
+    let x = &at.x;
+
+    let new = format!("({u} unless {p})");
+    let fell = format!("({u} < {RESET_BELOW} * {p})");
+    let of_target = format!("and on (job, instance) ({new} or {fell})");
+    let alive = format!(
+        "(timestamp({x}) >= on (job, instance) group_left () max by (job, instance) (timestamp({x})))"
+    );
+    let fine = with_target(&group.labels());
+    let coarse = with_target(&group.merge.iter().map(String::as_str).collect::<Vec<_>>());
+    let by_group = |operator: &str, of: String| aggregate(operator, &fine, &of);
+    let by_target = |of: String| format!("{} {of_target}", aggregate("max", &["job", "instance"], &of));
+    let up = Selector { metric: "up".to_owned(), matchers: targets.clone() };
+    let start = Selector { metric: "process_start_time_seconds".to_owned(), matchers: targets };
+    parts(&[
+        ("fresh", by_group("sum", format!("{u} unless {q}"))),
+        ("fell", by_group("sum", fell)),
+        ("backraw", by_group("sum", format!("{new} and {q}"))),
+        ("back", by_group("sum", format!("(({new} - {q}) >= 0) or ({new} and {q})"))),
+        (
+            "seen",
+            by_group("min", format!("max_over_time(timestamp({x})[{memory}:5m] offset {slot}) and {new}")),
+        ),
+        ("gone", aggregate("sum", &coarse, &format!("{held} unless {alive}"))),
+        ("up", by_target(format!("last_over_time({up}[{}] offset {slot})", at.lookback))),
+        ("start", by_target(format!("last_over_time({start}[{}])", at.whole()))),
+    ])
+}
+
+/// The number that stands for a series: its value, or its histogram's count.
+fn value(group: &QueryGroup, of: &str) -> String {
+    match group.form {
+        Form::Native { .. } => native::count(of),
+        _ => of.to_owned(),
+    }
+}
+
+fn with_target<'a>(labels: &[&'a str]) -> Vec<&'a str> {
+    let mut all = labels.to_vec();
+    for label in ["job", "instance"] {
+        if !all.contains(&label) {
+            all.push(label);
+        }
+    }
+    all
+}
+
+/// The matchers that also hold for a target's own metrics.
+fn targets_of(selector: &Selector) -> Vec<Matcher> {
+    selector.matchers.iter().filter(|m| m.label == "job" || m.label == "instance").cloned().collect()
+}
+
+/// How often the most-scraped series was sampled in half an hour. No parts; once per measurement.
+pub(super) fn samples(group: &QueryGroup) -> String {
+    let of = format!("count_over_time({}[30m])", group.selector());
+    let labels: Vec<&str> = group.merge.iter().map(String::as_str).collect();
+    aggregate("max", &labels, &of)
+}

@@ -1,0 +1,152 @@
+//! The PromQL that counts the events of one slot `(t − S, t]`, evaluated at `t`.
+//!
+//! For a counter `x` with lookback `L`, per series:
+//!
+//! ```text
+//! u = last_over_time(x[S])      p = last_over_time(x[L] offset S)
+//! D = (u − p) >= 0              difference of a living series
+//!     or u where u < ⅞ p        reset: it began again at zero
+//!     or u where no p           newborn
+//!     or 0 where any sample     a dip, or no scrape in the slot
+//! ```
+//!
+//! Joins of vectors cost about five times a plain sum, so at first only plain sums are asked:
+//!
+//! ```text
+//! A = sum(last_over_time(x[L+S]))   B = sum(last_over_time(x[L] offset S))   M = sum(max_over_time(x[L+S]))
+//! ```
+//!
+//! *Why `A − B` is `D` where `A = M`.* Both ranges have the same old edge, so every series falls
+//! into one of three: a sample in the slot and before (`u − p`), only before (the same sample in
+//! A and B: 0), only in the slot (A alone: `u`). That is `D` unless some series fell. `A ≤ M`
+//! holds series by series, so equal sums mean that every series stands at its maximum and none
+//! fell. With closed ranges (Prometheus 2) a sample exactly on `t − S` belongs to both `x[S]` and
+//! `p`: where it is the newest, A and B see the same sample, else both end before it; the
+//! difference is the same. Where `A < M`, or where sums are too large for exact arithmetic, the
+//! joined form is asked for the groups concerned.
+
+use super::group::{Form, Narrow, QueryGroup};
+use super::native;
+use crate::slo::query::{Name, Selector};
+use crate::slo::time::Span;
+
+/// The label that tells the parts of one request apart.
+pub const PART: &str = "damper_part";
+
+/// A fall below this share of the previous value is a reset, a smaller one a dip.
+pub const RESET_BELOW: &str = "0.875";
+
+/// Ranges around one slot of one selector.
+pub(super) struct Around {
+    /// The selector.
+    pub x: Selector,
+    /// Slot length, `S`.
+    pub slot: Span,
+    /// Lookback, `L`.
+    pub lookback: Span,
+}
+
+impl Around {
+    pub(super) fn of(group: &QueryGroup, selector: Selector, slot: Span) -> Self {
+        Self { x: selector, slot, lookback: group.lookback(slot) }
+    }
+
+    /// The newest sample in the slot.
+    pub(super) fn now(&self) -> String {
+        format!("last_over_time({}[{}])", self.x, self.slot)
+    }
+
+    /// The newest sample before the slot.
+    pub(super) fn before(&self) -> String {
+        format!("last_over_time({}[{}] offset {})", self.x, self.lookback, self.slot)
+    }
+
+    /// Lookback and slot together.
+    pub(super) fn whole(&self) -> Span {
+        Span::from_secs_saturating(self.lookback.secs() + self.slot.secs())
+    }
+
+    /// The newest sample in the slot or before it.
+    pub(super) fn held(&self) -> String {
+        format!("last_over_time({}[{}])", self.x, self.whole())
+    }
+}
+
+/// The query of every tick, catch-up and backfill. Its parts are told apart by [`PART`]:
+/// `a`, `b`, `m` for counters; else `d` with the events and `n` with how many series exist;
+/// `f0`, `f1`, … with the share above each bound of a native histogram. Time slices and direct
+/// ratios have no parts.
+pub fn main(group: &QueryGroup, selector: Selector, slot: Span) -> String {
+    let labels = group.labels();
+    let at = Around::of(group, selector, slot);
+    let count = |of: &str| aggregate("count", &labels, of);
+    match &group.form {
+        Form::Counter => parts(&[
+            ("a", aggregate("sum", &labels, &at.held())),
+            ("b", aggregate("sum", &labels, &at.before())),
+            ("m", aggregate("sum", &labels, &format!("max_over_time({}[{}])", at.x, at.whole()))),
+        ]),
+        Form::Aggregated => parts(&[("d", rises(&at, &labels))]),
+        Form::GaugeSum => parts(&[("d", over_slot("sum_over_time", group, &at)), ("n", count(&at.held()))]),
+        Form::GaugeCount => {
+            parts(&[("d", over_slot("count_over_time", group, &at)), ("n", count(&at.held()))])
+        }
+        Form::Increase => parts(&[("d", increase(group, &at)), ("n", count(&at.held()))]),
+        Form::Native { above } => native::main(&at, &labels, above),
+        Form::Timeslice { query, .. } => query.clone(),
+        Form::Direct { template } => super::direct::fill(template, slot),
+    }
+}
+
+/// The joined form of a counter, for what the cheap one could not prove. One part, `d`.
+pub fn joined(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
+    let at = Around::of(group, group.narrowed(narrow), slot);
+    let (u, p, held) = (at.now(), at.before(), at.held());
+    let each =
+        format!("(({u} - {p}) >= 0) or ({u} < {RESET_BELOW} * {p}) or ({u} unless {p}) or (0 * {held})");
+    parts(&[("d", aggregate("sum", &group.labels(), &each))])
+}
+
+/// Which groups have a sample young enough. One part, `n`.
+pub fn young(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
+    let last = format!("last_over_time({}[{}])", group.narrowed(narrow), group.young(slot));
+    parts(&[("n", aggregate("count", &group.labels(), &last))])
+}
+
+/// Differences only: births are not counted and falls book nothing.
+fn rises(at: &Around, labels: &[&str]) -> String {
+    let each = format!("(({} - {}) >= 0) or (0 * {})", at.now(), at.before(), at.held());
+    aggregate("sum", labels, &each)
+}
+
+/// Every sample of the slot once: closed ranges would count one on the edge twice.
+fn over_slot(function: &str, group: &QueryGroup, at: &Around) -> String {
+    let range = match group.left_open {
+        true => at.slot.to_string(),
+        false => format!("{}ms", at.slot.secs() * 1000 - 1),
+    };
+    aggregate("sum", &group.labels(), &format!("{function}({}[{range}])", at.x))
+}
+
+/// `increase` needs two samples: the range is widened for rare scrapes and the result scaled back.
+fn increase(group: &QueryGroup, at: &Around) -> String {
+    let needed = group.interval.map_or(Span::ZERO, |i| Span::from_secs_saturating(2 * i.secs()));
+    let range = needed.max(at.slot);
+    let sum = aggregate("sum", &group.labels(), &format!("increase({}[{range}])", at.x));
+    if range == at.slot { sum } else { format!("{sum} * {} / {}", at.slot.secs(), range.secs()) }
+}
+
+/// `sum by (a, b) (of)`, or `sum(of)`.
+pub(super) fn aggregate(operator: &str, labels: &[&str], of: &str) -> String {
+    if labels.is_empty() {
+        return format!("{operator}({of})");
+    }
+    let names: Vec<String> = labels.iter().map(|label| Name(label).to_string()).collect();
+    format!("{operator} by ({}) ({of})", names.join(", "))
+}
+
+/// Several vectors in one request.
+pub(super) fn parts(parts: &[(&str, String)]) -> String {
+    let part = |(name, of): &(&str, String)| format!(r#"label_replace({of}, "{PART}", "{name}", "", "")"#);
+    parts.iter().map(part).collect::<Vec<_>>().join(" or ")
+}

@@ -1,0 +1,82 @@
+//! SLO set → deduplicated, merged queries.
+//!
+//! [`Plan::build`] turns definitions into *series* (what is counted, once however many SLOs use
+//! it) and gathers series that differ in one equality matcher into *query groups*, each asked in
+//! one request. How a group is asked is in [`form`], [`native`] and [`evidence`]; what its answers
+//! mean is in [`crate::engine::collect`].
+
+mod alive;
+mod build;
+mod context;
+mod direct;
+pub mod evidence;
+pub mod form;
+mod gather;
+mod group;
+mod interval;
+mod merge;
+pub mod native;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use super::window::Signal;
+pub use alive::{Alive, AliveGroup, AliveIx, AliveReading};
+pub use context::{PlanContext, SourceKind, SourceTraits};
+pub use direct::{Direct, DirectIx, DirectReading};
+pub(in crate::engine) use direct::{group_of, keep_worst};
+pub use group::{Form, Member, Narrow, QueryGroup, Role, Take, Wanted};
+
+use crate::engine::fact::SeriesKey;
+use crate::slo::model::Slo;
+use crate::slo::time::Span;
+
+/// Everything asked for a set of SLOs. Immutable; a reload builds a new one.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// The SLOs, in the order given.
+    pub slos: Vec<Planned>,
+    /// All series, in order of first use; the position is the [`SeriesIx`].
+    pub series: Vec<Series>,
+    /// Every series is in exactly one group.
+    pub groups: Vec<Arc<QueryGroup>>,
+    /// Selectors that say a workload is up; the position is the [`AliveIx`].
+    pub alive: Vec<Alive>,
+    /// How the alive selectors are asked.
+    pub alive_groups: Vec<AliveGroup>,
+    /// Ratios asked per window; the position is the [`DirectIx`].
+    pub direct: Vec<Direct>,
+}
+
+/// An SLO and where its numbers come from.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// The definition.
+    pub slo: Arc<Slo>,
+    /// `service/name`.
+    pub id: String,
+    /// Names of the rules, in their order.
+    pub rule_names: Vec<String>,
+    /// The source asked.
+    pub source: String,
+    /// Bad events.
+    pub bad: Signal,
+    /// All events.
+    pub total: Signal,
+    /// Whether the workload is up.
+    pub alive: Option<AliveIx>,
+    /// For a direct SLI, the ratio over each rule window.
+    pub direct: Vec<(Span, DirectIx)>,
+}
+
+/// One series of slices.
+#[derive(Clone, Debug)]
+pub struct Series {
+    /// What it is.
+    pub key: SeriesKey,
+    /// The longest period or rule window of the SLOs that use it.
+    pub keep: Span,
+    /// What the SLOs use it for.
+    pub role: Role,
+}
