@@ -53,7 +53,13 @@ impl Catalogue {
     /// A document with a problem keeps its last good version; a file that is broken as a whole, or
     /// that cannot be read (`unread`), keeps all of its own. What is in no file any more goes, unless
     /// that is more than `max(3, 10 %)` of the SLOs or one that fires: then it waits until `accept`.
-    pub(super) fn reload(&self, loaded: &Loaded, unread: &[String], fires: impl Fn(&str) -> bool, accept: bool) -> Reload {
+    pub(super) fn reload(
+        &self,
+        loaded: &Loaded,
+        unread: &[String],
+        fires: impl Fn(&str) -> bool,
+        accept: bool,
+    ) -> Reload {
         let mut next = BTreeMap::new();
         let mut broken_files: BTreeSet<&str> = unread.iter().map(String::as_str).collect();
         let mut kept = BTreeSet::new();
@@ -90,14 +96,16 @@ impl Catalogue {
                 next.insert(key, old);
             }
         }
-        let changed = next.iter().filter(|(key, new)| self.0.get(*key).map(|old| &old.text) != Some(&new.text));
+        let changed =
+            next.iter().filter(|(key, new)| self.0.get(*key).map(|old| &old.text) != Some(&new.text));
         let changed = changed.map(|(key, _)| key.clone()).collect();
         Reload { next: Self(next), changed, removed, waiting }
     }
 
     /// The SLOs of documents that may not go unasked.
     fn must_wait(&self, gone: &[(String, Accepted)], fires: impl Fn(&str) -> bool) -> Vec<String> {
-        let slos: Vec<String> = gone.iter().flat_map(|(_, old)| old.slos.iter().map(|slo| slo.id.to_string())).collect();
+        let slos: Vec<String> =
+            gone.iter().flat_map(|(_, old)| old.slos.iter().map(|slo| slo.id.to_string())).collect();
         let all = self.0.values().map(|accepted| accepted.slos.len()).sum::<usize>();
         let many = slos.len() > 3.max(all / 10);
         if many || slos.iter().any(|slo| fires(slo)) { slos } else { Vec::new() }
@@ -125,8 +133,10 @@ mod tests {
     }
 
     fn loaded(files: &[(&str, String)]) -> Loaded {
-        let files: Vec<SourceFile> =
-            files.iter().map(|(path, text)| SourceFile { path: (*path).into(), text: text.clone() }).collect();
+        let files: Vec<SourceFile> = files
+            .iter()
+            .map(|(path, text)| SourceFile { path: (*path).into(), text: text.clone() })
+            .collect();
         load(&files, &Context { step: Step::DEFAULT, sources: vec![] })
     }
 
@@ -153,7 +163,8 @@ mod tests {
     fn a_document_with_broken_syntax_keeps_what_its_file_held() {
         let both = format!("{}---\n{}", document("one", "99.9"), document("two", "99.9"));
         let before = start(&[("a.yaml", both.clone())]);
-        let broken = both.replace("kind: ServiceLevelObjective\nmetadata: {name: two}", "kind: [\nmetadata: {name");
+        let broken =
+            both.replace("kind: ServiceLevelObjective\nmetadata: {name: two}", "kind: [\nmetadata: {name");
         let reload = before.reload(&loaded(&[("a.yaml", broken)]), &[], |_| false, false);
         assert_eq!(names(&reload), ["one", "two"]);
         assert!(reload.removed.is_empty() && reload.waiting.is_empty());
@@ -162,7 +173,9 @@ mod tests {
     #[test]
     fn a_document_whose_name_or_service_is_broken_keeps_what_its_file_held() {
         let before = start(&[("a.yaml", document("one", "99.9"))]);
-        for (from, to) in [("service: shop", "service: Shop!"), ("{name: one}", "{name: Ône}"), ("  service: shop\n", "")] {
+        for (from, to) in
+            [("service: shop", "service: Shop!"), ("{name: one}", "{name: Ône}"), ("  service: shop\n", "")]
+        {
             let broken = document("one", "99.9").replace(from, to);
             let reload = before.reload(&loaded(&[("a.yaml", broken)]), &[], |_| false, false);
             assert_eq!(names(&reload), ["one"], "{to}");
@@ -181,7 +194,8 @@ mod tests {
 
     #[test]
     fn removing_few_is_done_and_removing_many_or_a_firing_one_waits() {
-        let all: Vec<(String, String)> = (0..20).map(|i| (format!("{i}.yaml"), document(&format!("s{i}"), "99.9"))).collect();
+        let all: Vec<(String, String)> =
+            (0..20).map(|i| (format!("{i}.yaml"), document(&format!("s{i}"), "99.9"))).collect();
         let files: Vec<(&str, String)> = all.iter().map(|(p, t)| (p.as_str(), t.clone())).collect();
         let before = start(&files);
         let few = before.reload(&loaded(&files[3..]), &[], |_| false, false);

@@ -48,7 +48,8 @@ impl Journal {
         }
         for facts in all {
             let changed = world.ledger.apply(facts);
-            let Some(id) = world.ledger.series(facts.series).map(|s| s.id()).filter(|_| !changed.is_empty()) else {
+            let Some(id) = world.ledger.series(facts.series).map(|s| s.id()).filter(|_| !changed.is_empty())
+            else {
                 continue;
             };
             self.facts.push((id, facts.tier, changed));
@@ -148,7 +149,8 @@ async fn replay(shared: &Shared, ledger: &mut Ledger) -> Result<usize, StoreErro
         }
         for row in read.slices {
             pages += 1;
-            let page: Option<Page> = postcard::from_bytes(&row.blob).ok().filter(|p: &Page| p.version == VERSION);
+            let page: Option<Page> =
+                postcard::from_bytes(&row.blob).ok().filter(|p: &Page| p.version == VERSION);
             let Some(page) = page else {
                 tracing::warn!(seq = row.seq, "a page of slices is not readable; it is asked again");
                 continue;

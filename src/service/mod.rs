@@ -15,6 +15,7 @@ mod gather;
 mod journal;
 mod lease;
 mod level;
+mod measure;
 mod missed;
 mod owed;
 mod planner;

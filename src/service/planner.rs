@@ -43,13 +43,16 @@ impl Measured {
     /// whether a plan built now would differ.
     pub(super) async fn refresh(&mut self, shared: &Shared, plan: &Plan) -> bool {
         let mut changed = false;
-        let asked = shared.sources.iter().map(|(name, source)| async { (name.clone(), source.version(LIMIT).await) });
+        let asked =
+            shared.sources.iter().map(|(name, source)| async { (name.clone(), source.version(LIMIT).await) });
         for (name, version) in join_all(asked).await {
             let Some(version) = version else { continue };
             changed |= self.versions.insert(name, version.clone()).as_ref() != Some(&version);
         }
         for group in &plan.groups {
-            let Some(query) = group.interval_query(clock::now().floor_to(shared.settings.step.span())) else { continue };
+            let Some(query) = group.interval_query(clock::now().floor_to(shared.settings.step.span())) else {
+                continue;
+            };
             let Some(source) = shared.sources.get(&group.source) else { continue };
             let answer = source.ask(&query, Priority::Background, LIMIT).await;
             for (key, interval) in group.read_interval(&answer) {
@@ -74,7 +77,12 @@ impl Measured {
             slos,
             &PlanContext {
                 step: shared.settings.step,
-                default_source: shared.settings.sources.first().map(|s| s.name.clone()).unwrap_or_default(),
+                default_source: shared
+                    .settings
+                    .sources
+                    .first()
+                    .map(|s| s.name().to_owned())
+                    .unwrap_or_default(),
                 sources: sources.collect(),
                 intervals: self.intervals.clone(),
             },

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::catalogue::{Accepted, Catalogue, Reload};
 use super::clock;
 use super::files;
+use super::measure;
 use super::planner::Measured;
 use super::shared::Shared;
 use super::state::{DefinitionProblem, DefinitionsView};
@@ -96,8 +97,13 @@ impl Reloader {
             return;
         };
         let missing = found.missing.iter().map(|path| path.display().to_string());
-        let unread: Vec<String> =
-            found.problems.iter().filter(|p| p.level == Level::Error).map(|p| p.file.clone()).chain(missing.clone()).collect();
+        let unread: Vec<String> = found
+            .problems
+            .iter()
+            .filter(|p| p.level == Level::Error)
+            .map(|p| p.file.clone())
+            .chain(missing.clone())
+            .collect();
         let context = context(shared);
         let files = found.files;
         let Ok(loaded) = tokio::task::spawn_blocking(move || load(&files, &context)).await else {
@@ -106,7 +112,8 @@ impl Reloader {
         };
         let fires = |slo: &str| shared.world.read().control.is_firing(slo);
         let reload = self.catalogue.reload(&loaded, &unread, fires, accept);
-        let mut problems: Vec<DefinitionProblem> = found.problems.iter().chain(loaded.problems()).map(problem).collect();
+        let mut problems: Vec<DefinitionProblem> =
+            found.problems.iter().chain(loaded.problems()).map(problem).collect();
         problems.extend(missing.map(|file| DefinitionProblem {
             file,
             line: 1,
@@ -161,7 +168,7 @@ impl Reloader {
             tracing::error!("{}; the last good version stays in force", text(problem));
         }
         let slos = self.catalogue.slos().len();
-        shared.metrics.definitions(self.revision, errors, slos);
+        measure::reload(shared, self.revision, errors, slos);
         let accepted_at = shared.definitions.read().accepted_at;
         let before = shared.definitions.read().revision;
         *shared.definitions.write() = DefinitionsView {
@@ -185,7 +192,7 @@ async fn take_accept(shared: &Shared) -> bool {
 }
 
 fn context(shared: &Shared) -> Context {
-    let sources = shared.settings.sources.iter().map(|source| source.name.clone()).collect();
+    let sources = shared.settings.sources.iter().map(|source| source.name().to_owned()).collect();
     Context { step: shared.settings.step, sources }
 }
 

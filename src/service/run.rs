@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpListener;
+
 use super::clock;
 use super::reload::Reloader;
 use super::shared::Shared;
@@ -57,14 +59,20 @@ pub enum ServiceError {
 }
 
 /// Runs until it is told to stop.
-pub async fn run(settings: Settings) -> Result<(), ServiceError> {
+///
+/// `serve` answers HTTP on the listener until [`Shared::shutdown`]; the API depends on the service,
+/// not the service on it.
+pub async fn run<F: Future<Output = ()> + Send + 'static>(
+    settings: Settings,
+    serve: impl FnOnce(Arc<Shared>, TcpListener) -> F,
+) -> Result<(), ServiceError> {
     let shared = Arc::new(shared(settings).await?);
     let (edges, levels) = receivers(&shared.settings)?;
     let heartbeat = shared.settings.heartbeat.as_ref();
     let heartbeat = heartbeat.map(|config| Heartbeat::new("heartbeat", config)).transpose();
     let heartbeat = heartbeat.map_err(ServiceError::Receiver)?;
     let address = shared.settings.listen;
-    let listener = tokio::net::TcpListener::bind(address).await;
+    let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|error| ServiceError::Listen { address, error })?;
     let spawn = |name: &'static str, shared: &Arc<Shared>| Guard { name, shared: Arc::clone(shared) };
 
@@ -72,7 +80,7 @@ pub async fn run(settings: Settings) -> Result<(), ServiceError> {
     let task = signals::run(Arc::clone(&shared));
     shared.tasks.spawn(async move { guard.watch(async { task.await.unwrap_or_default() }).await });
     let guard = spawn("api", &shared);
-    let task = crate::api::serve(Arc::clone(&shared), listener);
+    let task = serve(Arc::clone(&shared), listener);
     shared.tasks.spawn(async move { guard.watch(task).await });
     tracing::info!(%address, store = shared.store.name(), version = env!("CARGO_PKG_VERSION"), "started");
 
@@ -168,7 +176,7 @@ async fn shared(settings: Settings) -> Result<Shared, ServiceError> {
     let store = Store::open(settings.store.expose(), Options::default()).await?;
     let mut sources = BTreeMap::new();
     for config in &settings.sources {
-        let name = config.name.clone();
+        let name = config.name().to_owned();
         let source = Prometheus::new(config.clone(), clock::now);
         let source = source.map_err(|error| ServiceError::Source { name: name.clone(), error })?;
         sources.insert(name, Arc::new(source));
@@ -184,11 +192,13 @@ fn receivers(settings: &Settings) -> Result<Receivers, ServiceError> {
         let (name, at) = (receiver.name.clone(), format!("receivers.{}", receiver.name));
         match &receiver.kind {
             ReceiverKind::Webhook(config) => {
-                let webhook = Webhook::new(&at, config, &settings.external_url).map_err(ServiceError::Receiver)?;
+                let webhook =
+                    Webhook::new(&at, config, &settings.external_url).map_err(ServiceError::Receiver)?;
                 edges.push((name, Arc::new(webhook)));
             }
             ReceiverKind::Email(config) => {
-                let email = Email::new(&at, config, &settings.external_url).map_err(ServiceError::Receiver)?;
+                let email =
+                    Email::new(&at, config, &settings.external_url).map_err(ServiceError::Receiver)?;
                 edges.push((name, Arc::new(email)));
             }
             ReceiverKind::Alertmanager(config) => {

@@ -63,7 +63,12 @@ pub struct Shared {
 
 impl Shared {
     /// Everything at its beginning.
-    pub fn new(settings: Settings, store: Store, sources: BTreeMap<String, Arc<Prometheus>>, started_at_ms: i64) -> Self {
+    pub fn new(
+        settings: Settings,
+        store: Store,
+        sources: BTreeMap<String, Arc<Prometheus>>,
+        started_at_ms: i64,
+    ) -> Self {
         let told = settings.route.iter().map(|route| route.receiver.clone()).collect();
         Self {
             settings,

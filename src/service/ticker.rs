@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::asking::Asking;
 use super::clock;
 use super::journal::{self, Journal};
+use super::measure;
 use super::planner::keeps;
 use super::round::{Done, round};
 use super::shared::Shared;
@@ -75,7 +76,7 @@ async fn tick(shared: &Arc<Shared>, asking: &mut Asking, journal: &mut Journal, 
     if shared.epoch().is_none() {
         return Done { uncommitted: 1, ..Done::default() };
     }
-    round(shared, asking, journal, at).instrument(crate::telemetry::tick_span(at)).await
+    round(shared, asking, journal, at).instrument(crate::telemetry::logs::tick_span(at)).await
 }
 
 /// Puts an offered plan into force: series that stay keep their history, what the store kept of new
@@ -130,7 +131,7 @@ fn report(shared: &Shared, at: Ts, done: &Done, took: Duration) {
     ticks.seconds = took.as_secs_f64();
     ticks.lag_seconds = lag;
     ticks.step_seconds = done.step_seconds;
-    shared.metrics.tick(took, lag, done.step_seconds, done.uncommitted > 0);
+    measure::tick(shared, took, lag, done.step_seconds, done.uncommitted > 0);
 }
 
 async fn beat(shared: &Shared, heartbeat: &Heartbeat) {
