@@ -19,9 +19,7 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CommandError> {
     tracing::info!(version = logs::VERSION, config = %args.config.display(), "Damper begins");
     crate::service::run(settings, |shared, listener| async move {
         let shutdown = shared.shutdown.clone();
-        if let Err(error) = crate::api::serve(listener, crate::api::router(shared), shutdown).await {
-            tracing::error!(%error, "the API stopped");
-        }
+        crate::api::serve(listener, crate::api::router(shared), shutdown).await;
     })
     .await?;
     Ok(0)
