@@ -6,6 +6,7 @@
 //! mean is in [`crate::engine::collect`].
 
 mod alive;
+mod buckets;
 mod build;
 mod context;
 mod direct;
@@ -22,6 +23,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use alive::{Alive, AliveGroup, AliveIx, AliveReading};
+pub use buckets::BucketPair;
 pub use context::{PlanContext, SourceKind, SourceTraits};
 pub use direct::{Direct, DirectIx, DirectReading};
 pub(in crate::engine) use direct::{group_of, keep_worst};
@@ -40,6 +42,8 @@ pub struct Plan {
     pub series: Vec<Series>,
     /// Every series is in exactly one group.
     pub groups: Vec<Arc<QueryGroup>>,
+    /// Histogram bounds whose series must match their counts.
+    pub buckets: Vec<BucketPair>,
     /// Selectors that say a workload is up; the position is the [`AliveIx`].
     pub alive: Vec<Alive>,
     /// How the alive selectors are asked.

@@ -306,3 +306,19 @@ fn direct_and_timeslice_pairs_come_from_one_query() {
         "sum(rate(e[5m]))"
     );
 }
+
+#[test]
+fn a_bucket_knows_its_count() {
+    let of = |suffix: &str, le: &[(&str, MatchOp, &str)]| selector(&format!("latency_seconds_{suffix}"), le);
+    let count = of("count", &[]);
+    let bucket = of("bucket", &[("le", MatchOp::Regex, "0.3|0.30")]);
+    let bad =
+        linear(&[(1_000_000, count.clone(), Counting::Counter), (-1_000_000, bucket, Counting::Counter)]);
+    let plan = Plan::build(&[slo("cart", Sli::Counted { bad, total: one(count) }, &["route"])], &context());
+    let [pair] = plan.buckets.as_slice() else { panic!("{:?}", plan.buckets) };
+    assert_eq!((pair.count, pair.bucket), (SeriesIx(0), SeriesIx(1)));
+    let query = pair.query(crate::engine::fact::Tier::Fine, (Ts(30), Ts(60)));
+    promql_parser::parser::parse(&query.promql).unwrap();
+    let part = r#"label_replace(count by (route) (max without (le) (last_over_time(latency_seconds_bucket{le=~"0.3|0.30"}[2m]))), "damper_part", "bucket", "", "")"#;
+    assert!(query.promql.ends_with(part), "{}", query.promql);
+}
