@@ -16,6 +16,7 @@ pub mod cli;
 pub mod engine;
 pub mod notify;
 pub mod prometheus;
+pub mod secret;
 pub mod service;
 pub mod settings;
 pub mod slo;

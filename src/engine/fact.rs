@@ -1,7 +1,10 @@
 //! Slices as facts: absolute, idempotent values that a series of slices is told, in any order and any number of times.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
+use super::digest::Digest;
 use crate::slo::model::{Comparison, Labels, Reduce};
 use crate::slo::query::Atom;
 use crate::slo::time::{Span, Step, Ts};
@@ -86,7 +89,7 @@ pub struct Facts {
 }
 
 /// One slot `(end − span, end]` of one series.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct SlotFact {
     /// The slot's end, aligned to its tier.
     pub end: Ts,
@@ -95,7 +98,7 @@ pub struct SlotFact {
 }
 
 /// What is known about one slot.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum SlotState {
     /// The source answered and at least one group exists. A group that is known to the ledger
     /// and not listed had no events.
@@ -107,7 +110,7 @@ pub enum SlotState {
 }
 
 /// One group in one slot.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct GroupFact {
     /// The group's label values.
     pub group: Labels,
@@ -133,4 +136,35 @@ pub enum Trust {
     Stale,
     /// A part was withheld without proof either way; the slot is not whole.
     Partial,
+}
+
+impl SeriesKey {
+    /// A short id of the identity, stable over releases.
+    pub fn id(&self) -> u64 {
+        Digest::of(&[&self.to_string()]).short()
+    }
+}
+
+/// The stable text of the identity: what the store files the series under.
+impl fmt::Display for SeriesKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} every {} by ({}): ", self.source, self.step.span(), self.by.join(","))?;
+        match &self.what {
+            What::Atom(atom) => write!(f, "{:?} of {}", atom.counting, atom.selector),
+            What::Timeslice { query, good, slice, reduce, bad } => {
+                write!(
+                    f,
+                    "{} slices of {slice}, {reduce:?} {:?} {}: {query}",
+                    verdict(*bad),
+                    good.op,
+                    good.value
+                )
+            }
+            What::Direct { error_ratio, bad } => write!(f, "{} ratios: {error_ratio}", verdict(*bad)),
+        }
+    }
+}
+
+fn verdict(bad: bool) -> &'static str {
+    if bad { "bad" } else { "all" }
 }

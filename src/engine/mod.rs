@@ -1,8 +1,21 @@
-//! THE CORE, pure: no clock, no I/O, no async. Facts and commands in, a [`Delta`](step) out.
+//! THE CORE, pure: no clock, no I/O, no async.
+//!
+//! Answers become facts, facts fill the [`ledger`], and [`step`](step::step) turns the ledger and
+//! the present [`Control`](step::Control) into a [`Delta`](step::Delta): the whole decision of one
+//! tick, which the shell commits in one transaction before anything is remembered or told.
 
+pub mod alert;
+pub mod burn;
 pub mod collect;
+pub mod condition;
+pub mod digest;
 pub mod fact;
+pub mod ledger;
 pub mod notice;
 pub mod plan;
 pub mod reason;
 pub mod sample;
+pub mod status;
+pub mod step;
+pub mod window;
+pub mod words;

@@ -1,1 +1,26 @@
-//! DELIVER: one file per receiver kind; rendering.
+//! DELIVER: one folder per receiver kind; rendering; the heartbeat.
+//!
+//! A notice comes from the outbox and an [`Outcome`] goes back to it; nothing here remembers,
+//! retries or waits longer than its timeout. [`webhook`] and [`email`] are told each transition
+//! ([`Receiver`]), [`alertmanager`] is told the present state again and again.
+
+pub mod alertmanager;
+mod cause;
+pub mod email;
+mod fingerprint;
+pub mod heartbeat;
+pub mod http;
+mod links;
+mod outcome;
+mod problem;
+mod receiver;
+pub mod render;
+mod settings;
+#[cfg(test)]
+mod testing;
+pub mod webhook;
+
+pub use outcome::{MAX_RETRY_AFTER, Outcome, Reason};
+pub use problem::{Problem, Problems};
+pub use receiver::Receiver;
+pub use settings::{ReceiverConfig, ReceiverKind, ReceiverSettings, check_receivers};

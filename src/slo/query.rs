@@ -94,10 +94,12 @@ impl fmt::Display for Matcher {
     }
 }
 
-/// `metric{a="1",b!~"2"}`; names that are not plain are quoted inside the braces.
+/// `metric{a="1",b!~"2"}`; names that are not plain are quoted inside the braces, words of PromQL
+/// in the way that Prometheus 2 reads too.
 impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plain = is_plain_metric(&self.metric);
+        let word = is_word_of_promql(&self.metric);
+        let plain = is_plain_metric(&self.metric) && !word;
         if plain {
             f.write_str(&self.metric)?;
             if self.matchers.is_empty() {
@@ -105,6 +107,9 @@ impl fmt::Display for Selector {
             }
         }
         f.write_str("{")?;
+        if word {
+            f.write_str("__name__=")?;
+        }
         if !plain {
             Quoted(&self.metric).fmt(f)?;
         }
@@ -152,6 +157,24 @@ fn is_plain_metric(name: &str) -> bool {
         && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b':')
 }
 
+/// Words that cannot stand where a metric's name does.
+fn is_word_of_promql(name: &str) -> bool {
+    const WORDS: [&str; 11] = [
+        "bool",
+        "on",
+        "ignoring",
+        "group_left",
+        "group_right",
+        "atan2",
+        "inf",
+        "nan",
+        "step",
+        "smoothed",
+        "anchored",
+    ];
+    WORDS.iter().any(|word| name.eq_ignore_ascii_case(word))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,5 +195,7 @@ mod tests {
         let dotted =
             Selector { metric: "http.requests".into(), matchers: vec![matcher("a", MatchOp::Equal, "1")] };
         assert_eq!(dotted.to_string(), r#"{"http.requests",a="1"}"#);
+        let word = Selector { metric: "Bool".into(), matchers: vec![matcher("a", MatchOp::Equal, "1")] };
+        assert_eq!(word.to_string(), r#"{__name__="Bool",a="1"}"#);
     }
 }

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// Parts per billion in one whole.
 pub const PPB: u32 = 1_000_000_000;
 
@@ -138,7 +140,8 @@ impl fmt::Debug for BurnRate {
 
 /// A count of events in integer thousandths. May be negative inside one slice
 /// (`total − good` of a late scrape); windows clamp at zero.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Events(i64);
 
 impl Events {

@@ -7,9 +7,10 @@ use super::alive::{Alive, AliveGroup, AliveIx};
 use super::buckets;
 use super::direct::{Direct, DirectIx};
 use super::gather::gather;
-use super::{Plan, PlanContext, Planned, Role, Series, Signal};
+use super::{Plan, PlanContext, Planned, Role, Series};
 use crate::engine::fact::{SeriesIx, SeriesKey, What};
-use crate::slo::model::{Sli, Slo, Timeslice};
+use crate::engine::window::Signal;
+use crate::slo::model::{Rule, Sli, Slo, Timeslice};
 use crate::slo::period::{CalendarUnit, Period};
 use crate::slo::query::{Linear, Selector};
 use crate::slo::time::Span;
@@ -63,7 +64,16 @@ impl Builder<'_> {
             Sli::Direct { error_ratio } => self.windows(slo, &at, error_ratio),
             _ => Vec::new(),
         };
-        Planned { slo: Arc::clone(slo), source, bad, total, alive, direct }
+        Planned {
+            slo: Arc::clone(slo),
+            id: slo.id.to_string(),
+            rule_names: slo.alerting.rules.iter().map(Rule::name).collect(),
+            source,
+            bad,
+            total,
+            alive,
+            direct,
+        }
     }
 
     fn linear(&mut self, at: &Place<'_>, linear: &Linear) -> Signal {

@@ -22,6 +22,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use super::window::Signal;
 pub use alive::{Alive, AliveGroup, AliveIx, AliveReading};
 pub use buckets::BucketPair;
 pub use context::{PlanContext, SourceKind, SourceTraits};
@@ -29,7 +30,7 @@ pub use direct::{Direct, DirectIx, DirectReading};
 pub(in crate::engine) use direct::{group_of, keep_worst};
 pub use group::{Form, Member, Narrow, QueryGroup, Role, Take, Wanted};
 
-use crate::engine::fact::{SeriesIx, SeriesKey};
+use crate::engine::fact::SeriesKey;
 use crate::slo::model::Slo;
 use crate::slo::time::Span;
 
@@ -52,14 +53,15 @@ pub struct Plan {
     pub direct: Vec<Direct>,
 }
 
-/// A weighted sum of series: weight in millionths.
-pub type Signal = Vec<(i64, SeriesIx)>;
-
 /// An SLO and where its numbers come from.
 #[derive(Clone, Debug)]
 pub struct Planned {
     /// The definition.
     pub slo: Arc<Slo>,
+    /// `service/name`.
+    pub id: String,
+    /// Names of the rules, in their order.
+    pub rule_names: Vec<String>,
     /// The source asked.
     pub source: String,
     /// Bad events.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::engine::fact::What;
+use crate::engine::fact::{SeriesIx, What};
 use crate::slo::model::*;
 use crate::slo::period::Period;
 use crate::slo::query::{Atom, Counting, Linear, MatchOp, Matcher, Selector, Term};

@@ -1,0 +1,41 @@
+# The commands of this project; `make` alone lists them.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+DENY_VERSION := 0.20.2
+export CARGO_TERM_COLOR ?= auto
+
+.PHONY: help setup demo test bench lint deny
+
+help: ## Lists these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## Shows Damper working: errors, burn rate, page, resolve; about three minutes (STAY=1 keeps it up)
+	@tests/setup.sh prometheus3
+	@cargo build --locked --quiet --bin damper --example shop --example demo
+	@target/debug/examples/demo $(if $(STAY),--stay)
+
+test: setup lint deny ## Everything that CI checks: lints, all tests, licences
+	@if cargo nextest --version >/dev/null 2>&1; \
+	then cargo nextest run --locked --no-fail-fast; \
+	else cargo test --locked --lib --bins --tests --no-fail-fast; fi
+	cargo test --locked --doc
+
+bench: setup ## Measures Damper against the usual rules, side by side
+	cargo bench --locked
+
+lint: ## The quick part of test: format, clippy, documentation
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+setup: ## Gets the servers that tests run against, into ~/.cache/damper; installs nothing
+	@tests/setup.sh
+
+deny: ## Licences, banned crates and sources of what we depend on
+	@cargo deny --version 2>/dev/null | grep -qF ' $(DENY_VERSION)' || { \
+	  echo "installing cargo-deny $(DENY_VERSION): about two minutes, once"; \
+	  cargo install cargo-deny --version $(DENY_VERSION) --locked --quiet; }
+	cargo deny --locked --log-level error check bans licenses sources

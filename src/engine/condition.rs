@@ -1,0 +1,202 @@
+//! Whether a burn-rate rule holds: the answer is yes, no, or that nothing can be said.
+
+use super::window::Counts;
+use crate::slo::model::{AbsentMeans, Rule};
+use crate::slo::time::Ts;
+use crate::slo::unit::{Events, Objective};
+
+/// Whether a condition holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// It holds.
+    Holds,
+    /// It does not.
+    Clear,
+    /// Nothing can be said; every state stays as it is.
+    Unknown,
+}
+
+/// One rule, judged for beginning to fire and for going on.
+///
+/// With missing slices a window is judged for firing as if they were good at its mean traffic,
+/// so that a gap never makes a page; and for going on as it is, so that a gap never ends one.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Judged {
+    /// May it begin?
+    pub begins: Verdict,
+    /// Does it go on?
+    pub goes_on: Verdict,
+    /// The long window.
+    pub long: Counts,
+    /// The short window, where the rule has one.
+    pub short: Option<Counts>,
+}
+
+/// What an SLO says about its windows.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// The objective of this group.
+    pub objective: Objective,
+    /// How absence is read.
+    pub absent: AbsentMeans,
+    /// Where the source's answers begin: an older window is not filled yet.
+    pub begun: Ts,
+}
+
+/// Judges a rule by its windows.
+pub fn judge(rule: &Rule, long: Counts, short: Option<Counts>, terms: &Terms) -> Judged {
+    let newest = short.unwrap_or(long);
+    let known = newest.covered + if terms.absent == AbsentMeans::Unknown { 0 } else { newest.absent };
+    if known * 2 < newest.span() || more_bad_than_total(&newest) {
+        return Judged { begins: Verdict::Unknown, goes_on: Verdict::Unknown, long, short };
+    }
+    let holds = |read: fn(&Counts, AbsentMeans) -> (Events, Events)| {
+        let reaches = |counts: &Counts| {
+            let (bad, total) = read(counts, terms.absent);
+            rule.burn_rate.reached_by(bad, total, terms.objective)
+        };
+        let enough = read(&long, terms.absent).0 >= rule.min_bad_events;
+        if enough && reaches(&long) && short.as_ref().is_none_or(reaches) {
+            Verdict::Holds
+        } else {
+            Verdict::Clear
+        }
+    };
+    let filled = long.from >= terms.begun;
+    let begins = if filled { holds(missing_as_good) } else { Verdict::Clear };
+    Judged { begins, goes_on: holds(as_it_is), long, short }
+}
+
+/// Bad cannot exceed total by more than rounding; if it does, bad is not a part of total.
+pub fn more_bad_than_total(counts: &Counts) -> bool {
+    counts.bad > counts.total.plus(Events::whole(1))
+}
+
+fn as_it_is(counts: &Counts, absent: AbsentMeans) -> (Events, Events) {
+    if absent != AbsentMeans::Bad || counts.absent == 0 {
+        return (counts.bad, counts.total);
+    }
+    if counts.covered == 0 {
+        return (Events::whole(i64::from(u32::MAX)), Events::whole(i64::from(u32::MAX)));
+    }
+    let lost = counts.mean_traffic(counts.absent);
+    (counts.bad.plus(lost), counts.total.plus(lost))
+}
+
+fn missing_as_good(counts: &Counts, absent: AbsentMeans) -> (Events, Events) {
+    let (bad, total) = as_it_is(counts, absent);
+    let unknown = match absent {
+        AbsentMeans::Unknown => counts.missing() + counts.absent,
+        AbsentMeans::Good | AbsentMeans::Bad | AbsentMeans::Idle => counts.missing(),
+    };
+    (bad, total.plus(counts.mean_traffic(unknown)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slo::model::{Labels, Severity};
+    use crate::slo::time::Span;
+
+    fn rule(rate: &str, min_bad: i64) -> Rule {
+        Rule {
+            severity: Severity::Page,
+            burn_rate: rate.parse().unwrap(),
+            long: Span::from_hours(1),
+            short: Some(Span::from_mins(5)),
+            hold_for: Span::ZERO,
+            keep_firing_for: Span::ZERO,
+            min_bad_events: Events::whole(min_bad),
+            labels: Labels::new(),
+        }
+    }
+
+    fn window(span: i64, bad: i64, total: i64, covered: i64, absent: i64) -> Counts {
+        let to = Ts(1_000_000);
+        Counts {
+            from: Ts(to.0 - span),
+            to,
+            bad: Events::whole(bad),
+            total: Events::whole(total),
+            covered,
+            absent,
+        }
+    }
+
+    fn terms(absent: AbsentMeans) -> Terms {
+        Terms { objective: "99.9".parse().unwrap(), absent, begun: Ts(0) }
+    }
+
+    fn verdicts(rule: &Rule, long: Counts, short: Counts, terms: &Terms) -> (Verdict, Verdict) {
+        let judged = judge(rule, long, Some(short), terms);
+        (judged.begins, judged.goes_on)
+    }
+
+    use AbsentMeans as Means;
+    use Verdict::{Clear, Holds, Unknown};
+
+    #[test]
+    fn both_windows_must_reach_the_rate() {
+        let rule = rule("14.4", 3);
+        let (hot, cold) = (window(3600, 144, 10_000, 3600, 0), window(3600, 143, 10_000, 3600, 0));
+        let (hot5, cold5) = (window(300, 12, 833, 300, 0), window(300, 11, 833, 300, 0));
+        assert_eq!(verdicts(&rule, hot, hot5, &terms(Means::Unknown)), (Holds, Holds));
+        assert_eq!(verdicts(&rule, hot, cold5, &terms(Means::Unknown)), (Clear, Clear));
+        assert_eq!(verdicts(&rule, cold, hot5, &terms(Means::Unknown)), (Clear, Clear));
+    }
+
+    #[test]
+    fn a_gap_never_makes_a_page_and_never_ends_one() {
+        let rule = rule("14.4", 3);
+        // 40 % of the long window are missing: as it is it burns 20×, with the rest good 12×.
+        let long = window(3600, 120, 6000, 2160, 0);
+        let short = window(300, 20, 1000, 300, 0);
+        assert_eq!(verdicts(&rule, long, short, &terms(Means::Unknown)), (Clear, Holds));
+    }
+
+    #[test]
+    fn under_half_of_the_short_window_nothing_can_be_said() {
+        let rule = rule("14.4", 3);
+        let long = window(3600, 3600, 3600, 3400, 0);
+        assert_eq!(
+            verdicts(&rule, long, window(300, 50, 50, 120, 0), &terms(Means::Unknown)),
+            (Unknown, Unknown)
+        );
+        assert_eq!(
+            verdicts(&rule, long, window(300, 0, 0, 0, 300), &terms(Means::Unknown)),
+            (Unknown, Unknown)
+        );
+        assert_eq!(verdicts(&rule, long, window(300, 0, 0, 0, 300), &terms(Means::Idle)), (Clear, Clear));
+    }
+
+    #[test]
+    fn absence_that_means_bad_burns_the_mean_traffic() {
+        let rule = rule("14.4", 3);
+        let long = window(3600, 0, 3300, 3300, 300);
+        let short = window(300, 0, 0, 0, 300);
+        assert_eq!(verdicts(&rule, long, short, &terms(Means::Bad)), (Holds, Holds));
+    }
+
+    #[test]
+    fn too_few_bad_events_page_nobody() {
+        let long = window(3600, 2, 100, 3600, 0);
+        let short = window(300, 2, 10, 300, 0);
+        assert_eq!(verdicts(&rule("14.4", 3), long, short, &terms(Means::Unknown)).0, Clear);
+        assert_eq!(verdicts(&rule("14.4", 2), long, short, &terms(Means::Unknown)).0, Holds);
+    }
+
+    #[test]
+    fn a_window_older_than_the_first_data_begins_nothing() {
+        let long = window(3600, 3600, 3600, 3000, 0);
+        let short = window(300, 300, 300, 300, 0);
+        let young = Terms { begun: Ts(1_000_000 - 3000), ..terms(Means::Unknown) };
+        assert_eq!(verdicts(&rule("14.4", 3), long, short, &young), (Clear, Holds));
+    }
+
+    #[test]
+    fn bad_that_exceeds_total_says_nothing() {
+        let long = window(3600, 144, 10_000, 3600, 0);
+        let short = window(300, 900, 833, 300, 0);
+        assert_eq!(verdicts(&rule("14.4", 3), long, short, &terms(Means::Unknown)), (Unknown, Unknown));
+    }
+}

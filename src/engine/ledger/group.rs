@@ -1,0 +1,152 @@
+//! One group of a series: its events, what is not whole about them, and what was ruled about its births.
+
+use super::intervals::Intervals;
+use super::track::Track;
+use crate::engine::collect::Ruling;
+use crate::engine::fact::{GroupFact, Tier, Trust};
+use crate::slo::model::Labels;
+use crate::slo::time::{Span, Step, Ts};
+use crate::slo::unit::Events;
+
+/// Rulings remembered at most; only slots that are still asked again need theirs.
+const MOST_RULINGS: usize = 64;
+
+/// One group of a series.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Its label values; empty in a series without grouping.
+    pub labels: Labels,
+    pub(super) track: Track,
+    /// Slots without a young sample that no later difference has reached back over yet.
+    pub(super) stale: Intervals,
+    /// Slots a part of which was withheld without proof.
+    pub(super) partial: Intervals,
+    /// What was withheld from slots that may be asked again.
+    pub(super) rulings: Vec<Ruled>,
+    /// Newest slot counted with a young sample.
+    pub(super) counted: Ts,
+    /// Newest slot the group was in an answer.
+    pub(super) seen: Ts,
+    /// The largest slice of this day and of the one before.
+    pub(super) largest: [(i64, Events); 2],
+}
+
+/// What was ruled about one slot that may be asked again.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct Ruled {
+    pub tier: Tier,
+    pub end: Ts,
+    pub ruling: Ruling,
+}
+
+impl Group {
+    pub(super) fn new(labels: Labels, step: Step, keep: Span) -> Self {
+        Self {
+            labels,
+            track: Track::new(step, keep),
+            stale: Intervals::default(),
+            partial: Intervals::default(),
+            rulings: Vec::new(),
+            counted: Ts(i64::MIN),
+            seen: Ts(i64::MIN),
+            largest: [(i64::MIN, Events::ZERO); 2],
+        }
+    }
+
+    /// Books one fact; says whether anything changed.
+    pub(super) fn book(&mut self, tier: Tier, end: Ts, fact: &GroupFact, step: Step, reach: Span) -> bool {
+        let booked = fact.raw.minus(fact.withheld);
+        let from = end.minus(tier.span(step));
+        let changed = match tier {
+            Tier::Fine => self.track.set_fine(end, booked),
+            Tier::FiveMinutes | Tier::Hour => self.track.set_five(end, booked),
+        };
+        self.seen = self.seen.max(end);
+        self.rule(tier, end, Ruling { withheld: fact.withheld, trust: fact.trust });
+        self.note_largest(end, booked, tier.span(step).secs() / step.secs());
+        let before = (self.stale.contains(end), self.partial.contains(end));
+        match fact.trust {
+            Trust::Counted | Trust::Estimated => {
+                self.partial.remove(from, end);
+                // The difference reaches back over every slot without a sample inside the lookback.
+                self.stale.remove(end.minus(reach), end);
+                self.counted = self.counted.max(end);
+            }
+            Trust::Partial => self.partial.insert(from, end),
+            Trust::Stale => {
+                let bridged = self.counted > end && self.counted.since(end) <= reach;
+                if !bridged {
+                    self.stale.insert(from, end);
+                }
+            }
+        }
+        changed || before != (self.stale.contains(end), self.partial.contains(end))
+    }
+
+    /// Events in `(from, to]`; the old edge as [`edge`](super::edge) gives it.
+    pub fn sum(&self, from: Ts, to: Ts) -> Events {
+        self.track.sum(from, to)
+    }
+
+    /// Seconds of `(from, to]` that are answered but not whole: stale or partial.
+    pub fn unsure(&self, from: Ts, to: Ts) -> i64 {
+        if self.stale.is_empty() && self.partial.is_empty() {
+            return 0;
+        }
+        let both = self.stale.overlap_both(&self.partial, from, to);
+        self.stale.overlap(from, to) + self.partial.overlap(from, to) - both
+    }
+
+    /// Whether the slot that ends at `end` has no young sample.
+    pub fn is_stale(&self, end: Ts) -> bool {
+        self.stale.contains(end)
+    }
+
+    /// The largest slice of the last one to two days.
+    pub fn largest(&self, at: Ts) -> Events {
+        let day = at.0.div_euclid(86_400);
+        self.largest
+            .iter()
+            .filter(|(d, _)| *d >= day - 1 && *d <= day)
+            .map(|(_, e)| *e)
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// What was ruled about a slot before.
+    pub fn ruling(&self, tier: Tier, end: Ts) -> Option<Ruling> {
+        self.rulings.iter().find(|r| r.tier == tier && r.end == end).map(|r| r.ruling)
+    }
+
+    /// Bytes held on the heap.
+    pub fn heap(&self) -> usize {
+        self.track.heap()
+            + self.stale.heap()
+            + self.partial.heap()
+            + self.rulings.capacity() * size_of::<Ruled>()
+            + self.labels.iter().map(|(k, v)| k.len() + v.len() + 64).sum::<usize>()
+    }
+
+    fn rule(&mut self, tier: Tier, end: Ts, ruling: Ruling) {
+        self.rulings.retain(|r| r.tier != tier || r.end != end);
+        if ruling.withheld == Events::ZERO && ruling.trust != Trust::Partial {
+            return;
+        }
+        if self.rulings.len() >= MOST_RULINGS {
+            self.rulings.remove(0);
+        }
+        self.rulings.push(Ruled { tier, end, ruling });
+    }
+
+    fn note_largest(&mut self, end: Ts, booked: Events, slices: i64) {
+        let day = end.0.div_euclid(86_400);
+        let slice = booked.scaled(1, slices.max(1));
+        if let Some(entry) = self.largest.iter_mut().find(|(d, _)| *d == day) {
+            entry.1 = entry.1.max(slice);
+        } else if let Some(oldest) = self.largest.iter_mut().min_by_key(|(d, _)| *d)
+            && oldest.0 < day
+        {
+            *oldest = (day, slice);
+        }
+    }
+}

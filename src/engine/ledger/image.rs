@@ -1,0 +1,188 @@
+//! One series as the store keeps it: everything, packed, so that a restart asks only for the gap.
+
+use serde::{Deserialize, Serialize};
+
+use super::group::{Group, Ruled};
+use super::intervals::Intervals;
+use super::ring::Ring;
+use super::series::{Keep, Series};
+use crate::engine::collect::Ruling;
+use crate::engine::fact::{Tier, Trust};
+use crate::slo::model::Labels;
+use crate::slo::time::Ts;
+use crate::slo::unit::Events;
+
+/// Version of the layout; another one is not read but asked again.
+const VERSION: u8 = 1;
+/// Groups and slots an image may hold; more is not ours.
+const MOST_GROUPS: usize = 20_000;
+const MOST_SLOTS: usize = 20_000;
+
+/// Everything about one series.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct SeriesImage {
+    version: u8,
+    id: u64,
+    answered: Intervals,
+    absent: Intervals,
+    born: Option<Ts>,
+    groups: Vec<GroupImage>,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+struct GroupImage {
+    labels: Labels,
+    /// Fine, five minutes, hour, day: the newest slot, then values back from it in thousandths.
+    tiers: [Option<(i64, Packed)>; 4],
+    stale: Intervals,
+    partial: Intervals,
+    rulings: Vec<(Tier, Ts, i64, Trust)>,
+    counted: Ts,
+    seen: Ts,
+    largest: [(i64, i64); 2],
+}
+
+/// Values newest first, trailing zeros left out; whole events where all are whole.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+enum Packed {
+    Whole(Vec<i64>),
+    Thousandths(Vec<i64>),
+}
+
+/// Why an image was not read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ImageError {
+    /// Not an image, or cut short.
+    #[error("not a series image, or damaged")]
+    Damaged,
+    /// Written by another version.
+    #[error("written by another version of Damper")]
+    Version,
+}
+
+impl SeriesImage {
+    /// The series as it is now.
+    pub fn of(series: &Series) -> Self {
+        Self {
+            version: VERSION,
+            id: series.id(),
+            answered: series.answered.clone(),
+            absent: series.absent.clone(),
+            born: series.born,
+            groups: series.groups.iter().map(GroupImage::of).collect(),
+        }
+    }
+
+    /// The id of the series' key.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The newest slot it knows.
+    pub fn until(&self) -> Option<Ts> {
+        self.answered.last()
+    }
+
+    /// Bytes for the store.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        postcard::to_stdvec(self).unwrap_or_default()
+    }
+
+    /// From the store's bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ImageError> {
+        if bytes.first() != Some(&VERSION) {
+            return Err(if bytes.is_empty() { ImageError::Damaged } else { ImageError::Version });
+        }
+        let image: Self = postcard::from_bytes(bytes).map_err(|_| ImageError::Damaged)?;
+        let sane = image.groups.len() <= MOST_GROUPS && image.groups.iter().all(GroupImage::is_sane);
+        if sane { Ok(image) } else { Err(ImageError::Damaged) }
+    }
+
+    /// The series again, kept as the plan wants it now.
+    pub(super) fn into_series(self, keep: Keep) -> Result<Series, ImageError> {
+        let mut series = Series::new(keep);
+        series.answered = self.answered;
+        series.absent = self.absent;
+        series.born = self.born;
+        for image in self.groups {
+            let ix = series.add_group(image.labels.clone());
+            let group = series.groups.get_mut(ix).ok_or(ImageError::Damaged)?;
+            image.restore(group);
+        }
+        Ok(series)
+    }
+}
+
+impl GroupImage {
+    fn of(group: &Group) -> Self {
+        let track = &group.track;
+        Self {
+            labels: group.labels.clone(),
+            tiers: [pack(&track.fine), pack(&track.five), pack(&track.hour), pack(&track.day)],
+            stale: group.stale.clone(),
+            partial: group.partial.clone(),
+            rulings: group
+                .rulings
+                .iter()
+                .map(|r| (r.tier, r.end, r.ruling.withheld.thousandths(), r.ruling.trust))
+                .collect(),
+            counted: group.counted,
+            seen: group.seen,
+            largest: group.largest.map(|(day, events)| (day, events.thousandths())),
+        }
+    }
+
+    fn is_sane(&self) -> bool {
+        self.tiers.iter().flatten().all(|(_, packed)| match packed {
+            Packed::Whole(v) | Packed::Thousandths(v) => v.len() <= MOST_SLOTS,
+        })
+    }
+
+    fn restore(self, group: &mut Group) {
+        let track = &mut group.track;
+        let rings = [&mut track.fine, &mut track.five, &mut track.hour, &mut track.day];
+        for (ring, tier) in rings.into_iter().zip(self.tiers) {
+            if let Some((newest, packed)) = tier {
+                unpack(ring, newest, packed);
+            }
+        }
+        group.stale = self.stale;
+        group.partial = self.partial;
+        group.rulings = self
+            .rulings
+            .into_iter()
+            .map(|(tier, end, withheld, trust)| {
+                let ruling = Ruling { withheld: Events::from_thousandths(withheld), trust };
+                Ruled { tier, end, ruling }
+            })
+            .collect();
+        group.counted = self.counted;
+        group.seen = self.seen;
+        group.largest = self.largest.map(|(day, events)| (day, Events::from_thousandths(events)));
+    }
+}
+
+fn pack(ring: &Ring) -> Option<(i64, Packed)> {
+    let (oldest, newest) = ring.held()?;
+    let mut values: Vec<i64> = (oldest..=newest).rev().map(|slot| ring.get(slot).thousandths()).collect();
+    let used = values.iter().rposition(|v| *v != 0).map_or(0, |last| last + 1);
+    values.truncate(used);
+    if values.iter().all(|v| v % 1000 == 0) {
+        values.iter_mut().for_each(|v| *v /= 1000);
+        return Some((newest, Packed::Whole(values)));
+    }
+    Some((newest, Packed::Thousandths(values)))
+}
+
+fn unpack(ring: &mut Ring, newest: i64, packed: Packed) {
+    ring.set(newest, Events::ZERO);
+    let (values, unit) = match packed {
+        Packed::Whole(values) => (values, 1000),
+        Packed::Thousandths(values) => (values, 1),
+    };
+    for (back, value) in (0i64..).zip(values) {
+        if value != 0 {
+            ring.set(newest.saturating_sub(back), Events::from_thousandths(value.saturating_mul(unit)));
+        }
+    }
+}

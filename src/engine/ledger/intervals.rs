@@ -1,0 +1,188 @@
+//! A set of moments as disjoint, sorted, half-open intervals `(from, to]` in seconds.
+//!
+//! Coverage is kept this way because it is nearly always one interval: what is rare (gaps,
+//! absence, staleness) costs memory only where it happens.
+
+use serde::{Deserialize, Serialize};
+
+use crate::slo::time::{Span, Ts};
+
+/// Intervals kept at most; beyond it the oldest is forgotten, so coverage is never claimed falsely.
+const MOST: usize = 4096;
+
+/// Disjoint, sorted intervals `(from, to]`; neighbours that touch are one.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Intervals(Vec<(i64, i64)>);
+
+impl Intervals {
+    /// Adds `(from, to]`.
+    pub fn insert(&mut self, from: Ts, to: Ts) {
+        let (mut from, mut to) = (from.0, to.0);
+        if from >= to {
+            return;
+        }
+        match self.0.last_mut() {
+            None => return self.0.push((from, to)),
+            Some(last) if from >= last.0 && from <= last.1 => {
+                last.1 = last.1.max(to);
+                return;
+            }
+            Some(_) => {}
+        }
+        let first = self.0.partition_point(|i| i.1 < from);
+        let end = self.0.partition_point(|i| i.0 <= to);
+        if let (Some(a), Some(b)) = (self.0.get(first), self.0.get(end.saturating_sub(1)))
+            && first < end
+        {
+            from = from.min(a.0);
+            to = to.max(b.1);
+        }
+        self.0.splice(first..end, [(from, to)]);
+        if self.0.len() > MOST {
+            self.0.remove(0);
+        }
+    }
+
+    /// Takes `(from, to]` out.
+    pub fn remove(&mut self, from: Ts, to: Ts) {
+        let (from, to) = (from.0, to.0);
+        if from >= to || self.0.last().is_none_or(|last| last.1 <= from) {
+            return;
+        }
+        let first = self.0.partition_point(|i| i.1 <= from);
+        let end = self.0.partition_point(|i| i.0 < to);
+        if first >= end {
+            return;
+        }
+        let left = self.0.get(first).filter(|i| i.0 < from).map(|i| (i.0, from));
+        let right = self.0.get(end - 1).filter(|i| i.1 > to).map(|i| (to, i.1));
+        self.0.splice(first..end, left.into_iter().chain(right));
+    }
+
+    /// Forgets everything at or before `before`.
+    pub fn forget(&mut self, before: Ts) {
+        if self.0.first().is_some_and(|i| i.0 < before.0) {
+            self.remove(Ts(i64::MIN), before);
+        }
+    }
+
+    /// Whether the slot that ends at `at` is in the set.
+    pub fn contains(&self, at: Ts) -> bool {
+        self.0.get(self.0.partition_point(|i| i.1 < at.0)).is_some_and(|i| i.0 < at.0)
+    }
+
+    /// Seconds of `(from, to]` in the set.
+    pub fn overlap(&self, from: Ts, to: Ts) -> i64 {
+        self.within(from, to).map(|(a, b)| b - a).sum()
+    }
+
+    /// Seconds of `(from, to]` in both sets.
+    pub fn overlap_both(&self, other: &Self, from: Ts, to: Ts) -> i64 {
+        self.within(from, to).map(|(a, b)| other.overlap(Ts(a), Ts(b))).sum()
+    }
+
+    /// What of `(from, to]` is in both sets.
+    #[must_use]
+    pub fn intersection(&self, other: &Self, from: Ts, to: Ts) -> Self {
+        Self(self.within(from, to).flat_map(|(a, b)| other.within(Ts(a), Ts(b))).collect())
+    }
+
+    /// The pieces of `(from, to]` in the set, oldest first.
+    pub fn within(&self, from: Ts, to: Ts) -> impl Iterator<Item = (i64, i64)> {
+        let first = self.0.partition_point(|i| i.1 <= from.0);
+        self.0
+            .iter()
+            .skip(first)
+            .take_while(move |i| i.0 < to.0)
+            .map(move |i| (i.0.max(from.0), i.1.min(to.0)))
+    }
+
+    /// The newest stretch of `(from, to]` outside the set that is at least `least` long.
+    pub fn newest_gap(&self, from: Ts, to: Ts, least: Span) -> Option<(Ts, Ts)> {
+        let mut gap = None;
+        let mut known_to = from.0;
+        for (a, b) in self.within(from, to).chain([(to.0, to.0)]) {
+            if a.saturating_sub(known_to) >= least.secs() {
+                gap = Some((Ts(known_to), Ts(a)));
+            }
+            known_to = b;
+        }
+        gap
+    }
+
+    /// Where the set begins.
+    pub fn first(&self) -> Option<Ts> {
+        self.0.first().map(|i| Ts(i.0))
+    }
+
+    /// Where the set ends.
+    pub fn last(&self) -> Option<Ts> {
+        self.0.last().map(|i| Ts(i.1))
+    }
+
+    /// Whether nothing is in the set.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Bytes held on the heap.
+    pub fn heap(&self) -> usize {
+        self.0.capacity() * size_of::<(i64, i64)>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn it_is_a_set_of_seconds(ops in prop::collection::vec((any::<bool>(), 0i64..60, 0i64..12), 1..60), probe in (0i64..60, 0i64..60)) {
+            let mut set = Intervals::default();
+            let mut naive = BTreeSet::new();
+            for (insert, from, len) in ops {
+                if insert {
+                    set.insert(Ts(from), Ts(from + len));
+                    naive.extend(from + 1..=from + len);
+                } else {
+                    set.remove(Ts(from), Ts(from + len));
+                    naive.retain(|s| *s <= from || *s > from + len);
+                }
+            }
+            let (a, b) = (probe.0.min(probe.1), probe.0.max(probe.1));
+            let inside = naive.iter().filter(|s| **s > a && **s <= b).count();
+            prop_assert_eq!(set.overlap(Ts(a), Ts(b)), i64::try_from(inside).unwrap());
+            for s in 0..72 {
+                prop_assert_eq!(set.contains(Ts(s)), naive.contains(&s));
+            }
+            prop_assert!(set.0.windows(2).all(|w| w[0].1 < w[1].0), "disjoint and not touching: {:?}", set);
+            prop_assert!(set.0.iter().all(|i| i.0 < i.1));
+        }
+    }
+
+    #[test]
+    fn the_newest_gap_is_found_and_small_ones_are_passed_over() {
+        let mut set = Intervals::default();
+        let least = Span::from_secs(10);
+        assert_eq!(set.newest_gap(Ts(0), Ts(100), least), Some((Ts(0), Ts(100))));
+        set.insert(Ts(20), Ts(50));
+        set.insert(Ts(55), Ts(100));
+        assert_eq!(set.newest_gap(Ts(0), Ts(100), least), Some((Ts(0), Ts(20))));
+        assert_eq!(set.newest_gap(Ts(0), Ts(120), least), Some((Ts(100), Ts(120))));
+        assert_eq!(set.newest_gap(Ts(20), Ts(100), least), None);
+    }
+
+    #[test]
+    fn the_oldest_is_forgotten_beyond_the_bound() {
+        let mut set = Intervals::default();
+        for i in 0..i64::try_from(MOST).unwrap() + 10 {
+            set.insert(Ts(i * 10), Ts(i * 10 + 5));
+        }
+        assert_eq!(set.0.len(), MOST);
+        assert!(!set.contains(Ts(5)));
+    }
+}

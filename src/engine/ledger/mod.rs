@@ -1,0 +1,112 @@
+//! Good and total events per slice, in tiers; any window is a sum.
+//!
+//! A ledger holds one [`Series`] per thing counted, shared by every SLO that counts it. It is told
+//! [`Facts`](crate::engine::fact::Facts): absolute, idempotent, in any order. It knows nothing of SLOs.
+
+mod group;
+mod image;
+mod intervals;
+mod ring;
+mod series;
+mod track;
+
+use std::collections::{BTreeMap, HashMap};
+
+pub use group::Group;
+pub use image::{ImageError, SeriesImage};
+pub use intervals::Intervals;
+pub use ring::Ring;
+pub use series::{Keep, OTHER, Series};
+pub use track::{FINE_REACH, FIVE_REACH, Track, edge};
+
+use super::collect::Past;
+use super::fact::{Facts, SeriesIx, SlotFact, Tier};
+use crate::slo::model::Labels;
+use crate::slo::time::{Span, Ts};
+
+/// All series of a plan, in the plan's order.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    series: Vec<Series>,
+    /// Place of each series by the id of its key.
+    places: HashMap<u64, usize>,
+}
+
+impl Ledger {
+    /// Rearranges the ledger for a new plan: series that stay keep their history, the others are given back.
+    pub fn adopt(&mut self, wanted: Vec<Keep>) -> Vec<Series> {
+        let mut old: BTreeMap<u64, Series> = self.series.drain(..).map(|s| (s.id(), s)).collect();
+        self.series = wanted
+            .into_iter()
+            .map(|keep| match old.remove(&keep.key.id()) {
+                Some(series) => series.kept_for(keep),
+                None => Series::new(keep),
+            })
+            .collect();
+        self.places = self.series.iter().enumerate().map(|(place, s)| (s.id(), place)).collect();
+        old.into_values().collect()
+    }
+
+    /// A series; `None` only for an index of another plan.
+    pub fn series(&self, ix: SeriesIx) -> Option<&Series> {
+        self.series.get(usize::try_from(ix.0).ok()?)
+    }
+
+    /// The place of the series with this id.
+    pub fn find(&self, id: u64) -> Option<SeriesIx> {
+        self.places.get(&id).and_then(|place| u32::try_from(*place).ok()).map(SeriesIx)
+    }
+
+    /// All series, in the plan's order.
+    pub fn all(&self) -> &[Series] {
+        &self.series
+    }
+
+    /// Books facts; gives back the slots that changed anything, to be journaled.
+    pub fn apply(&mut self, facts: &Facts) -> Vec<SlotFact> {
+        let Some(series) = usize::try_from(facts.series.0).ok().and_then(|ix| self.series.get_mut(ix)) else {
+            return Vec::new();
+        };
+        facts.slots.iter().filter(|slot| series.apply(facts.tier, slot)).cloned().collect()
+    }
+
+    /// Puts a series back as the store kept it; a series the plan does not want is left out.
+    pub fn restore(&mut self, image: SeriesImage) -> Result<bool, ImageError> {
+        let place = self.places.get(&image.id()).copied();
+        match place.and_then(|place| self.series.get_mut(place)) {
+            Some(series) => image.into_series(series.keep().clone()).map(|restored| {
+                *series = restored;
+                true
+            }),
+            None => Ok(false),
+        }
+    }
+
+    /// Forgets coverage beyond what is kept, and groups not seen for `expire`.
+    pub fn expire(&mut self, now: Ts, expire: impl Fn(SeriesIx) -> Option<Span>) {
+        for (ix, series) in self.series.iter_mut().enumerate() {
+            series.expire(now, expire(SeriesIx(u32::try_from(ix).unwrap_or(u32::MAX))));
+        }
+    }
+
+    /// What is known of a group before the slot that ends at `end`.
+    pub fn past(&self, ix: SeriesIx, group: &Labels, tier: Tier, end: Ts) -> Past {
+        let Some(series) = self.series(ix) else { return Past::default() };
+        let known = series.group(group);
+        let (slot, step) = (tier.span(series.keep().key.step), series.keep().key.step.span());
+        let from = end.minus(slot);
+        Past {
+            largest: known.map(|g| g.largest(end).scaled(slot.secs(), step.secs())).unwrap_or_default(),
+            ruling: known.and_then(|g| g.ruling(tier, end)),
+            begun: series.first_known().is_some_and(|first| first < from),
+        }
+    }
+
+    /// Bytes held on the heap.
+    pub fn heap(&self) -> usize {
+        self.series.iter().map(|s| size_of::<Series>() + s.heap()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,232 @@
+//! One series of slices: which of them are known, and its groups.
+
+use std::collections::BTreeMap;
+
+use super::group::Group;
+use super::intervals::Intervals;
+use super::track::FINE_REACH;
+use crate::engine::fact::{GroupFact, SeriesKey, SlotFact, SlotState, Tier, Trust};
+use crate::slo::model::Labels;
+use crate::slo::time::{Span, Ts};
+use crate::slo::unit::Events;
+
+/// What the plan wants kept of a series.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Keep {
+    /// Identity.
+    pub key: SeriesKey,
+    /// The longest window or period asked of it.
+    pub span: Span,
+    /// How far back a difference reaches: the query's lookback.
+    pub reach: Span,
+    /// Groups kept apart at most.
+    pub limit: usize,
+}
+
+/// The label value that stands for all groups beyond the limit.
+pub const OTHER: &str = "other";
+
+/// One series of slices.
+#[derive(Clone, Debug)]
+pub struct Series {
+    id: u64,
+    pub(super) keep: Keep,
+    /// Slots the source answered in whole, absence included.
+    pub(super) answered: Intervals,
+    /// Slots in which no group existed.
+    pub(super) absent: Intervals,
+    pub(super) groups: Vec<Group>,
+    pub(super) by_labels: BTreeMap<Labels, usize>,
+    /// Newest slot with at least one group, if there ever was one.
+    pub(super) born: Option<Ts>,
+}
+
+impl Series {
+    pub(super) fn new(keep: Keep) -> Self {
+        Self {
+            id: keep.key.id(),
+            keep,
+            answered: Intervals::default(),
+            absent: Intervals::default(),
+            groups: Vec::new(),
+            by_labels: BTreeMap::new(),
+            born: None,
+        }
+    }
+
+    /// The id of the key; see [`SeriesKey::id`].
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Identity, and what is kept.
+    pub fn keep(&self) -> &Keep {
+        &self.keep
+    }
+
+    /// Slots the source answered in whole, absence included.
+    pub fn answered(&self) -> &Intervals {
+        &self.answered
+    }
+
+    /// Slots in which no group existed.
+    pub fn absent(&self) -> &Intervals {
+        &self.absent
+    }
+
+    /// The groups, in the order they were first seen.
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+
+    /// The group with these label values.
+    pub fn group(&self, labels: &Labels) -> Option<&Group> {
+        self.groups.get(*self.by_labels.get(labels)?)
+    }
+
+    /// Whether any group was ever seen.
+    pub fn was_born(&self) -> bool {
+        self.born.is_some()
+    }
+
+    /// Where the oldest slot with a group begins.
+    pub fn first_known(&self) -> Option<Ts> {
+        self.answered.within(Ts(i64::MIN), Ts(i64::MAX)).find_map(|(from, to)| {
+            let absent = self.absent.within(Ts(from), Ts(to)).next();
+            match absent {
+                Some((a, b)) if a == from => (b < to).then_some(Ts(b)),
+                _ => Some(Ts(from)),
+            }
+        })
+    }
+
+    /// The same history under a new promise of what is kept.
+    pub(super) fn kept_for(mut self, keep: Keep) -> Self {
+        if keep.span > self.keep.span {
+            for group in &mut self.groups {
+                group.track = group.track.kept_for(keep.key.step, keep.span);
+            }
+        }
+        self.keep = keep;
+        self
+    }
+
+    /// Books one slot; says whether anything changed. Facts are absolute and idempotent; what is
+    /// known is never unlearned, because a source that lost its data answers "absent" too.
+    pub(super) fn apply(&mut self, tier: Tier, slot: &SlotFact) -> bool {
+        let end = slot.end;
+        let from = end.minus(tier.span(self.keep.key.step));
+        if tier == Tier::Fine && self.answered.last().is_some_and(|newest| newest.since(end) > FINE_REACH) {
+            return false;
+        }
+        let known_before = self.answered.contains(end) && !self.absent.contains(end);
+        if tier != Tier::Fine && known_before && !self.may_retell(from, end) {
+            return false;
+        }
+        match &slot.state {
+            SlotState::Unknown => false,
+            SlotState::Absent if known_before => false,
+            SlotState::Absent => {
+                let changed = !self.answered.contains(end);
+                self.answered.insert(from, end);
+                self.absent.insert(from, end);
+                changed
+            }
+            SlotState::Known(facts) => {
+                self.answered.insert(from, end);
+                self.absent.remove(from, end);
+                self.born = self.born.max(Some(end));
+                self.book(tier, end, facts) || !known_before
+            }
+        }
+    }
+
+    fn book(&mut self, tier: Tier, end: Ts, facts: &[GroupFact]) -> bool {
+        let (step, reach) = (self.keep.key.step, self.keep.reach);
+        let mut changed = false;
+        let mut overflow: Option<GroupFact> = None;
+        for fact in facts {
+            match self.group_ix(&fact.group) {
+                Some(ix) => {
+                    changed |= self.groups.get_mut(ix).is_some_and(|g| g.book(tier, end, fact, step, reach));
+                }
+                None => overflow = Some(fold(overflow, fact)),
+            }
+        }
+        let Some(fact) = overflow else { return changed };
+        let ix = self.other_ix(&fact.group);
+        changed | self.groups.get_mut(ix).is_some_and(|g| g.book(tier, end, &fact, step, reach))
+    }
+
+    /// Forgets coverage beyond what is kept, and groups not seen for `expire`.
+    pub(super) fn expire(&mut self, now: Ts, expire: Option<Span>) {
+        let before = now.minus(self.keep.span).minus(Span::from_days(2));
+        self.answered.forget(before);
+        self.absent.forget(before);
+        for group in &mut self.groups {
+            group.stale.forget(before);
+            group.partial.forget(before);
+        }
+        let Some(expire) = expire.filter(|_| !self.keep.key.by.is_empty()) else { return };
+        let newest = self.born.unwrap_or(now);
+        let count = self.groups.len();
+        self.groups.retain(|g| newest.since(g.seen) <= expire);
+        if self.groups.len() != count {
+            self.reindex();
+        }
+    }
+
+    /// Bytes held on the heap.
+    pub fn heap(&self) -> usize {
+        self.answered.heap()
+            + self.absent.heap()
+            + self.groups.iter().map(|g| size_of::<Group>() + g.heap()).sum::<usize>()
+    }
+
+    pub(super) fn reindex(&mut self) {
+        self.by_labels = self.groups.iter().enumerate().map(|(ix, g)| (g.labels.clone(), ix)).collect();
+    }
+
+    /// A five-minute fact may be told again only where the tier still holds it (so that it
+    /// replaces) and no finer slices are in charge.
+    fn may_retell(&self, from: Ts, end: Ts) -> bool {
+        let newest = self.answered.last().unwrap_or(end);
+        newest.since(from) > FINE_REACH && self.groups.iter().all(|g| g.track.holds_five(end))
+    }
+
+    /// The group's place, made if there is room; `None` beyond the limit.
+    fn group_ix(&mut self, labels: &Labels) -> Option<usize> {
+        if let Some(ix) = self.by_labels.get(labels) {
+            return Some(*ix);
+        }
+        (self.groups.len() < self.keep.limit.max(1)).then(|| self.add_group(labels.clone()))
+    }
+
+    fn other_ix(&mut self, labels: &Labels) -> usize {
+        self.by_labels.get(labels).copied().unwrap_or_else(|| self.add_group(labels.clone()))
+    }
+
+    pub(super) fn add_group(&mut self, labels: Labels) -> usize {
+        let ix = self.groups.len();
+        self.groups.push(Group::new(labels.clone(), self.keep.key.step, self.keep.span));
+        self.by_labels.insert(labels, ix);
+        ix
+    }
+}
+
+/// Groups beyond the limit are one group: their events add up, their trust is the worst of all.
+fn fold(sum: Option<GroupFact>, fact: &GroupFact) -> GroupFact {
+    let mut sum = sum.unwrap_or_else(|| GroupFact {
+        group: fact.group.keys().map(|k| (k.clone(), OTHER.to_owned())).collect(),
+        raw: Events::ZERO,
+        withheld: Events::ZERO,
+        trust: Trust::Counted,
+    });
+    sum.raw = sum.raw.plus(fact.raw);
+    sum.withheld = sum.withheld.plus(fact.withheld);
+    // One idle group must not make the sum stale; a part withheld makes it partial.
+    if fact.trust == Trust::Partial {
+        sum.trust = Trust::Partial;
+    }
+    sum
+}

@@ -1,0 +1,205 @@
+//! Sequences of facts, told in any order, with gaps, restarts and changes of plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::engine::fact::{GroupFact, SeriesKey, SlotState, Trust, What};
+use crate::slo::query::{Atom, Counting, Selector};
+use crate::slo::time::Step;
+use crate::slo::unit::Events;
+
+const S: i64 = 30;
+
+fn keep(metric: &str, days: u32) -> Keep {
+    let selector = Selector { metric: metric.into(), matchers: vec![] };
+    Keep {
+        key: SeriesKey {
+            source: "local".into(),
+            what: What::Atom(Atom { selector, counting: Counting::Counter }),
+            by: vec!["route".into()],
+            step: Step::new(Span::from_secs(30)).unwrap(),
+        },
+        span: Span::from_days(days),
+        reach: Span::from_mins(10),
+        limit: 3,
+    }
+}
+
+fn route(name: &str) -> Labels {
+    Labels::from([("route".to_owned(), name.to_owned())])
+}
+
+fn fact(group: &str, events: i64, trust: Trust) -> GroupFact {
+    GroupFact { group: route(group), raw: Events::whole(events), withheld: Events::ZERO, trust }
+}
+
+fn tell(ledger: &mut Ledger, end: i64, state: SlotState) -> bool {
+    let facts =
+        Facts { series: SeriesIx(0), tier: Tier::Fine, slots: vec![SlotFact { end: Ts(end), state }] };
+    !ledger.apply(&facts).is_empty()
+}
+
+fn ledger() -> Ledger {
+    let mut ledger = Ledger::default();
+    ledger.adopt(vec![keep("x_total", 28)]);
+    ledger
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Known(i64, i64),
+    Unknown(i64),
+    Absent(i64),
+    Restart,
+    Replan(bool),
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let op = prop_oneof![
+        10 => (0i64..900, 0i64..3000).prop_map(|(slice, events)| Op::Known(slice, events)),
+        2 => (0i64..900).prop_map(Op::Unknown),
+        2 => (0i64..900).prop_map(Op::Absent),
+        1 => Just(Op::Restart),
+        1 => any::<bool>().prop_map(Op::Replan),
+    ];
+    prop::collection::vec(op, 1..200)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+    /// Slices in any order, gaps, absence, late and repeated slices, restarts from the image and
+    /// changes of plan: every window and its coverage equal a naive recomputation.
+    #[test]
+    fn windows_and_coverage_equal_a_naive_recomputation(ops in ops(), start in 0i64..100_000, windows in prop::collection::vec((0i64..900, 0i64..900), 8)) {
+        let mut ledger = ledger();
+        let mut known: BTreeMap<i64, i64> = BTreeMap::new();
+        let mut absent = BTreeSet::new();
+        for op in ops {
+            match op {
+                Op::Known(slice, events) => {
+                    let end = (start + slice) * S;
+                    tell(&mut ledger, end, SlotState::Known(vec![fact("a", events, Trust::Counted)]));
+                    known.insert(end, events);
+                    absent.remove(&end);
+                }
+                Op::Unknown(slice) => prop_assert!(!tell(&mut ledger, (start + slice) * S, SlotState::Unknown)),
+                Op::Absent(slice) => {
+                    let end = (start + slice) * S;
+                    tell(&mut ledger, end, SlotState::Absent);
+                    if !known.contains_key(&end) {
+                        absent.insert(end);
+                    }
+                }
+                Op::Restart => {
+                    let images: Vec<Vec<u8>> = ledger.all().iter().map(|s| SeriesImage::of(s).to_bytes()).collect();
+                    ledger = Ledger::default();
+                    ledger.adopt(vec![keep("x_total", 28)]);
+                    for bytes in images {
+                        prop_assert!(ledger.restore(SeriesImage::from_bytes(&bytes).unwrap()).unwrap());
+                    }
+                }
+                Op::Replan(longer) => {
+                    let given_back = ledger.adopt(vec![keep("x_total", if longer { 90 } else { 28 })]);
+                    prop_assert!(given_back.is_empty());
+                }
+            }
+        }
+        let series = ledger.series(SeriesIx(0)).unwrap();
+        for (a, b) in windows {
+            let (from, to) = (Ts((start + a.min(b)) * S), Ts((start + a.max(b)) * S));
+            let inside = |end: &i64| *end > from.0 && *end <= to.0;
+            let events: i64 = known.iter().filter(|(end, _)| inside(end)).map(|(_, v)| v).sum();
+            let sum = series.group(&route("a")).map(|g| g.sum(from, to)).unwrap_or_default();
+            prop_assert_eq!(sum, Events::whole(events));
+            let answered = known.keys().chain(&absent).filter(|end| inside(end)).count();
+            prop_assert_eq!(series.answered().overlap(from, to), i64::try_from(answered).unwrap() * S);
+            let gone = absent.iter().filter(|end| inside(end)).count();
+            prop_assert_eq!(series.absent().overlap(from, to), i64::try_from(gone).unwrap() * S);
+        }
+    }
+
+    #[test]
+    fn damaged_images_are_refused_and_never_panic(cut in 0usize..400, flip in 0usize..400, with in any::<u8>()) {
+        let mut ledger = ledger();
+        for slice in 1..200 {
+            tell(&mut ledger, slice * S, SlotState::Known(vec![fact("a", slice, Trust::Counted)]));
+        }
+        let mut bytes = SeriesImage::of(ledger.series(SeriesIx(0)).unwrap()).to_bytes();
+        if let Some(byte) = bytes.get_mut(flip) {
+            *byte ^= with;
+        }
+        bytes.truncate(bytes.len().saturating_sub(cut));
+        if let Ok(image) = SeriesImage::from_bytes(&bytes) {
+            let _ = ledger.restore(image);
+        }
+    }
+}
+
+#[test]
+fn a_gap_without_samples_is_closed_by_the_difference_that_reaches_over_it() {
+    let mut ledger = ledger();
+    for slice in 1..=10 {
+        tell(&mut ledger, slice * S, SlotState::Known(vec![fact("a", 5, Trust::Counted)]));
+    }
+    for slice in 11..=14 {
+        tell(&mut ledger, slice * S, SlotState::Known(vec![fact("a", 0, Trust::Stale)]));
+    }
+    let stale = |ledger: &Ledger| {
+        ledger.series(SeriesIx(0)).unwrap().group(&route("a")).unwrap().unsure(Ts(0), Ts(99_999))
+    };
+    assert_eq!(stale(&ledger), 4 * S);
+    tell(&mut ledger, 15 * S, SlotState::Known(vec![fact("a", 25, Trust::Counted)]));
+    assert_eq!(stale(&ledger), 0);
+    // Asked again, the old slots still look stale; they stay closed.
+    tell(&mut ledger, 14 * S, SlotState::Known(vec![fact("a", 0, Trust::Stale)]));
+    assert_eq!(stale(&ledger), 0);
+}
+
+#[test]
+fn what_is_known_is_not_unlearned_by_a_source_that_lost_its_data() {
+    let mut ledger = ledger();
+    tell(&mut ledger, 300, SlotState::Known(vec![fact("a", 7, Trust::Counted)]));
+    assert!(!tell(&mut ledger, 300, SlotState::Absent));
+    assert!(!tell(&mut ledger, 300, SlotState::Unknown));
+    assert_eq!(
+        ledger.series(SeriesIx(0)).unwrap().group(&route("a")).unwrap().sum(Ts(0), Ts(300)),
+        Events::whole(7)
+    );
+}
+
+#[test]
+fn groups_beyond_the_limit_are_summed_into_one() {
+    let mut ledger = ledger();
+    let facts: Vec<GroupFact> = ["a", "b", "c", "d", "e"].map(|g| fact(g, 10, Trust::Counted)).into();
+    tell(&mut ledger, 30, SlotState::Known(facts.clone()));
+    tell(&mut ledger, 30, SlotState::Known(facts));
+    let series = ledger.series(SeriesIx(0)).unwrap();
+    assert_eq!(series.groups().len(), 4);
+    assert_eq!(series.group(&route(OTHER)).unwrap().sum(Ts(0), Ts(30)), Events::whole(20));
+}
+
+#[test]
+fn a_ruling_is_remembered_for_the_slot_that_is_asked_again() {
+    let mut ledger = ledger();
+    let ruled = GroupFact { withheld: Events::whole(1_000_000), ..fact("a", 1_000_020, Trust::Counted) };
+    tell(&mut ledger, 300, SlotState::Known(vec![ruled.clone()]));
+    assert!(!tell(&mut ledger, 300, SlotState::Known(vec![ruled])));
+    let past = ledger.past(SeriesIx(0), &route("a"), Tier::Fine, Ts(300));
+    assert_eq!(past.ruling.map(|r| r.withheld), Some(Events::whole(1_000_000)));
+    assert_eq!(past.largest, Events::whole(20));
+    assert!(!past.begun);
+    assert!(ledger.past(SeriesIx(0), &route("a"), Tier::Fine, Ts(360)).begun);
+}
+
+#[test]
+fn groups_not_seen_are_forgotten_and_their_place_is_free_again() {
+    let mut ledger = ledger();
+    tell(&mut ledger, 30, SlotState::Known(vec![fact("a", 1, Trust::Counted), fact("b", 1, Trust::Counted)]));
+    tell(&mut ledger, 90_000, SlotState::Known(vec![fact("b", 1, Trust::Counted)]));
+    ledger.expire(Ts(90_000), |_| Some(Span::from_hours(24)));
+    let series = ledger.series(SeriesIx(0)).unwrap();
+    assert!(series.group(&route("a")).is_none());
+    assert_eq!(series.group(&route("b")).unwrap().sum(Ts(0), Ts(90_000)), Events::whole(2));
+}

@@ -1,0 +1,60 @@
+//! What a step decided.
+
+use std::collections::BTreeMap;
+
+use crate::engine::alert::{AlertKey, AlertState};
+use crate::engine::notice::{Alert, Event, Notice};
+use crate::slo::time::Ts;
+
+/// What a step decided: new alert states and the transitions that people are owed.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Delta {
+    /// Alerts that changed; `None` for those that are inactive now.
+    pub changes: BTreeMap<AlertKey, Option<AlertState>>,
+    /// What happened, in order.
+    pub transitions: Vec<Transition>,
+}
+
+/// An alert that began or stopped firing.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Transition {
+    /// Which alert.
+    pub key: AlertKey,
+    /// What happened.
+    pub event: Event,
+    /// When.
+    pub at: Ts,
+    /// Id of the incident.
+    pub incident: String,
+    /// Receivers that are told; none in shadow mode.
+    pub told: Vec<String>,
+    /// The alert as it was then.
+    pub alert: Alert,
+}
+
+impl Transition {
+    /// One notice per receiver, each under an id that any repetition of the decision gives again.
+    pub fn notices(&self) -> impl Iterator<Item = Notice> {
+        self.told.iter().map(|receiver| Notice {
+            id: format!("{}-{}-{receiver}", self.incident, self.event.as_str()),
+            incident: self.incident.clone(),
+            receiver: receiver.clone(),
+            event: self.event,
+            at: self.at,
+            alert: self.alert.clone(),
+        })
+    }
+}
+
+impl Delta {
+    /// Whether nothing was decided.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.transitions.is_empty()
+    }
+
+    /// Adds what another step decided after this one.
+    pub fn extend(&mut self, other: Self) {
+        self.changes.extend(other.changes);
+        self.transitions.extend(other.transitions);
+    }
+}

@@ -1,0 +1,158 @@
+//! Alerts about not knowing: `SLOAbsent`, `SLOUnknown`, `SourceBlind`; and about definitions that went.
+
+use std::collections::BTreeSet;
+
+use super::delta::Delta;
+use super::transition::{Subjected, Telling, advance, resolve};
+use super::{Control, Inputs};
+use crate::engine::alert::{AlertKey, RuleInput, Subject};
+use crate::engine::condition::Verdict;
+use crate::engine::plan::Planned;
+use crate::engine::status::Standing;
+use crate::slo::model::{AbsentMeans, Labels, Severity};
+use crate::slo::time::{Span, Ts};
+
+/// How long one SLO may be unknown although its source answers.
+const UNKNOWN_AFTER: Span = Span::from_mins(5);
+/// How long a source may be blind before a ticket, and before a page.
+const BLIND_TICKET_AFTER: Span = Span::from_mins(1);
+const BLIND_PAGE_AFTER: Span = Span::from_mins(10);
+
+/// `SLOAbsent` and `SLOUnknown` of one SLO.
+pub(super) fn step_health(
+    planned: &Planned,
+    standings: &[Standing],
+    control: &Control,
+    inputs: &Inputs<'_>,
+    delta: &mut Delta,
+) {
+    let absent = planned.slo.absent;
+    let says_so = matches!(absent.means, AbsentMeans::Unknown | AbsentMeans::Bad);
+    let slo = planned.id.clone();
+    let key = AlertKey { subject: Subject::Absent { slo: slo.clone() }, severity: absent.severity };
+    let verdict = if says_so { is_absent(standings) } else { Verdict::Clear };
+    let text = || {
+        format!(
+            "No series of the total of {} exists for {}: the query matches nothing, the workload is gone, or it is not scraped. Its other alerts hold.",
+            planned.id, absent.after
+        )
+    };
+    advance_simple(planned, key, "absent", absent.after, verdict, &text, control, inputs, delta);
+
+    let key = AlertKey { subject: Subject::Unknown { slo }, severity: Severity::Ticket };
+    let verdict = is_unknown(standings, inputs.observed.is_blind(&planned.source));
+    let text = || {
+        let why = if standings.contains(&Standing::BadNotPartOfTotal) {
+            "it counts more bad events than events: bad is not a part of total"
+        } else {
+            "its query fails or its samples have stopped"
+        };
+        format!("Nothing is known about {}: {why}. Its other alerts hold.", planned.id)
+    };
+    advance_simple(planned, key, "unknown", UNKNOWN_AFTER, verdict, &text, control, inputs, delta);
+}
+
+/// One SLO whose queries were not answered: its burn alerts stay as they are, and only the alerts
+/// about not knowing move. The slice is judged later, when it is known.
+pub fn step_unanswered(planned: &Planned, control: &Control, inputs: &Inputs<'_>) -> Delta {
+    let mut delta = Delta::default();
+    step_health(planned, &[Standing::Unknown], control, inputs, &mut delta);
+    delta
+}
+
+/// `SourceBlind` of every source.
+pub fn step_sources(control: &Control, inputs: &Inputs<'_>) -> Delta {
+    let mut delta = Delta::default();
+    let gone = |key: &AlertKey| match &key.subject {
+        Subject::Blind { source } if !inputs.observed.blind.contains_key(source) => Some(source.clone()),
+        _ => None,
+    };
+    let removed = control.of_sources().filter_map(|(key, _)| gone(key)).map(|source| (source, false));
+    let sources: Vec<(String, bool)> =
+        inputs.observed.blind.iter().map(|(s, b)| (s.clone(), *b)).chain(removed).collect();
+    for (source, blind) in sources {
+        for (severity, after) in [(Severity::Ticket, BLIND_TICKET_AFTER), (Severity::Page, BLIND_PAGE_AFTER)]
+        {
+            let key = AlertKey { subject: Subject::Blind { source: source.clone() }, severity };
+            let before = control.get(&key);
+            let verdict = if blind { Verdict::Holds } else { Verdict::Clear };
+            let tell = || Telling {
+                annotations: Labels::from([(
+                    "summary".to_owned(),
+                    format!(
+                        "Source {source} does not answer for {after}: every SLO on it is unknown, every alert holds."
+                    ),
+                )]),
+                evidence: None,
+            };
+            let rules = [rule("blind", after, verdict)];
+            advance(
+                &Subjected { key, slo: None, rules: &rules, targets: None, tell },
+                before,
+                inputs,
+                &mut delta,
+            );
+        }
+    }
+    delta
+}
+
+/// Ends the alerts of SLOs that are not defined any more: who was told "firing" is told "resolved".
+pub fn retire(defined: &BTreeSet<&str>, control: &Control, at: Ts) -> Delta {
+    let mut delta = Delta::default();
+    for (key, state) in control.iter() {
+        let Some(slo) = key.subject.slo().filter(|slo| !defined.contains(slo)) else { continue };
+        if let Some(firing) = &state.firing {
+            let why = format!("The definition of {slo} was removed.");
+            let annotations = Labels::from([("resolvedBecause".to_owned(), why)]);
+            resolve(key, firing, Telling { annotations, evidence: None }, at, &mut delta);
+        }
+        delta.changes.insert(key.clone(), None);
+    }
+    delta
+}
+
+fn is_absent(standings: &[Standing]) -> Verdict {
+    if standings.iter().all(|s| *s == Standing::Absent) {
+        Verdict::Holds
+    } else if standings.iter().all(|s| matches!(s, Standing::Absent | Standing::Unknown)) {
+        Verdict::Unknown
+    } else {
+        Verdict::Clear
+    }
+}
+
+fn is_unknown(standings: &[Standing], blind: bool) -> Verdict {
+    if standings.contains(&Standing::BadNotPartOfTotal) {
+        Verdict::Holds
+    } else if blind {
+        Verdict::Unknown
+    } else if standings.iter().all(|s| *s == Standing::Unknown) {
+        Verdict::Holds
+    } else {
+        Verdict::Clear
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "private, and each is one plain thing")]
+fn advance_simple(
+    planned: &Planned,
+    key: AlertKey,
+    name: &'static str,
+    after: Span,
+    verdict: Verdict,
+    text: &dyn Fn() -> String,
+    control: &Control,
+    inputs: &Inputs<'_>,
+    delta: &mut Delta,
+) {
+    let before = control.get(&key);
+    let tell = || Telling { annotations: Labels::from([("summary".to_owned(), text())]), evidence: None };
+    let rules = [rule(name, after, verdict)];
+    let slo = Some(&*planned.slo);
+    advance(&Subjected { key, slo, rules: &rules, targets: None, tell }, before, inputs, delta);
+}
+
+fn rule(name: &str, hold_for: Span, verdict: Verdict) -> RuleInput<'_> {
+    RuleInput { name, hold_for, keep_firing_for: Span::ZERO, begins: verdict, goes_on: verdict }
+}

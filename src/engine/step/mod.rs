@@ -1,0 +1,56 @@
+//! The decision of one tick: pure, and committed as one transaction before memory changes.
+
+mod burn;
+mod control;
+mod delta;
+mod evidence;
+mod health;
+mod net;
+mod observed;
+mod transition;
+
+pub use burn::{JudgedGroup, JudgedRule, judge_group, objective_of};
+pub use control::Control;
+pub use delta::{Delta, Transition};
+pub use evidence::{budget_of, evidence, groups};
+pub use health::{retire, step_sources, step_unanswered};
+pub use net::net;
+pub use observed::{DirectSeen, Observed};
+
+use super::ledger::Ledger;
+use super::plan::Planned;
+use crate::slo::model::Labels;
+use crate::slo::time::{Span, Ts};
+
+/// What a step reads besides the ledger and the present control state.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// End of the newest slice judged.
+    pub at: Ts,
+    /// Length of a slice.
+    pub step: Span,
+    /// What else was seen at that time.
+    pub observed: &'a Observed,
+    /// `externalLabels` of the settings.
+    pub external: &'a Labels,
+    /// Names of the receivers that are told.
+    pub receivers: &'a [String],
+}
+
+/// Judges a batch of SLOs at one moment. Nothing is remembered until the delta is committed and
+/// applied with [`Control::apply`].
+pub fn step<'a>(
+    batch: impl IntoIterator<Item = &'a Planned>,
+    ledger: &Ledger,
+    control: &Control,
+    inputs: &Inputs<'_>,
+) -> Delta {
+    let mut delta = Delta::default();
+    for planned in batch {
+        burn::step_slo(planned, ledger, control, inputs, &mut delta);
+    }
+    delta
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! Several steps at once: after blindness or a crash the missed slices are stepped through in
+//! order, but only the net state is told.
+
+use std::collections::BTreeMap;
+
+use super::Control;
+use super::delta::{Delta, Transition};
+use crate::engine::alert::AlertKey;
+use crate::engine::notice::Event;
+
+/// Folds the deltas of consecutive steps, made from `before` on, into one.
+///
+/// An alert that began and still fires is told once; one that ended is told resolved; one that
+/// opened and closed in between is history and told as missed, not as a page; one that ended and
+/// began again goes on as the incident people know.
+pub fn net(before: &Control, steps: Vec<Delta>) -> Delta {
+    let mut changes = BTreeMap::new();
+    let mut by_alert: BTreeMap<AlertKey, Vec<Transition>> = BTreeMap::new();
+    for step in steps {
+        changes.extend(step.changes);
+        for transition in step.transitions {
+            by_alert.entry(transition.key.clone()).or_default().push(transition);
+        }
+    }
+    let mut net = Delta { changes, transitions: Vec::new() };
+    for (key, transitions) in by_alert {
+        fold(before, &key, transitions, &mut net);
+    }
+    net.transitions.sort_by_key(|transition| transition.at);
+    net
+}
+
+fn fold(before: &Control, key: &AlertKey, mut transitions: Vec<Transition>, net: &mut Delta) {
+    let known = before.get(key).and_then(|state| state.firing.clone());
+    let fires =
+        net.changes.get(key).and_then(|state| state.as_ref()).is_some_and(|state| state.firing.is_some());
+    let Some(last) = transitions.pop() else { return };
+    match (known, fires) {
+        (Some(known), true) if known.labels == last.alert.labels => {
+            if let Some(Some(state)) = net.changes.get_mut(key) {
+                state.firing = Some(known);
+            }
+        }
+        (Some(known), true) => {
+            let resolve = transitions.into_iter().find(|t| t.incident == known.incident);
+            net.transitions.extend(resolve);
+            net.transitions.push(last);
+        }
+        (Some(known), false) => {
+            let resolve = transitions.into_iter().chain([last]).find(|t| t.incident == known.incident);
+            net.transitions.extend(resolve);
+        }
+        (None, true) => net.transitions.push(last),
+        (None, false) => net.transitions.push(Transition { event: Event::Missed, ..last }),
+    }
+}

@@ -1,0 +1,155 @@
+//! From timers to transitions: begins, ends, and takes new labels.
+
+use super::Inputs;
+use super::delta::{Delta, Transition};
+use crate::engine::alert::{AlertKey, AlertState, Firing, Naming, Phase, RuleInput, alert_labels};
+use crate::engine::notice::{Alert, Event};
+use crate::engine::reason::Evidence;
+use crate::slo::model::{AlertMode, Labels, Slo};
+use crate::slo::time::Ts;
+
+/// One alert to move, and what its messages are made from.
+pub(super) struct Subjected<'a, E: Fn() -> Telling> {
+    pub key: AlertKey,
+    pub slo: Option<&'a Slo>,
+    pub rules: &'a [RuleInput<'a>],
+    /// How many targets are up, where known.
+    pub targets: Option<u64>,
+    /// Asked only when somebody is told.
+    pub tell: E,
+}
+
+/// What an alert says.
+pub(super) struct Telling {
+    pub annotations: Labels,
+    pub evidence: Option<Evidence>,
+}
+
+/// Moves one alert and records what changed.
+pub(super) fn advance<E: Fn() -> Telling>(
+    subjected: &Subjected<'_, E>,
+    before: Option<&AlertState>,
+    inputs: &Inputs<'_>,
+    delta: &mut Delta,
+) {
+    if before.is_none()
+        && !subjected.rules.iter().any(|r| r.begins == crate::engine::condition::Verdict::Holds)
+    {
+        return;
+    }
+    let mut state = before.cloned().unwrap_or_default();
+    let phase = state.advance(subjected.rules, inputs.at, inputs.step);
+    match (phase, state.firing.take()) {
+        (Phase::Firing, None) => state.firing = Some(fire(subjected, &state, inputs, delta)),
+        (Phase::Firing, Some(firing)) => {
+            state.firing = Some(relabel(subjected, firing, inputs, delta));
+        }
+        (_, Some(firing)) => resolve(&subjected.key, &firing, (subjected.tell)(), inputs.at, delta),
+        (_, None) => {}
+    }
+    let after = (phase != Phase::Inactive).then_some(state);
+    if after.as_ref() != before {
+        delta.changes.insert(subjected.key.clone(), after);
+    }
+}
+
+/// Ends an alert: everybody who was told "firing" is told "resolved".
+pub(super) fn resolve(key: &AlertKey, firing: &Firing, telling: Telling, at: Ts, delta: &mut Delta) {
+    let mut annotations = firing.annotations.clone();
+    annotations.extend(telling.annotations);
+    delta.transitions.push(Transition {
+        key: key.clone(),
+        event: Event::Resolved,
+        at,
+        incident: firing.incident.clone(),
+        told: firing.told.clone(),
+        alert: Alert {
+            labels: firing.labels.clone(),
+            annotations,
+            severity: key.severity,
+            starts_at: firing.at,
+            ends_at: Some(at),
+            evidence: telling.evidence,
+        },
+    });
+}
+
+fn fire<E: Fn() -> Telling>(
+    subjected: &Subjected<'_, E>,
+    state: &AlertState,
+    inputs: &Inputs<'_>,
+    delta: &mut Delta,
+) -> Firing {
+    let rules: Vec<String> =
+        state.timers.iter().filter(|(_, t)| t.firing).map(|(name, _)| name.clone()).collect();
+    let labels = labels_for(subjected, &rules, inputs);
+    let shadow = subjected.slo.is_some_and(|slo| slo.alerting.mode == AlertMode::Shadow);
+    let firing = Firing {
+        incident: subjected.key.incident(&labels, inputs.at),
+        at: inputs.at,
+        labels,
+        annotations: Labels::new(),
+        told: if shadow { Vec::new() } else { inputs.receivers.to_vec() },
+        targets: subjected.targets,
+        rules,
+    };
+    announce(subjected, firing, inputs, delta)
+}
+
+/// An edited label sends the resolve of the old label set and the firing of the new one together.
+fn relabel<E: Fn() -> Telling>(
+    subjected: &Subjected<'_, E>,
+    firing: Firing,
+    inputs: &Inputs<'_>,
+    delta: &mut Delta,
+) -> Firing {
+    let labels = labels_for(subjected, &firing.rules, inputs);
+    if labels == firing.labels {
+        return firing;
+    }
+    resolve(&subjected.key, &firing, (subjected.tell)(), inputs.at, delta);
+    let renamed = Firing { incident: subjected.key.incident(&labels, inputs.at), labels, ..firing };
+    announce(subjected, renamed, inputs, delta)
+}
+
+fn announce<E: Fn() -> Telling>(
+    subjected: &Subjected<'_, E>,
+    mut firing: Firing,
+    inputs: &Inputs<'_>,
+    delta: &mut Delta,
+) -> Firing {
+    let telling = (subjected.tell)();
+    firing.annotations = telling.annotations.clone();
+    delta.transitions.push(Transition {
+        key: subjected.key.clone(),
+        event: Event::Firing,
+        at: inputs.at,
+        incident: firing.incident.clone(),
+        told: firing.told.clone(),
+        alert: Alert {
+            labels: firing.labels.clone(),
+            annotations: telling.annotations,
+            severity: subjected.key.severity,
+            starts_at: firing.at,
+            ends_at: None,
+            evidence: telling.evidence,
+        },
+    });
+    firing
+}
+
+fn labels_for<E: Fn() -> Telling>(
+    subjected: &Subjected<'_, E>,
+    rules: &[String],
+    inputs: &Inputs<'_>,
+) -> Labels {
+    let rule_labels = subjected
+        .slo
+        .into_iter()
+        .flat_map(|slo| &slo.alerting.rules)
+        .filter(|rule| rule.severity == subjected.key.severity && !rule.labels.is_empty())
+        .filter(|rule| rules.contains(&rule.name()))
+        .map(|rule| &rule.labels)
+        .collect();
+    alert_labels(&Naming { key: &subjected.key, slo: subjected.slo, rule_labels, external: inputs.external })
+}

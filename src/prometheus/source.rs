@@ -1,0 +1,200 @@
+//! A Prometheus as the engine's source: the client behind a breaker, with places for ticks and
+//! fewer of their own for backfill, a watch on its clock, and counters.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
+
+use super::breaker::{BreakerState, Outcome};
+use super::client::{Client, Reply};
+use super::config::SourceConfig;
+use super::gate::{Admitted, Gate, PROBE};
+use super::http::ClientError;
+use super::settings::SourceKind;
+use super::skew::Skew;
+use super::stats::{Counters, SourceStats};
+use super::{Priority, Source};
+use crate::engine::sample::{Answer, Failure, FailureKind, Query};
+use crate::slo::time::{Span, Ts};
+
+/// Longest pause between two backfill queries.
+const LONGEST_REST: Duration = Duration::from_secs(2);
+
+/// With less time than this a query is not begun: its timeout would be blamed on the source.
+const LEAST_TIME: Duration = Duration::from_millis(50);
+
+/// One Prometheus, or what speaks its language.
+pub struct Prometheus {
+    client: Client,
+    gate: Gate,
+    tick_places: Semaphore,
+    background_places: Semaphore,
+    /// Backfill asks nothing before this.
+    rest_until: Mutex<Instant>,
+    skew: Mutex<Option<Skew>>,
+    counters: Counters,
+    wall: fn() -> Ts,
+}
+
+impl Prometheus {
+    /// Reads the source's certificates; needs no network. `wall` is the local wall clock, to compare
+    /// the source's with.
+    pub fn new(config: SourceConfig, wall: fn() -> Ts) -> Result<Self, ClientError> {
+        let places = config.max_concurrent.max(1);
+        Ok(Self {
+            client: Client::new(config)?,
+            gate: Gate::new(),
+            tick_places: Semaphore::new(places),
+            background_places: Semaphore::new((places / 4).max(1)),
+            rest_until: Mutex::new(Instant::now()),
+            skew: Mutex::new(None),
+            counters: Counters::default(),
+            wall,
+        })
+    }
+
+    /// What definitions and messages call it.
+    pub fn name(&self) -> &str {
+        &self.client.config().name
+    }
+
+    /// What answers there, as configured.
+    pub fn kind(&self) -> SourceKind {
+        self.client.config().kind
+    }
+
+    /// How long after a moment its samples are there.
+    pub fn delay(&self) -> Span {
+        self.client.config().delay
+    }
+
+    /// How far its clock was from ours at the last answer; `None` before the first.
+    pub fn skew(&self) -> Option<Skew> {
+        *lock(&self.skew)
+    }
+
+    /// Whether it is being asked.
+    pub fn breaker(&self) -> BreakerState {
+        self.gate.state()
+    }
+
+    /// What asking it cost and came to.
+    pub fn stats(&self) -> SourceStats {
+        self.counters.read()
+    }
+
+    /// What the server says it is, such as `2.42.0`; `None` where it does not say.
+    pub async fn version(&self, deadline: Duration) -> Option<String> {
+        self.client.version(deadline).await
+    }
+
+    /// A tick's query. Waiting for a place counts towards the deadline, but not against the source.
+    async fn ask_for_tick(&self, query: &Query, deadline: Duration) -> Answer {
+        let end = Instant::now() + deadline;
+        let place = tokio::time::timeout_at(end, self.tick_places.acquire()).await;
+        if !matches!(place, Ok(Ok(_))) || left(end) < LEAST_TIME {
+            let places = self.client.config().max_concurrent;
+            return self.failed(
+                FailureKind::Timeout,
+                format!("was not asked: all {places} places were taken for {deadline:?}; it is slow, or `maxConcurrent` too low"),
+            );
+        }
+        loop {
+            let Ok(admitted) = tokio::time::timeout_at(end, self.gate.enter(&query.promql)).await else {
+                return self.refused("it is being found out whether it answers again");
+            };
+            match admitted {
+                Admitted::Refused(rest) => {
+                    return self
+                        .refused(&format!("the next try is in {}s", rest.as_secs().saturating_add(1)));
+                }
+                Admitted::Probe(leave) => {
+                    let answer = self.exchange(&probe(query), left(end)).await;
+                    // Whatever it answers, even a refusal, it answers.
+                    leave.settle(if outcome(&answer) == Outcome::Bad { Outcome::Bad } else { Outcome::Good });
+                }
+                Admitted::Ask(leave) => {
+                    let answer = self.exchange(query, left(end)).await;
+                    leave.settle(outcome(&answer));
+                    return answer;
+                }
+            }
+        }
+    }
+
+    /// Backfill has places of its own, rests as long as it asked, and never moves the breaker: its
+    /// queries are heavy, and their failing says little about a tick's. Waiting is not counted.
+    async fn ask_in_background(&self, query: &Query, deadline: Duration) -> Answer {
+        let _place: Option<SemaphorePermit<'_>> = self.background_places.acquire().await.ok();
+        let rest_until = *lock(&self.rest_until);
+        tokio::time::sleep_until(rest_until).await;
+        if self.gate.state() != BreakerState::Closed {
+            return self.refused("it does not answer; backfill goes on when it does");
+        }
+        let began = Instant::now();
+        let answer = self.exchange(query, deadline).await;
+        *lock(&self.rest_until) = Instant::now() + began.elapsed().min(LONGEST_REST);
+        answer
+    }
+
+    async fn exchange(&self, query: &Query, deadline: Duration) -> Answer {
+        let began = Instant::now();
+        let Reply { answer, bytes, date } = self.client.exchange(query, deadline).await;
+        self.counters.spent(began.elapsed(), bytes);
+        let Some((source_time, seen)) = date else { return answer };
+        let local =
+            (self.wall)().minus(Span::from_secs_saturating(seen.elapsed().as_secs().try_into().unwrap_or(0)));
+        let skew = Skew::between(source_time, local);
+        *lock(&self.skew) = Some(skew);
+        if skew.is_too_far() && matches!(answer, Answer::Frames { .. }) {
+            return self.failed(FailureKind::Clock, format!("has a clock that is {skew}; set both by NTP"));
+        }
+        answer
+    }
+
+    fn refused(&self, why: &str) -> Answer {
+        self.failed(FailureKind::BreakerOpen, format!("was not asked, because it failed repeatedly: {why}"))
+    }
+
+    fn failed(&self, kind: FailureKind, what: String) -> Answer {
+        Answer::Failed(Failure { kind, message: format!("source `{}` {what}", self.name()) })
+    }
+}
+
+impl Source for Prometheus {
+    fn ask<'a>(&'a self, query: &'a Query, priority: Priority, deadline: Duration) -> BoxFuture<'a, Answer> {
+        async move {
+            let answer = match priority {
+                Priority::Tick => self.ask_for_tick(query, deadline).await,
+                Priority::Background => self.ask_in_background(query, deadline).await,
+            };
+            self.counters.count(&answer);
+            answer
+        }
+        .boxed()
+    }
+}
+
+fn probe(query: &Query) -> Query {
+    Query { promql: PROBE.to_owned(), start: query.end, ..query.clone() }
+}
+
+fn outcome(answer: &Answer) -> Outcome {
+    match answer {
+        Answer::Frames { .. } => Outcome::Good,
+        Answer::Failed(failure) if failure.kind.blames_source() => Outcome::Bad,
+        Answer::Failed(_) => Outcome::Neutral,
+    }
+}
+
+fn left(end: Instant) -> Duration {
+    end.saturating_duration_since(Instant::now())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,70 @@
+//! Everything the loops, the API and shutdown share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::state::{BackfillView, DefinitionsView, Guarded, TickView, World};
+use crate::prometheus::Prometheus;
+use crate::settings::Settings;
+use crate::store::Store;
+use crate::telemetry::Metrics;
+
+/// Shared by every task of the service.
+pub struct Shared {
+    /// The settings, checked.
+    pub settings: Settings,
+    /// Where everything durable is.
+    pub store: Store,
+    /// The lease's epoch; 0 while this process does not lead.
+    epoch: AtomicI64,
+    /// Sources by name.
+    pub sources: BTreeMap<String, Arc<Prometheus>>,
+    /// What is known and decided.
+    pub world: Guarded<World>,
+    /// The definitions in force.
+    pub definitions: Guarded<DefinitionsView>,
+    /// Counters of the tick loop.
+    pub ticks: Guarded<TickView>,
+    /// How backfill goes.
+    pub backfill: Guarded<BackfillView>,
+    /// The last error of each component that is in trouble: `store`, `heartbeat`, `definitions`.
+    pub troubles: Guarded<BTreeMap<&'static str, String>>,
+    /// Damper's own metrics.
+    pub metrics: Metrics,
+    /// Wakes the delivery loops after a commit.
+    pub outbox_wake: Notify,
+    /// Wakes the reload loop; set by SIGHUP, file events and the API.
+    pub reload_wake: Notify,
+    /// Ends everything.
+    pub shutdown: CancellationToken,
+    /// Tasks that are waited for, and whose death is noticed.
+    pub tasks: TaskTracker,
+    /// When the process started, in milliseconds since the epoch.
+    pub started_at_ms: i64,
+}
+
+impl Shared {
+    /// The epoch to write under, or `None` while this process does not lead.
+    pub fn epoch(&self) -> Option<i64> {
+        Some(self.epoch.load(Ordering::Acquire)).filter(|epoch| *epoch != 0)
+    }
+
+    /// Takes or gives up leadership.
+    pub fn set_epoch(&self, epoch: Option<i64>) {
+        self.epoch.store(epoch.unwrap_or(0), Ordering::Release);
+    }
+
+    /// Notes that a component is in trouble, or well again.
+    pub fn trouble(&self, component: &'static str, error: Option<String>) {
+        let mut troubles = self.troubles.write();
+        match error {
+            Some(error) => troubles.insert(component, error),
+            None => troubles.remove(component),
+        };
+    }
+}

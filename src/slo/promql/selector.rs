@@ -1,0 +1,64 @@
+//! A vector selector of exactly one metric, in canonical order: what the engine can count.
+
+use promql_parser::label::{self, METRIC_NAME};
+use promql_parser::parser::{Expr, VectorSelector};
+
+use super::super::query::{MatchOp, Matcher, Selector};
+use super::QueryError;
+
+/// A plain selector, parentheses allowed.
+pub(super) fn read(expr: &Expr) -> Result<Selector, QueryError> {
+    let hint = "write a metric and its labels alone, such as up{job=\"checkout\"}";
+    match expr {
+        Expr::Paren(paren) => read(&paren.expr),
+        Expr::VectorSelector(selector) => one_metric(selector),
+        Expr::MatrixSelector(_) => {
+            Err(QueryError::new("a range does not belong here: windows are chosen by Damper", hint))
+        }
+        _ => Err(QueryError::new("not a plain selector", hint)),
+    }
+}
+
+/// The selector in canonical form.
+pub(super) fn one_metric(selector: &VectorSelector) -> Result<Selector, QueryError> {
+    if selector.offset.is_some() || selector.at.is_some() {
+        return Err(QueryError::new(
+            "offset and @ move the selector in time, but events are counted when they happen",
+            "remove offset and @",
+        ));
+    }
+    if !selector.matchers.or_matchers.is_empty() {
+        return Err(QueryError::new(
+            "matchers joined by `or` may cover the same series twice",
+            "write one selector per alternative and add them with +, or use =~",
+        ));
+    }
+    let (names, others): (Vec<_>, Vec<_>) =
+        selector.matchers.matchers.iter().partition(|matcher| matcher.name == METRIC_NAME);
+    let metric = match (&selector.name, names.as_slice()) {
+        (Some(name), []) => name.clone(),
+        (None, [label::Matcher { op: label::MatchOp::Equal, value, .. }]) if !value.is_empty() => {
+            value.clone()
+        }
+        _ => {
+            return Err(QueryError::new(
+                "the selector may cover several metrics, whose counters are not one",
+                "name each metric, and add them with +: a{job=\"x\"} + b{job=\"x\"}",
+            ));
+        }
+    };
+    let mut matchers: Vec<Matcher> = others.into_iter().map(matcher).collect();
+    matchers.sort();
+    matchers.dedup();
+    Ok(Selector { metric, matchers })
+}
+
+fn matcher(matcher: &label::Matcher) -> Matcher {
+    let op = match matcher.op {
+        label::MatchOp::Equal => MatchOp::Equal,
+        label::MatchOp::NotEqual => MatchOp::NotEqual,
+        label::MatchOp::Re(_) => MatchOp::Regex,
+        label::MatchOp::NotRe(_) => MatchOp::NotRegex,
+    };
+    Matcher { label: matcher.name.clone(), op, value: matcher.value.clone() }
+}

@@ -1,0 +1,110 @@
+//! One body, two databases. A concern writes its functions once inside `both!` (or `each!` for
+//! helpers); the macro compiles the same text for SQLite and for PostgreSQL, where `Database` names
+//! the one at hand. That keeps every query static text, typed by its own driver, with no trait
+//! between. Portable SQL is what makes it possible: `$1` placeholders, `bigint`, `text`, `on conflict`.
+
+use std::future::Future;
+use std::time::Duration;
+
+use sqlx::{Pool, Postgres, Sqlite};
+
+use super::error::{Fault, StoreError};
+use super::lock::FileLock;
+use super::open::Options;
+
+/// Where Damper keeps what it must not forget. See [`Store::open`].
+#[derive(Debug)]
+pub enum Store {
+    /// One file of this process.
+    Sqlite(Db<Sqlite>),
+    /// A server shared by several replicas.
+    Postgres(Db<Postgres>),
+}
+
+/// Connections to one database. Writes and what the loops read go through `writer`; the API and
+/// restarts read through `reader`, so that no number of slow listings delays a decision or a delivery.
+#[derive(Debug)]
+pub struct Db<D: sqlx::Database> {
+    pub(super) writer: Pool<D>,
+    pub(super) reader: Pool<D>,
+    /// For messages: the file, or the server without its password.
+    pub(super) name: String,
+    pub(super) options: Options,
+    /// Proof that no other process of this host uses the file; `None` for PostgreSQL.
+    pub(super) lock: Option<FileLock>,
+}
+
+impl<D: sqlx::Database> Db<D> {
+    /// Runs a body under the statement limit and names the store in its error.
+    pub(super) async fn within<T>(
+        &self,
+        doing: &'static str,
+        work: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, StoreError> {
+        self.limited(self.options.statement, doing, work).await
+    }
+
+    /// The same under the limit for long work.
+    pub(super) async fn maintain<T>(
+        &self,
+        doing: &'static str,
+        work: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, StoreError> {
+        self.limited(self.options.maintenance, doing, work).await
+    }
+
+    async fn limited<T>(
+        &self,
+        limit: Duration,
+        doing: &'static str,
+        work: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, StoreError> {
+        match tokio::time::timeout(limit, work).await {
+            Ok(done) => done.map_err(|fault| fault.told(&self.name, doing)),
+            Err(_) => Err(StoreError::Timeout { store: self.name.clone(), doing, limit }),
+        }
+    }
+}
+
+/// Compiles items twice, with `Database` as [`Sqlite`] and as [`Postgres`].
+macro_rules! each {
+    ($($items:tt)*) => {
+        const _: () = {
+            type Database = sqlx::Sqlite;
+            $($items)*
+        };
+        const _: () = {
+            type Database = sqlx::Postgres;
+            $($items)*
+        };
+    };
+}
+
+/// Compiles `async` functions twice as methods of [`Db`], and once as methods of [`Store`] that call
+/// the right one under the statement limit. The text after `while` says in messages what is being done.
+macro_rules! both {
+    ($(
+        $(#[$attribute:meta])*
+        $vis:vis async fn $name:ident(&$this:ident $(, $arg:ident: $kind:ty)* $(,)?) -> Result<$out:ty>
+        while $doing:literal $body:block
+    )*) => {
+        $crate::store::backend::each! {
+            impl $crate::store::backend::Db<Database> {
+                $(async fn $name(&$this $(, $arg: $kind)*) -> Result<$out, $crate::store::error::Fault> $body)*
+            }
+        }
+        impl $crate::store::backend::Store {
+            $(
+                $(#[$attribute])*
+                $vis async fn $name(&$this $(, $arg: $kind)*) -> Result<$out, $crate::store::error::StoreError> {
+                    match $this {
+                        Self::Sqlite(db) => db.within($doing, db.$name($($arg),*)).await,
+                        Self::Postgres(db) => db.within($doing, db.$name($($arg),*)).await,
+                    }
+                }
+            )*
+        }
+    };
+}
+
+pub(super) use {both, each};

@@ -1,0 +1,198 @@
+//! The decision commit: everything one step decided, in one transaction under the lease's epoch.
+
+use std::collections::BTreeMap;
+
+use sqlx::{QueryBuilder, Transaction};
+
+use super::backend::{both, each};
+use super::error::Fault;
+use super::levels::LevelState;
+
+/// Rows per statement: far below both databases' limits on parameters (32,766 and 65,535).
+pub(super) const CHUNK: usize = 500;
+
+/// What one step decided. Times are milliseconds since the epoch.
+#[derive(Clone, Default, Debug)]
+pub struct Decisions {
+    /// States that go away, by key; before `states`, so that a key in both stays.
+    pub removed: Vec<String>,
+    /// States as they are now.
+    pub states: Vec<StatePut>,
+    /// Messages owed.
+    pub outbox: Vec<OutboxPut>,
+    /// Pending messages that another one replaces.
+    pub superseded: Vec<Superseded>,
+    /// Present states for level-triggered receivers.
+    pub levels: Vec<LevelPut>,
+    /// What people may ask about later.
+    pub history: Vec<HistoryPut>,
+    /// Commands that are carried out.
+    pub commands_done: Vec<i64>,
+    /// Small named values.
+    pub meta: Vec<MetaPut>,
+}
+
+/// State of one alert, policy or SLO.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StatePut {
+    /// Its identity.
+    pub key: String,
+    /// JSON.
+    pub body: String,
+}
+
+/// One message to one receiver.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OutboxPut {
+    /// Deterministic: the same transition to the same receiver has the same id, and is owed once.
+    pub id: String,
+    /// The receiver's name.
+    pub receiver: String,
+    /// Messages of one incident to one receiver leave in order.
+    pub incident: String,
+    /// `firing`, `resolved`, ….
+    pub event: String,
+    /// When it was decided.
+    pub created_at: i64,
+    /// Not to be sent earlier.
+    pub not_before: i64,
+    /// JSON.
+    pub payload: String,
+    /// The id of the message this one stands in for, at another receiver.
+    pub fallback_of: Option<String>,
+}
+
+/// A pending message that is not sent, as another one says it too.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Superseded {
+    /// The message.
+    pub id: String,
+    /// The one that replaces it.
+    pub by: String,
+}
+
+/// The present state of one incident for one level-triggered receiver.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LevelPut {
+    /// The receiver's name.
+    pub receiver: String,
+    /// The incident.
+    pub incident: String,
+    /// JSON.
+    pub payload: String,
+    /// Firing or resolved.
+    pub state: LevelState,
+    /// Since when it is so.
+    pub since: i64,
+    /// How long a resolved one is repeated.
+    pub resend_until: i64,
+}
+
+/// One line of history.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HistoryPut {
+    /// When.
+    pub at: i64,
+    /// What kind of event.
+    pub kind: String,
+    /// About what: an SLO, a policy, a source.
+    pub subject: String,
+    /// JSON.
+    pub body: String,
+}
+
+/// A small named value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MetaPut {
+    /// Its name.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// What a commit did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Committed {
+    /// Outbox rows that were really new; less than asked for when a decision was repeated.
+    pub new_outbox: u64,
+}
+
+both! {
+    /// Writes everything or nothing. A repeated commit changes nothing more, except that history
+    /// gets its lines again.
+    pub async fn commit(&self, epoch: i64, decisions: &Decisions) -> Result<Committed>
+    while "committing decisions" {
+        let mut tx = self.begin_under(epoch).await?;
+        Self::remove_states(&mut tx, &decisions.removed).await?;
+        Self::put_states(&mut tx, &decisions.states).await?;
+        let new_outbox = self.put_outbox(&mut tx, &decisions.outbox).await?;
+        Self::put_superseded(&mut tx, &decisions.superseded).await?;
+        Self::put_levels(&mut tx, &decisions.levels).await?;
+        Self::put_history(&mut tx, &decisions.history).await?;
+        Self::remove_commands(&mut tx, &decisions.commands_done).await?;
+        Self::put_meta(&mut tx, &decisions.meta).await?;
+        tx.commit().await?;
+        Ok(Committed { new_outbox })
+    }
+
+    /// Every state, to start from.
+    pub async fn states(&self) -> Result<Vec<(String, String)>>
+    while "reading states" {
+        Ok(sqlx::query_as("select key, body from states order by key").fetch_all(&self.reader).await?)
+    }
+
+    /// A small named value.
+    pub async fn meta(&self, key: &str) -> Result<Option<String>>
+    while "reading a value" {
+        let value = sqlx::query_scalar("select value from meta where key = $1").bind(key);
+        Ok(value.fetch_optional(&self.reader).await?)
+    }
+}
+
+each! {
+    impl super::backend::Db<Database> {
+        async fn remove_states(tx: &mut Transaction<'static, Database>, keys: &[String]) -> Result<(), Fault> {
+            for chunk in keys.chunks(CHUNK) {
+                let mut sql = QueryBuilder::<Database>::new("delete from states where key in (");
+                let mut list = sql.separated(", ");
+                for key in chunk {
+                    list.push_bind(key);
+                }
+                sql.push(")").build().persistent(false).execute(&mut **tx).await?;
+            }
+            Ok(())
+        }
+
+        async fn put_states(tx: &mut Transaction<'static, Database>, states: &[StatePut]) -> Result<(), Fault> {
+            // PostgreSQL refuses to update one row twice in a statement: the last one counts.
+            let states: BTreeMap<&str, &str> = states.iter().map(|put| (&*put.key, &*put.body)).collect();
+            let rows: Vec<_> = states.into_iter().collect();
+            for chunk in rows.chunks(CHUNK) {
+                QueryBuilder::<Database>::new("insert into states (key, body) ")
+                    .push_values(chunk, |mut row, (key, body)| {
+                        row.push_bind(*key).push_bind(*body);
+                    })
+                    .push(" on conflict (key) do update set body = excluded.body")
+                    .build()
+                    .persistent(false)
+                    .execute(&mut **tx)
+                    .await?;
+            }
+            Ok(())
+        }
+
+        async fn put_meta(tx: &mut Transaction<'static, Database>, meta: &[MetaPut]) -> Result<(), Fault> {
+            for put in meta {
+                sqlx::query(
+                    "insert into meta (key, value) values ($1, $2)
+                     on conflict (key) do update set value = excluded.value",
+                )
+                .bind(&put.key)
+                .bind(&put.value)
+                .execute(&mut **tx)
+                .await?;
+            }
+            Ok(())
+        }
+    }
+}

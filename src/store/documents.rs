@@ -1,0 +1,113 @@
+//! Last good definitions, one text per document, and the revisions they made: a restart starts
+//! whole even while a file is broken.
+
+use super::PAGE;
+use super::backend::both;
+
+/// Revisions kept.
+const REVISIONS: i64 = 1000;
+
+/// One definition as it was last accepted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Document {
+    /// Identity of the document.
+    pub doc_id: String,
+    /// The revision that accepted this text.
+    pub revision: i64,
+    /// Hash of the text.
+    pub hash: String,
+    /// The text.
+    pub text: String,
+    /// Where it came from.
+    pub file: String,
+    /// When, in milliseconds since the epoch.
+    pub accepted_at: i64,
+}
+
+/// One accepted set of definitions.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Revision {
+    /// Ascends.
+    pub number: i64,
+    /// Hash of the set.
+    pub hash: String,
+    /// When, in milliseconds since the epoch.
+    pub at: i64,
+    /// What changed, for people.
+    pub summary: String,
+}
+
+both! {
+    /// Records an accepted set: the documents that changed and the ids of those that went away,
+    /// together. Documents not named stay. A number already there is overwritten.
+    pub async fn accept(
+        &self,
+        epoch: i64,
+        revision: &Revision,
+        changed: &[Document],
+        removed: &[String],
+    ) -> Result<()>
+    while "recording definitions" {
+        let mut tx = self.begin_under(epoch).await?;
+        sqlx::query(
+            "insert into revisions (number, hash, at, summary) values ($1, $2, $3, $4)
+             on conflict (number) do update set hash = excluded.hash, at = excluded.at, summary = excluded.summary",
+        )
+        .bind(revision.number)
+        .bind(&revision.hash)
+        .bind(revision.at)
+        .bind(&revision.summary)
+        .execute(&mut *tx)
+        .await?;
+        for doc_id in removed {
+            sqlx::query("delete from documents where doc_id = $1").bind(doc_id).execute(&mut *tx).await?;
+        }
+        for document in changed {
+            sqlx::query(
+                "insert into documents (doc_id, revision, hash, text, file, accepted_at)
+                 values ($1, $2, $3, $4, $5, $6)
+                 on conflict (doc_id) do update
+                    set revision = excluded.revision, hash = excluded.hash, text = excluded.text,
+                        file = excluded.file, accepted_at = excluded.accepted_at",
+            )
+            .bind(&document.doc_id)
+            .bind(document.revision)
+            .bind(&document.hash)
+            .bind(&document.text)
+            .bind(&document.file)
+            .bind(document.accepted_at)
+            .execute(&mut *tx)
+            .await?;
+        }
+        sqlx::query("delete from revisions where number <= $1")
+            .bind(revision.number.saturating_sub(REVISIONS))
+            .execute(&mut *tx)
+            .await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Every document as last accepted.
+    pub async fn documents(&self) -> Result<Vec<Document>>
+    while "reading definitions" {
+        let rows: Vec<(String, i64, String, String, String, i64)> = sqlx::query_as(
+            "select doc_id, revision, hash, text, file, accepted_at from documents order by doc_id",
+        )
+        .fetch_all(&self.reader)
+        .await?;
+        let document =
+            |(doc_id, revision, hash, text, file, accepted_at)| Document { doc_id, revision, hash, text, file, accepted_at };
+        Ok(rows.into_iter().map(document).collect())
+    }
+
+    /// The newest revisions, newest first, at most [`PAGE`]; the last 1,000 are kept.
+    pub async fn revisions(&self, limit: i64) -> Result<Vec<Revision>>
+    while "reading revisions" {
+        let rows: Vec<(i64, String, i64, String)> =
+            sqlx::query_as("select number, hash, at, summary from revisions order by number desc limit $1")
+                .bind(limit.clamp(1, PAGE))
+                .fetch_all(&self.reader)
+                .await?;
+        let revision = |(number, hash, at, summary)| Revision { number, hash, at, summary };
+        Ok(rows.into_iter().map(revision).collect())
+    }
+}

@@ -1,0 +1,96 @@
+//! History: what was decided, for people who ask later. Written by the decision commit.
+
+use sqlx::{QueryBuilder, Transaction};
+
+use super::backend::{both, each};
+use super::decisions::{CHUNK, HistoryPut};
+use super::error::Fault;
+use super::outbox::Page;
+use super::{PAGE, PRUNE};
+
+/// One line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HistoryRow {
+    /// Order of commits; ascends.
+    pub seq: i64,
+    /// When, in milliseconds since the epoch.
+    pub at: i64,
+    /// What kind of event.
+    pub kind: String,
+    /// About what.
+    pub subject: String,
+    /// JSON.
+    pub body: String,
+}
+
+both! {
+    /// Lines of one subject or of all, newest first, at most [`PAGE`] at a time; `before` continues
+    /// after a page.
+    pub async fn history(
+        &self,
+        subject: Option<&str>,
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Page<HistoryRow>>
+    while "reading history" {
+        let limit = limit.clamp(1, PAGE);
+        let rows: Vec<(i64, i64, String, String, String)> = sqlx::query_as(
+            "select seq, at, kind, subject, body from history
+              where seq < $1 and (cast($2 as text) is null or subject = $2)
+              order by seq desc limit $3",
+        )
+        .bind(before.unwrap_or(i64::MAX))
+        .bind(subject)
+        .bind(limit + 1)
+        .fetch_all(&self.reader)
+        .await?;
+        let line = |(seq, at, kind, subject, body)| HistoryRow { seq, at, kind, subject, body };
+        Ok(Page::cut(rows.into_iter().map(line).collect(), limit, |row| row.seq))
+    }
+
+    /// Deletes up to [`PRUNE`] lines older than a moment; returns how many.
+    pub async fn prune_history(&self, epoch: i64, before_ms: i64) -> Result<u64>
+    while "pruning history" {
+        let mut tx = self.begin_under(epoch).await?;
+        let pruned = sqlx::query(
+            "delete from history where seq in (select seq from history where at < $1 order by at limit $2)",
+        )
+        .bind(before_ms)
+        .bind(PRUNE.cast_signed())
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        tx.commit().await?;
+        Ok(pruned)
+    }
+}
+
+each! {
+    impl super::backend::Db<Database> {
+        pub(super) async fn put_history(
+            tx: &mut Transaction<'static, Database>,
+            puts: &[HistoryPut],
+        ) -> Result<(), Fault> {
+            if puts.is_empty() {
+                return Ok(());
+            }
+            let first = Self::reserve(tx, "history", puts.len()).await?;
+            let rows: Vec<(i64, &HistoryPut)> = (first..).zip(puts).collect();
+            for chunk in rows.chunks(CHUNK) {
+                QueryBuilder::<Database>::new("insert into history (seq, at, kind, subject, body) ")
+                    .push_values(chunk, |mut row, (seq, put)| {
+                        row.push_bind(*seq)
+                            .push_bind(put.at)
+                            .push_bind(&put.kind)
+                            .push_bind(&put.subject)
+                            .push_bind(&put.body);
+                    })
+                    .build()
+                    .persistent(false)
+                    .execute(&mut **tx)
+                    .await?;
+            }
+            Ok(())
+        }
+    }
+}

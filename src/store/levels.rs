@@ -1,0 +1,188 @@
+//! Level rows: the present state of each incident, for receivers that are told again and again
+//! (Alertmanager). One row per receiver and incident, overwritten by decisions, read by the loop.
+
+use std::collections::BTreeMap;
+
+use sqlx::{QueryBuilder, Transaction};
+
+use super::backend::{both, each};
+use super::decisions::{CHUNK, LevelPut};
+use super::error::Fault;
+use super::queue::clean;
+use super::{PAGE, PRUNE};
+
+/// Firing or resolved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LevelState {
+    /// Repeated until it is resolved.
+    Firing,
+    /// Repeated until `resend_until`, then forgotten.
+    Resolved,
+}
+
+impl LevelState {
+    /// `firing` or `resolved`, as stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Firing => "firing",
+            Self::Resolved => "resolved",
+        }
+    }
+
+    fn read(text: &str) -> Result<Self, Fault> {
+        match text {
+            "firing" => Ok(Self::Firing),
+            "resolved" => Ok(Self::Resolved),
+            _ => Err(Fault::Damaged(format!("a level row has the state {text:?}"))),
+        }
+    }
+}
+
+/// The present state of one incident at one receiver. Times are milliseconds since the epoch.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LevelRow {
+    /// The receiver's name.
+    pub receiver: String,
+    /// The incident.
+    pub incident: String,
+    /// JSON.
+    pub payload: String,
+    /// Firing or resolved.
+    pub state: LevelState,
+    /// Since when it is so.
+    pub since: i64,
+    /// How long a resolved one is repeated.
+    pub resend_until: i64,
+    /// When this state was last told; `None` until it was.
+    pub last_sent_at: Option<i64>,
+    /// Why telling it failed last.
+    pub last_error: Option<String>,
+}
+
+type Columns = (String, String, String, String, i64, i64, Option<i64>, Option<String>);
+
+impl LevelRow {
+    fn read(row: Columns) -> Result<Self, Fault> {
+        let (receiver, incident, payload, state, since, resend_until, last_sent_at, last_error) = row;
+        let state = LevelState::read(&state)?;
+        Ok(Self { receiver, incident, payload, state, since, resend_until, last_sent_at, last_error })
+    }
+}
+
+both! {
+    /// Rows of a receiver that were never told, or last at or before `sent_before_ms`; those never
+    /// told first, then the longest ago. At most [`PAGE`].
+    pub async fn levels_due(&self, receiver: &str, sent_before_ms: i64, limit: i64) -> Result<Vec<LevelRow>>
+    while "reading levels" {
+        let rows: Vec<Columns> = sqlx::query_as(
+            "select receiver, incident, payload, state, since, resend_until, last_sent_at, last_error
+               from levels
+              where receiver = $1 and (last_sent_at is null or last_sent_at <= $2)
+              order by coalesce(last_sent_at, -1), incident limit $3",
+        )
+        .bind(receiver)
+        .bind(sent_before_ms)
+        .bind(limit.clamp(1, PAGE))
+        .fetch_all(&self.writer)
+        .await?;
+        rows.into_iter().map(LevelRow::read).collect()
+    }
+
+    /// The receiver was told these rows. One that has changed meanwhile is left to be told.
+    pub async fn levels_sent(&self, epoch: i64, rows: &[LevelRow], at_ms: i64) -> Result<()>
+    while "marking levels as told" {
+        let mut tx = self.begin_under(epoch).await?;
+        for row in rows {
+            sqlx::query(
+                "update levels set last_sent_at = $1, last_error = null
+                  where receiver = $2 and incident = $3 and state = $4 and since = $5",
+            )
+            .bind(at_ms)
+            .bind(&row.receiver)
+            .bind(&row.incident)
+            .bind(row.state.as_str())
+            .bind(row.since)
+            .execute(&mut *tx)
+            .await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Telling the receiver failed; its rows stay due.
+    pub async fn levels_failed(&self, epoch: i64, rows: &[LevelRow], error: &str) -> Result<()>
+    while "marking levels as failed" {
+        let mut tx = self.begin_under(epoch).await?;
+        let error = clean(error);
+        for row in rows {
+            sqlx::query("update levels set last_error = $1 where receiver = $2 and incident = $3")
+                .bind(&error)
+                .bind(&row.receiver)
+                .bind(&row.incident)
+                .execute(&mut *tx)
+                .await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Forgets up to [`PRUNE`] resolved rows that were told and repeated long enough, or that could
+    /// not be told and are resolved since before `give_up_before_ms`; returns how many.
+    pub async fn prune_levels(&self, epoch: i64, now_ms: i64, give_up_before_ms: i64) -> Result<u64>
+    while "pruning levels" {
+        let mut tx = self.begin_under(epoch).await?;
+        let pruned = sqlx::query(
+            "delete from levels where (receiver, incident) in (
+                 select receiver, incident from levels
+                  where state = 'resolved'
+                    and ((last_sent_at is not null and resend_until <= $1) or since < $2)
+                  limit $3)",
+        )
+        .bind(now_ms)
+        .bind(give_up_before_ms)
+        .bind(PRUNE.cast_signed())
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        tx.commit().await?;
+        Ok(pruned)
+    }
+}
+
+each! {
+    impl super::backend::Db<Database> {
+        /// A row whose state or time changed counts as not told yet; one that only changed its words does not.
+        pub(super) async fn put_levels(
+            tx: &mut Transaction<'static, Database>,
+            puts: &[LevelPut],
+        ) -> Result<(), Fault> {
+            // PostgreSQL refuses to update one row twice in a statement: the last one counts.
+            let unique: BTreeMap<_, _> = puts.iter().map(|put| ((&put.receiver, &put.incident), put)).collect();
+            let puts: Vec<&LevelPut> = unique.into_values().collect();
+            for chunk in puts.chunks(CHUNK) {
+                QueryBuilder::<Database>::new(
+                    "insert into levels (receiver, incident, payload, state, since, resend_until) ",
+                )
+                .push_values(chunk, |mut row, put| {
+                    row.push_bind(&put.receiver)
+                        .push_bind(&put.incident)
+                        .push_bind(&put.payload)
+                        .push_bind(put.state.as_str())
+                        .push_bind(put.since)
+                        .push_bind(put.resend_until);
+                })
+                .push(
+                    " on conflict (receiver, incident) do update
+                         set payload = excluded.payload, state = excluded.state, since = excluded.since,
+                             resend_until = excluded.resend_until,
+                             last_sent_at = case
+                                 when levels.state = excluded.state and levels.since = excluded.since
+                                 then levels.last_sent_at end",
+                )
+                .build()
+                .persistent(false)
+                .execute(&mut **tx)
+                .await?;
+            }
+            Ok(())
+        }
+    }
+}

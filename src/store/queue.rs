@@ -1,0 +1,249 @@
+//! The outbox as the delivery loop uses it: what is due, and what became of it. Marks are made by
+//! the lease holder only.
+
+use sqlx::{QueryBuilder, Transaction};
+
+use super::backend::{both, each};
+use super::decisions::{CHUNK, OutboxPut, Superseded};
+use super::error::Fault;
+use super::outbox::{Columns, OutboxRow, columns};
+use super::{PAGE, PRUNE};
+
+/// The longest error text kept, in characters.
+const ERROR_CHARS: usize = 2000;
+
+/// A receiver's words, cut, and without the NUL that PostgreSQL refuses.
+pub(super) fn clean(error: &str) -> String {
+    error.chars().filter(|c| *c != '\0').take(ERROR_CHARS).collect()
+}
+
+/// The oldest pending message of its receiver and incident: the only one that may be sent.
+macro_rules! head {
+    () => {
+        " o.receiver = $1 and o.status = 'pending'
+          and not exists (
+              select 1 from outbox earlier
+               where earlier.status = 'pending' and earlier.receiver = o.receiver
+                 and earlier.incident = o.incident and earlier.seq < o.seq) "
+    };
+}
+
+both! {
+    /// Messages to send to one receiver now, longest due first, at most [`PAGE`]; of each incident only
+    /// the oldest pending one, so that a resolve never overtakes its firing.
+    pub async fn due(&self, receiver: &str, now_ms: i64, limit: i64) -> Result<Vec<OutboxRow>>
+    while "reading what is due" {
+        let rows: Vec<Columns> = sqlx::query_as(concat!(
+            "select ", columns!(), " from outbox o where", head!(),
+            "and o.next_at <= $2 order by o.next_at, o.seq limit $3",
+        ))
+        .bind(receiver)
+        .bind(now_ms)
+        .bind(limit.clamp(1, PAGE))
+        .fetch_all(&self.writer)
+        .await?;
+        rows.into_iter().map(OutboxRow::read).collect()
+    }
+
+    /// When the next message to a receiver may be sent; `None` when nothing is pending.
+    pub async fn next_due(&self, receiver: &str) -> Result<Option<i64>>
+    while "reading when something is due" {
+        let next = sqlx::query_scalar(concat!(
+            "select o.next_at from outbox o where", head!(), "order by o.next_at limit 1",
+        ));
+        Ok(next.bind(receiver).fetch_optional(&self.writer).await?)
+    }
+
+    /// The receiver has it. False when there is no such message or it was delivered before.
+    pub async fn delivered(&self, epoch: i64, id: &str, at_ms: i64) -> Result<bool>
+    while "marking a delivery" {
+        let mut tx = self.begin_under(epoch).await?;
+        let changed = sqlx::query(
+            "update outbox set status = 'delivered', finished_at = $1, last_error = null
+              where id = $2 and status <> 'delivered'",
+        )
+        .bind(at_ms)
+        .bind(id)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        tx.commit().await?;
+        Ok(changed > 0)
+    }
+
+    /// An attempt failed; `attempts` so far, the next one at `next_at_ms`. False unless it is pending.
+    pub async fn failed(
+        &self,
+        epoch: i64,
+        id: &str,
+        attempts: i64,
+        next_at_ms: i64,
+        error: &str,
+    ) -> Result<bool>
+    while "marking a failed delivery" {
+        let mut tx = self.begin_under(epoch).await?;
+        let changed = sqlx::query(
+            "update outbox set attempts = $1, next_at = $2, last_error = $3
+              where id = $4 and status = 'pending'",
+        )
+        .bind(attempts)
+        .bind(next_at_ms)
+        .bind(clean(error))
+        .bind(id)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        tx.commit().await?;
+        Ok(changed > 0)
+    }
+
+    /// Gives a message up, and owes `fallback` instead where there is one, together. False, and no
+    /// fallback, unless it is pending.
+    pub async fn dead(
+        &self,
+        epoch: i64,
+        id: &str,
+        at_ms: i64,
+        error: &str,
+        fallback: Option<&OutboxPut>,
+    ) -> Result<bool>
+    while "giving a delivery up" {
+        let mut tx = self.begin_under(epoch).await?;
+        let changed = sqlx::query(
+            "update outbox set status = 'dead', attempts = attempts + 1, finished_at = $1, last_error = $2
+              where id = $3 and status = 'pending'",
+        )
+        .bind(at_ms)
+        .bind(clean(error))
+        .bind(id)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        if changed > 0 {
+            self.put_outbox(&mut tx, fallback.map(std::slice::from_ref).unwrap_or_default()).await?;
+        }
+        tx.commit().await?;
+        Ok(changed > 0)
+    }
+
+    /// Sends a finished message again, from now on. False when there is none or it is pending anyway.
+    pub async fn resend(&self, epoch: i64, id: &str, now_ms: i64) -> Result<bool>
+    while "queueing a delivery again" {
+        let mut tx = self.begin_under(epoch).await?;
+        let changed = sqlx::query(
+            "update outbox
+                set status = 'pending', attempts = 0, next_at = $1, finished_at = null, superseded_by = null
+              where id = $2 and status <> 'pending'",
+        )
+        .bind(now_ms)
+        .bind(id)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        tx.commit().await?;
+        Ok(changed > 0)
+    }
+
+    /// Deletes up to [`PRUNE`] messages finished before a moment; returns how many.
+    pub async fn prune_outbox(&self, epoch: i64, before_ms: i64) -> Result<u64>
+    while "pruning deliveries" {
+        let mut tx = self.begin_under(epoch).await?;
+        let pruned = sqlx::query(
+            "delete from outbox where seq in (
+                 select seq from outbox where status <> 'pending' and finished_at < $1 order by finished_at limit $2)",
+        )
+        .bind(before_ms)
+        .bind(PRUNE.cast_signed())
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        tx.commit().await?;
+        Ok(pruned)
+    }
+}
+
+each! {
+    impl super::backend::Db<Database> {
+        /// Adds what is not there yet, by id; returns how many. Refuses to grow beyond the row limit.
+        pub(super) async fn put_outbox(
+            &self,
+            tx: &mut Transaction<'static, Database>,
+            puts: &[OutboxPut],
+        ) -> Result<u64, Fault> {
+            if puts.is_empty() {
+                return Ok(0);
+            }
+            let first = Self::reserve(tx, "outbox", puts.len()).await?;
+            let rows: Vec<(i64, &OutboxPut)> = (first..).zip(puts).collect();
+            let mut new = 0;
+            for chunk in rows.chunks(CHUNK) {
+                new += QueryBuilder::<Database>::new(
+                    "insert into outbox (seq, id, receiver, incident, event, payload, created_at, attempts,
+                                         next_at, status, fallback_of) ",
+                )
+                .push_values(chunk, |mut row, (seq, put)| {
+                    row.push_bind(*seq)
+                        .push_bind(&put.id)
+                        .push_bind(&put.receiver)
+                        .push_bind(&put.incident)
+                        .push_bind(&put.event)
+                        .push_bind(&put.payload)
+                        .push_bind(put.created_at)
+                        .push_bind(0_i64)
+                        .push_bind(put.not_before)
+                        .push("'pending'")
+                        .push_bind(put.fallback_of.as_deref());
+                })
+                .push(" on conflict (id) do nothing")
+                .build()
+                .persistent(false)
+                .execute(&mut **tx)
+                .await?
+                .rows_affected();
+            }
+            if new > 0 {
+                let pending: i64 = sqlx::query_scalar("select count(*) from outbox where status = 'pending'")
+                    .fetch_one(&mut **tx)
+                    .await?;
+                let limit = self.options.outbox_rows;
+                if pending > limit {
+                    return Err(Fault::Full { what: "the outbox", limit });
+                }
+            }
+            Ok(new)
+        }
+
+        /// Only pending messages can be superseded, and only by one that is there; one under way is
+        /// marked delivered if it arrives.
+        pub(super) async fn put_superseded(
+            tx: &mut Transaction<'static, Database>,
+            rows: &[Superseded],
+        ) -> Result<(), Fault> {
+            for row in rows {
+                sqlx::query(
+                    "update outbox
+                        set status = 'superseded', superseded_by = $1,
+                            finished_at = (select other.created_at from outbox other where other.id = $1)
+                      where id = $2 and id <> $1 and status = 'pending'
+                        and exists (select 1 from outbox other where other.id = $1)",
+                )
+                .bind(&row.by)
+                .bind(&row.id)
+                .execute(&mut **tx)
+                .await?;
+            }
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_cut_and_hold_no_nul() {
+        assert_eq!(clean("a\0b"), "ab");
+        assert_eq!(clean(&"é".repeat(5000)).chars().count(), ERROR_CHARS);
+    }
+}

@@ -1,0 +1,165 @@
+//! Messages: in order per incident, due when they may, kept until delivered.
+
+use super::home::{Home, due, message, owing};
+use super::on_both;
+use crate::store::{Backlog, Decisions, OutboxFilter, OutboxPut, Status, Superseded};
+
+on_both! {
+    a_resolve_never_overtakes_its_firing
+    marks_of_finished_or_unknown_messages_change_nothing
+    other_incidents_do_not_wait
+    a_dead_message_owes_its_fallback_at_once
+    a_superseded_message_is_not_sent
+    nothing_is_superseded_by_a_message_that_is_not_there
+    a_finished_message_can_be_sent_again
+    listings_filter_and_page
+    the_backlog_tells_ages
+    pruning_takes_only_what_is_finished
+    hostile_error_texts_are_stored
+}
+
+async fn a_resolve_never_overtakes_its_firing(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    store.commit(epoch, &owing(&[message("fire", "i", 10)])).await.unwrap();
+    store.commit(epoch, &owing(&[message("resolve", "i", 20)])).await.unwrap();
+    assert_eq!(store.next_due("hook").await.unwrap(), Some(10));
+    assert_eq!(due(&store, 9).await, [""; 0]);
+    assert_eq!(due(&store, 30).await, ["fire"]);
+    // It fails and waits: the resolve waits behind it, and nobody is woken for the resolve.
+    assert!(store.failed(epoch, "fire", 1, 500, "503").await.unwrap());
+    assert_eq!(due(&store, 30).await, [""; 0]);
+    assert_eq!(store.next_due("hook").await.unwrap(), Some(500));
+    let row = store.outbox_row("fire").await.unwrap().unwrap();
+    assert_eq!((row.attempts, row.next_at, row.last_error.as_deref()), (1, 500, Some("503")));
+    assert!(store.delivered(epoch, "fire", 501).await.unwrap());
+    assert_eq!(due(&store, 501).await, ["resolve"]);
+}
+
+async fn marks_of_finished_or_unknown_messages_change_nothing(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    store.commit(epoch, &owing(&[message("fire", "i", 10)])).await.unwrap();
+    assert!(store.delivered(epoch, "fire", 501).await.unwrap());
+    assert!(!store.delivered(epoch, "fire", 502).await.unwrap());
+    assert!(!store.failed(epoch, "fire", 9, 0, "late").await.unwrap());
+    assert!(!store.delivered(epoch, "nothing", 502).await.unwrap());
+    assert_eq!(store.outbox_row("fire").await.unwrap().unwrap().finished_at, Some(501));
+}
+
+async fn other_incidents_do_not_wait(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    let other = OutboxPut { receiver: "mail".into(), ..message("m4", "i", 0) };
+    let all = [message("m1", "i", 0), message("m2", "i", 0), message("m3", "j", 0), other];
+    store.commit(epoch, &owing(&all)).await.unwrap();
+    assert_eq!(due(&store, 0).await, ["m1", "m3"]);
+    assert_eq!(store.due("mail", 0, 10).await.unwrap()[0].id, "m4");
+    assert_eq!(store.due("hook", 0, 1).await.unwrap().len(), 1);
+    assert_eq!(store.next_due("nobody").await.unwrap(), None);
+}
+
+async fn a_dead_message_owes_its_fallback_at_once(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    store.commit(epoch, &owing(&[message("m", "i", 0)])).await.unwrap();
+    let fallback =
+        OutboxPut { receiver: "mail".into(), fallback_of: Some("m".into()), ..message("m-mail", "i", 7) };
+    assert!(store.dead(epoch, "m", 7, "410 Gone", Some(&fallback)).await.unwrap());
+    assert_eq!(due(&store, 10).await, [""; 0]);
+    assert_eq!(store.due("mail", 10, 10).await.unwrap()[0].fallback_of.as_deref(), Some("m"));
+    // Twice is once.
+    assert!(!store.dead(epoch, "m", 8, "410 Gone", Some(&fallback)).await.unwrap());
+    assert_eq!(store.outbox(&OutboxFilter::default(), None, 10).await.unwrap().items.len(), 2);
+}
+
+async fn a_superseded_message_is_not_sent(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    store.commit(epoch, &owing(&[message("old", "i", 0), message("mid", "i", 1)])).await.unwrap();
+    let by = |id: &str| Superseded { id: id.into(), by: "sum".into() };
+    let decisions = Decisions { superseded: vec![by("old"), by("mid")], ..owing(&[message("sum", "i", 9)]) };
+    store.commit(epoch, &decisions).await.unwrap();
+    assert_eq!(due(&store, 9).await, ["sum"]);
+    let old = store.outbox_row("old").await.unwrap().unwrap();
+    assert_eq!((old.status, old.superseded_by.as_deref()), (Status::Superseded, Some("sum")));
+    // One that was under way and arrived is told as it is.
+    assert!(store.delivered(epoch, "old", 10).await.unwrap());
+    assert_eq!(store.outbox_row("old").await.unwrap().unwrap().status, Status::Delivered);
+}
+
+async fn nothing_is_superseded_by_a_message_that_is_not_there(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    store.commit(epoch, &owing(&[message("m", "i", 0)])).await.unwrap();
+    let rows = ["ghost", "m"].map(|by| Superseded { id: "m".into(), by: by.into() });
+    store.commit(epoch, &Decisions { superseded: rows.to_vec(), ..Decisions::default() }).await.unwrap();
+    assert_eq!(due(&store, 0).await, ["m"]);
+}
+
+async fn a_finished_message_can_be_sent_again(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    store.commit(epoch, &owing(&[message("m", "i", 0)])).await.unwrap();
+    assert!(!store.resend(epoch, "m", 5).await.unwrap());
+    store.dead(epoch, "m", 5, "410", None).await.unwrap();
+    assert!(store.resend(epoch, "m", 50).await.unwrap());
+    assert_eq!(due(&store, 49).await, [""; 0]);
+    assert_eq!(due(&store, 50).await, ["m"]);
+    let row = store.outbox_row("m").await.unwrap().unwrap();
+    assert_eq!((row.attempts, row.finished_at), (0, None));
+}
+
+async fn listings_filter_and_page(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    let all: Vec<_> = (0..1200).map(|n| message(&format!("m{n}"), &format!("i{}", n % 2), 0)).collect();
+    assert_eq!(store.commit(epoch, &owing(&all)).await.unwrap().new_outbox, 1200);
+    let filter =
+        OutboxFilter { incident: Some("i1".into()), status: Some(Status::Pending), ..Default::default() };
+    let mut seen = Vec::new();
+    let mut before = None;
+    loop {
+        let page = store.outbox(&filter, before, 250).await.unwrap();
+        seen.extend(page.items.into_iter().map(|row| row.id));
+        before = page.next;
+        if before.is_none() {
+            break;
+        }
+    }
+    let expected: Vec<_> = (0..1200).rev().filter(|n| n % 2 == 1).map(|n| format!("m{n}")).collect();
+    assert_eq!(seen, expected);
+    let none = OutboxFilter { receiver: Some("mail".into()), ..Default::default() };
+    assert_eq!(store.outbox(&none, None, 10).await.unwrap().items, []);
+    // A page is bounded whatever is asked for.
+    assert_eq!(store.outbox(&OutboxFilter::default(), None, i64::MAX).await.unwrap().items.len(), 1000);
+}
+
+async fn the_backlog_tells_ages(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    let mail = OutboxPut { receiver: "mail".into(), ..message("m4", "k", 3) };
+    let all = [message("m1", "i", 30), message("m2", "j", 20), message("m3", "k", 10), mail];
+    store.commit(epoch, &owing(&all)).await.unwrap();
+    store.delivered(epoch, "m3", 40).await.unwrap();
+    store.dead(epoch, "m4", 40, "no", None).await.unwrap();
+    let row = |receiver: &str, pending, oldest_pending, dead| Backlog {
+        receiver: receiver.into(),
+        pending,
+        oldest_pending,
+        dead,
+    };
+    assert_eq!(store.backlog().await.unwrap(), [row("hook", 2, Some(20), 0), row("mail", 0, None, 1)]);
+}
+
+async fn pruning_takes_only_what_is_finished(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    let all = [message("m1", "i", 0), message("m2", "j", 0), message("m3", "k", 0), message("m4", "l", 0)];
+    store.commit(epoch, &owing(&all)).await.unwrap();
+    store.delivered(epoch, "m1", 10).await.unwrap();
+    store.dead(epoch, "m2", 20, "no", None).await.unwrap();
+    store.delivered(epoch, "m3", 30).await.unwrap();
+    assert_eq!(store.prune_outbox(epoch, 25).await.unwrap(), 2);
+    let left = store.outbox(&OutboxFilter::default(), None, 10).await.unwrap().items;
+    assert_eq!(left.iter().map(|row| &*row.id).collect::<Vec<_>>(), ["m4", "m3"]);
+}
+
+async fn hostile_error_texts_are_stored(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    store.commit(epoch, &owing(&[message("m", "i", 0)])).await.unwrap();
+    let hostile = format!("'; drop table outbox; --\0{}", "é".repeat(100_000));
+    store.failed(epoch, "m", 1, 1, &hostile).await.unwrap();
+    let error = store.outbox_row("m").await.unwrap().unwrap().last_error.unwrap();
+    assert!(error.starts_with("'; drop") && error.chars().count() == 2000);
+}

@@ -1,0 +1,106 @@
+//! Definitions, commands, history, and the schema.
+
+use super::home::{Home, lead};
+use super::on_both;
+use crate::store::{Decisions, Document, HistoryPut, Options, Revision, Store, StoreError};
+
+on_both! {
+    accepted_definitions_come_back
+    commands_have_a_limit_and_an_order
+    history_pages_and_is_pruned
+    a_newer_schema_is_refused
+    opening_again_changes_nothing
+}
+
+fn document(doc_id: &str, revision: i64) -> Document {
+    Document {
+        doc_id: doc_id.into(),
+        revision,
+        hash: format!("h{revision}"),
+        text: "kind: ServiceLevelObjective\n".into(),
+        file: "slos/a.yaml".into(),
+        accepted_at: revision * 10,
+    }
+}
+
+fn revision(number: i64) -> Revision {
+    Revision { number, hash: format!("h{number}"), at: number * 10, summary: "1 changed".into() }
+}
+
+async fn accepted_definitions_come_back(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    store.accept(epoch, &revision(1), &[document("a", 1), document("b", 1)], &[]).await.unwrap();
+    store.accept(epoch, &revision(2), &[document("a", 2)], &["b".into()]).await.unwrap();
+    assert_eq!(store.documents().await.unwrap(), [document("a", 2)]);
+    assert_eq!(store.revisions(10).await.unwrap(), [revision(2), revision(1)]);
+    store.accept(epoch, &revision(1_500), &[], &[]).await.unwrap();
+    assert_eq!(store.revisions(10).await.unwrap(), [revision(1_500)]);
+    assert!(matches!(
+        store.accept(epoch - 1, &revision(3), &[], &[]).await,
+        Err(StoreError::LostLease { .. })
+    ));
+}
+
+async fn commands_have_a_limit_and_an_order(home: &Home) {
+    let store = home.open_with(Options { command_rows: 3, ..Options::default() }).await;
+    let epoch = lead(&store, 0).await;
+    let mut ids = Vec::new();
+    for n in 0..3 {
+        ids.push(store.put_command("silence", &format!("{{\"n\":{n}}}"), n).await.unwrap());
+    }
+    assert!(matches!(store.put_command("silence", "{}", 9).await, Err(StoreError::Full { limit: 3, .. })));
+    let read: Vec<_> = store.commands(10).await.unwrap().into_iter().map(|row| row.id).collect();
+    assert_eq!(read, ids);
+    store
+        .commit(epoch, &Decisions { commands_done: ids[..1].to_vec(), ..Decisions::default() })
+        .await
+        .unwrap();
+    assert!(store.put_command("silence", "{}", 9).await.unwrap() > ids[2]);
+}
+
+async fn history_pages_and_is_pruned(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    let line =
+        |at| HistoryPut { at, kind: "alert".into(), subject: format!("s{}", at % 2), body: "{}".into() };
+    store
+        .commit(epoch, &Decisions { history: (0..10).map(line).collect(), ..Decisions::default() })
+        .await
+        .unwrap();
+    let page = store.history(Some("s1"), None, 3).await.unwrap();
+    assert_eq!(page.items.iter().map(|row| row.at).collect::<Vec<_>>(), [9, 7, 5]);
+    let page = store.history(Some("s1"), page.next, 3).await.unwrap();
+    assert_eq!(page.items.iter().map(|row| row.at).collect::<Vec<_>>(), [3, 1]);
+    assert_eq!(page.next, None);
+    assert_eq!(store.prune_history(epoch, 8).await.unwrap(), 8);
+    assert_eq!(store.history(None, None, 100).await.unwrap().items.len(), 2);
+}
+
+async fn a_newer_schema_is_refused(home: &Home) {
+    let store = home.open().await;
+    let newer = "insert into schema_version (version, name) values (99, '9.9.9')";
+    match &store {
+        Store::Sqlite(db) => drop(sqlx::raw_sql(newer).execute(&db.writer).await.unwrap()),
+        Store::Postgres(db) => drop(sqlx::raw_sql(newer).execute(&db.writer).await.unwrap()),
+    }
+    store.close().await;
+    let error = Store::open(&home.url, Options::default()).await.unwrap_err();
+    assert!(matches!(error, StoreError::NewerSchema { found: 99, known: 1, .. }), "{error}");
+}
+
+async fn opening_again_changes_nothing(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    store.close().await;
+    let store = home.open().await;
+    store.ping().await.unwrap();
+    store.renew(epoch, 1, 1).await.unwrap();
+}
+
+/// Replicas that start together on an empty database.
+#[tokio::test]
+async fn replicas_migrate_one_after_the_other() {
+    let home = Home::postgres();
+    let (a, b, c) = tokio::join!(home.open(), home.open(), home.open());
+    for store in [a, b, c] {
+        store.ping().await.unwrap();
+    }
+}

@@ -1,0 +1,20 @@
+//! All integration tests, as one binary: it links once, and the fixtures are compiled once.
+//!
+//! Each test starts the real servers it needs (`support`) in a folder of its own.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    clippy::float_cmp,
+    reason = "fixtures fail a test by panicking, they live in real time, and compare what is exact"
+)]
+#![allow(unreachable_pub, reason = "nothing is exported from a test binary")]
+#![allow(dead_code, reason = "fixtures offer what the next test will need")]
+
+mod fixtures;
+mod layering;
+mod support;

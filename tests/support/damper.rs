@@ -1,0 +1,146 @@
+//! Damper itself: the real binary with a `damper.yaml` in a folder of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use rustix::process::Signal;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::process::Process;
+use super::{port, wait_until};
+
+/// A running Damper, or a stopped one that can be started again on the same port, settings and store.
+pub struct Damper {
+    port: u16,
+    command: Command,
+    // Before the folder: fields are dropped in this order, and a failing test still reads its log there.
+    process: Option<Process>,
+    folder: TempDir,
+    client: reqwest::Client,
+}
+
+impl Damper {
+    /// Prepares one: `settings` is its `damper.yaml` without `listen`, `definitions` and `store`, which
+    /// are added: a free port, the folder `slos`, and SQLite in the same folder (unless `store` is given).
+    pub fn new(settings: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let port = port::free();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_damper"));
+        command.args(["run", "--config", "damper.yaml"]).current_dir(folder.path());
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
+        let damper = Self { port, folder, command, process: None, client };
+        std::fs::create_dir(damper.path("slos")).unwrap();
+        damper.settings(settings);
+        damper
+    }
+
+    /// Replaces its settings; they count from the next start or reload.
+    pub fn settings(&self, settings: &str) {
+        let mut text = format!("listen: 127.0.0.1:{}\ndefinitions: [slos]\n{settings}\n", self.port);
+        if !settings.lines().any(|line| line.starts_with("store:")) {
+            text.push_str("store: sqlite:damper.db\n");
+        }
+        std::fs::write(self.path("damper.yaml"), text).unwrap();
+    }
+
+    /// Writes `slos/name` in one step, as a careful editor does.
+    pub fn definition(&self, name: &str, yaml: &str) {
+        let new = self.path(".new");
+        std::fs::write(&new, yaml).unwrap();
+        std::fs::rename(new, self.path("slos").join(name)).unwrap();
+    }
+
+    /// A path in its folder.
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Adds an environment variable for the next start.
+    pub fn env(&mut self, name: &str, value: &str) {
+        self.command.env(name, value);
+    }
+
+    /// Starts it (again) and waits until it is ready.
+    pub async fn start(&mut self) {
+        self.spawn();
+        let (url, client) = (self.url("/readyz"), self.client.clone());
+        let ask = async || client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success());
+        self.process.as_mut().expect("it was started").ready(Duration::from_secs(30), ask).await;
+    }
+
+    /// Starts it without waiting for anything.
+    pub fn spawn(&mut self) {
+        assert!(self.process.is_none(), "it still runs");
+        self.process = Some(Process::start("damper", &self.command, self.folder.path()));
+    }
+
+    /// The process, to signal or to watch.
+    pub fn process(&mut self) -> &mut Process {
+        self.process.as_mut().expect("it runs")
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// SIGTERM, and waits for a clean end.
+    pub async fn stop(&mut self) {
+        let mut process = self.process.take().expect("it runs");
+        let status = process.terminate(Duration::from_secs(30)).await;
+        assert!(status.success(), "{status} after SIGTERM:\n{}", process.output());
+    }
+
+    /// SIGHUP: reads settings and definitions again.
+    pub fn reload(&mut self) {
+        self.process().signal(Signal::HUP);
+    }
+
+    /// Everything it logged, over all starts.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.path("damper.log")).unwrap_or_default()
+    }
+
+    /// Where a path of its API is.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// `GET path`: status and body; `None` while nobody answers.
+    pub async fn try_get(&self, path: &str) -> Option<(StatusCode, String)> {
+        let answer = self.client.get(self.url(path)).send().await.ok()?;
+        Some((answer.status(), answer.text().await.ok()?))
+    }
+
+    /// `GET path` as JSON; fails the test unless it is a success.
+    pub async fn get(&self, path: &str) -> Value {
+        let (status, text) = self.try_get(path).await.unwrap_or_else(|| panic!("nobody answers {path}"));
+        assert!(status.is_success(), "{path}: {status}: {text}");
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}: {text}"))
+    }
+
+    /// Waits until the JSON at `path` satisfies `is`, which picks what the test wants from it.
+    pub async fn wait_for<T>(
+        &self,
+        limit: Duration,
+        path: &str,
+        what: &str,
+        is: impl Fn(&Value) -> Option<T>,
+    ) -> T {
+        wait_until(limit, what, async || {
+            let (status, text) = self.try_get(path).await?;
+            status.is_success().then(|| serde_json::from_str(&text).ok().as_ref().and_then(&is))?
+        })
+        .await
+    }
+
+    /// One of its own metrics, by exact name and labels as in its exposition.
+    pub async fn metric(&self, name: &str) -> Option<f64> {
+        let (_, text) = self.try_get("/metrics").await?;
+        let mut lines = text.lines();
+        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.split(' ').next()?.parse().ok())
+    }
+}

@@ -1,0 +1,29 @@
+//! Real servers for tests: each on free loopback ports, in the test's own folder, gone with the test.
+//!
+//! Start them on the test's own thread (`#[tokio::test]` does): they die with the thread that
+//! started them, so that even a killed test run leaves nothing behind.
+
+pub mod alertmanager;
+pub mod damper;
+pub mod exporter;
+pub mod native;
+pub mod port;
+pub mod process;
+pub mod program;
+pub mod prometheus;
+pub mod protobuf;
+pub mod query;
+pub mod receiver;
+pub mod remote_write;
+pub mod server;
+pub mod smtp;
+pub mod tsdb;
+pub mod wait;
+
+pub use wait::wait_until;
+
+/// Milliseconds since the epoch, as Prometheus counts time.
+pub fn now_ms() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    i64::try_from(now.as_millis()).unwrap()
+}
