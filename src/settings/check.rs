@@ -218,21 +218,14 @@ impl Check<'_> {
     }
 
     /// Without a route the only receiver gets all.
-    fn route(&mut self, written: Option<WrittenRoute>) -> Option<Route> {
+    fn route(&mut self, written: Option<WrittenRoute>) -> Route {
         let names = self.merged.names("receivers");
         let Some(route) = written else {
-            let mut all = names.into_iter();
-            return match (all.next(), all.next()) {
-                (Some(receiver), None) => Some(Route { receiver, fallback: None }),
-                (Some(_), Some(_)) if !self.told("route") => {
-                    self.add(
-                        "",
-                        "several receivers and no route: write `route: {receiver: NAME, fallback: NAME}`",
-                    );
-                    None
-                }
-                _ => None,
-            };
+            if names.len() > 1 && !self.told("route") {
+                let what = "several receivers and no route: write `route: {receiver: NAME, fallback: NAME}`";
+                self.add("", what);
+            }
+            return Route { receivers: names.into_iter().collect(), fallback: None };
         };
         self.named("route.receiver", &route.receiver, &names);
         if let Some(fallback) = &route.fallback {
@@ -242,7 +235,7 @@ impl Check<'_> {
                 self.named("route.fallback", fallback, &names);
             }
         }
-        Some(Route { receiver: route.receiver, fallback: route.fallback })
+        Route { receivers: vec![route.receiver], fallback: route.fallback }
     }
 
     fn named(&mut self, key: &str, name: &str, names: &BTreeSet<String>) {

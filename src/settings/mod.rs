@@ -58,18 +58,18 @@ pub struct Settings {
     pub heartbeat: Option<HeartbeatConfig>,
     /// Who can be told of alerts.
     pub receivers: Vec<ReceiverConfig>,
-    /// Which of them is told; `None` without receivers.
-    pub route: Option<Route>,
+    /// Which of them are told.
+    pub route: Route,
     /// Logs.
     pub log: LogSettings,
 }
 
-/// Which receiver is told. Both names are in [`Settings::receivers`].
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// Which receivers are told, by names that are in [`Settings::receivers`].
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Route {
-    /// The receiver of every alert.
-    pub receiver: String,
-    /// Told what the receiver did not take; another one.
+    /// Told of every alert; empty without receivers.
+    pub receivers: Vec<String>,
+    /// Told what those did not take; none of them.
     pub fallback: Option<String>,
 }
 
