@@ -4,7 +4,6 @@
 
 mod args;
 pub mod check;
-pub mod definitions;
 mod run;
 
 pub use args::{Cli, CommandError};

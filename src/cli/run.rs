@@ -17,6 +17,12 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CommandError> {
     let settings = Settings::load(&args.config, &flags)?;
     logs::start(&settings.log)?;
     tracing::info!(version = logs::VERSION, config = %args.config.display(), "Damper begins");
-    crate::service::run(settings).await?;
+    crate::service::run(settings, |shared, listener| async move {
+        let shutdown = shared.shutdown.clone();
+        if let Err(error) = crate::api::serve(listener, crate::api::router(shared), shutdown).await {
+            tracing::error!(%error, "the API stopped");
+        }
+    })
+    .await?;
     Ok(0)
 }
