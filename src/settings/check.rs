@@ -218,14 +218,21 @@ impl Check<'_> {
     }
 
     /// Without a route the only receiver gets all.
-    fn route(&mut self, written: Option<WrittenRoute>) -> Route {
+    fn route(&mut self, written: Option<WrittenRoute>) -> Option<Route> {
         let names = self.merged.names("receivers");
         let Some(route) = written else {
-            if names.len() > 1 && !self.told("route") {
-                let what = "several receivers and no route: write `route: {receiver: NAME, fallback: NAME}`";
-                self.add("", what);
-            }
-            return Route { receivers: names.into_iter().collect(), fallback: None };
+            let mut all = names.into_iter();
+            return match (all.next(), all.next()) {
+                (Some(receiver), None) => Some(Route { receiver, fallback: None }),
+                (Some(_), Some(_)) if !self.told("route") => {
+                    self.add(
+                        "",
+                        "several receivers and no route: write `route: {receiver: NAME, fallback: NAME}`",
+                    );
+                    None
+                }
+                _ => None,
+            };
         };
         self.named("route.receiver", &route.receiver, &names);
         if let Some(fallback) = &route.fallback {
@@ -235,7 +242,7 @@ impl Check<'_> {
                 self.named("route.fallback", fallback, &names);
             }
         }
-        Route { receivers: vec![route.receiver], fallback: route.fallback }
+        Some(Route { receiver: route.receiver, fallback: route.fallback })
     }
 
     fn named(&mut self, key: &str, name: &str, names: &BTreeSet<String>) {

@@ -58,18 +58,18 @@ pub struct Settings {
     pub heartbeat: Option<HeartbeatConfig>,
     /// Who can be told of alerts.
     pub receivers: Vec<ReceiverConfig>,
-    /// Which of them are told.
-    pub route: Route,
+    /// Which of them is told; `None` without receivers.
+    pub route: Option<Route>,
     /// Logs.
     pub log: LogSettings,
 }
 
-/// Which receivers are told, by names that are in [`Settings::receivers`].
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
+/// Which receiver is told. Both names are in [`Settings::receivers`].
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Route {
-    /// Told of every alert; empty without receivers.
-    pub receivers: Vec<String>,
-    /// Told what those did not take; none of them.
+    /// The receiver of every alert.
+    pub receiver: String,
+    /// Told what the receiver did not take; another one.
     pub fallback: Option<String>,
 }
 

@@ -25,7 +25,7 @@ fn two_lines_are_enough() {
     assert_eq!(settings.store.expose(), "sqlite:damper.db");
     assert_eq!(settings.listen.to_string(), "127.0.0.1:9095");
     assert_eq!(settings.step, Step::DEFAULT);
-    assert_eq!((settings.route, settings.heartbeat.is_none()), (Route::default(), true));
+    assert_eq!((settings.route, settings.heartbeat.is_none()), (None, true));
     assert_eq!(settings.log, LogSettings::default());
 }
 
@@ -37,8 +37,8 @@ fn the_documented_file_is_read_and_shows_its_defaults() {
     assert_eq!((settings.sources.len(), settings.receivers.len()), (1, 3));
     assert_eq!(settings.external_url, "https://damper.example.org");
     assert_eq!(settings.external_labels["cluster"], "prod-eu1");
-    let route = Route { receivers: vec!["oncall".into()], fallback: Some("alertmanager".into()) };
-    assert_eq!(settings.route, route);
+    let route = Route { receiver: "oncall".into(), fallback: Some("alertmanager".into()) };
+    assert_eq!(settings.route, Some(route));
     let plain = good(GOOD, &[]);
     assert_eq!(
         (&settings.store, settings.listen, settings.step, &settings.log),
@@ -181,12 +181,12 @@ fn mistakes_in_secrets_do_not_repeat_them() {
 #[test]
 fn a_single_receiver_needs_no_route_and_several_do() {
     let one = format!("{GOOD}receivers: [{{name: a, webhook: {{url: 'http://x'}}}}]\n");
-    assert_eq!(good(&one, &[]).route, Route { receivers: vec!["a".into()], fallback: None });
+    assert_eq!(good(&one, &[]).route, Some(Route { receiver: "a".into(), fallback: None }));
     let two = format!(
         "{GOOD}receivers: [{{name: a, webhook: {{url: 'http://x'}}}}, {{name: b, webhook: {{url: 'http://x'}}}}]\n"
     );
     assert!(wrong(&two, &[]).contains("several receivers and no route"));
-    assert_eq!(good(&two, &[("DAMPER_ROUTE__RECEIVER", "b")]).route.receivers, ["b"]);
+    assert_eq!(good(&two, &[("DAMPER_ROUTE__RECEIVER", "b")]).route.unwrap().receiver, "b");
 }
 
 #[test]
