@@ -3,6 +3,7 @@
 //! `docs/metrics.md` lists them; a test holds the two together.
 
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
@@ -15,6 +16,8 @@ use super::labels::{
     DeliveryLabels, KindLabels, QueryLabels, ReceiverLabels, SeverityLabels, SloLabels, SourceLabels,
     VersionLabels, WindowLabels,
 };
+use crate::notify::Outcome;
+
 use super::logs::VERSION;
 
 /// Content type of [`Metrics::encode`].
@@ -160,6 +163,28 @@ impl Metrics {
         }
     }
 
+    /// One query that was answered, or failed as `outcome` says.
+    pub fn query(&self, source: &str, outcome: &str, took: Duration) {
+        self.queries.get_or_create(&QueryLabels::new(source, outcome)).inc();
+        self.query_seconds.get_or_create(&SourceLabels::new(source)).observe(took.as_secs_f64());
+    }
+
+    /// One attempt to deliver; its outcome is `delivered` or the reason of the failure.
+    pub fn delivery(&self, receiver: &str, outcome: &Outcome, took: Duration) {
+        let word = outcome.failure().map_or("delivered", |(reason, _)| reason.as_str());
+        self.deliveries.get_or_create(&DeliveryLabels::new(receiver, word)).inc();
+        self.delivery_seconds.get_or_create(&ReceiverLabels::new(receiver)).observe(took.as_secs_f64());
+    }
+
+    /// The revision in force after a reload, the problems that keep documents out of it, its SLOs.
+    pub fn definitions(&self, revision: i64, errors: usize, slos: usize) {
+        let whole = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        self.definitions_revision.set(revision);
+        self.definitions_problems.set(whole(errors));
+        self.definitions_last_reload_success.set(i64::from(errors == 0));
+        self.slos.set(whole(slos));
+    }
+
     /// OpenMetrics text of all metrics and of what `extra` adds for this scrape alone.
     pub fn encode(&self, extra: impl FnOnce(&mut SloGauges)) -> String {
         let mut slos = SloGauges::default();
@@ -233,14 +258,12 @@ mod tests {
     fn exposed() -> String {
         let metrics = Metrics::new();
         let (source, receiver) = (SourceLabels::new("s"), ReceiverLabels::new("r"));
-        metrics.queries.get_or_create(&QueryLabels::new("s", "ok")).inc();
-        metrics.query_seconds.get_or_create(&source).observe(0.1);
+        metrics.query("s", "ok", Duration::from_millis(100));
         metrics.source_up.get_or_create(&source).set(1);
         metrics.source_clock_skew_seconds.get_or_create(&source).set(0.5);
         metrics.outbox_pending.get_or_create(&receiver).set(1);
         metrics.outbox_oldest_seconds.get_or_create(&receiver).set(1.5);
-        metrics.deliveries.get_or_create(&DeliveryLabels::new("r", "delivered")).inc();
-        metrics.delivery_seconds.get_or_create(&receiver).observe(0.1);
+        metrics.delivery("r", &Outcome::DELIVERED, Duration::from_millis(100));
         metrics.alerts_firing.get_or_create(&SeverityLabels::new("page")).set(1);
         metrics.store_errors.get_or_create(&KindLabels::new("busy")).inc();
         metrics.encode(|slos| {
@@ -290,6 +313,25 @@ mod tests {
         assert!(text.contains("damper_ticks_total 0\n"));
         assert_eq!(text.matches("# EOF").count(), 1);
         assert!(text.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn deliveries_and_reloads_say_how_they_ended() {
+        let metrics = Metrics::new();
+        let refused = Outcome::permanent(crate::notify::Reason::AuthError, "401");
+        metrics.delivery("oncall", &refused, Duration::from_secs(1));
+        metrics.definitions(7, 2, 40);
+        let text = metrics.encode(|_| {});
+        for line in [
+            "damper_deliveries_total{receiver=\"oncall\",outcome=\"authError\"} 1\n",
+            "damper_delivery_seconds_sum{receiver=\"oncall\"} 1.0\n",
+            "damper_definitions_revision 7\n",
+            "damper_definitions_problems 2\n",
+            "damper_definitions_last_reload_success 0\n",
+            "damper_slos 40\n",
+        ] {
+            assert!(text.contains(line), "{line}{text}");
+        }
     }
 
     #[test]
