@@ -60,7 +60,7 @@ impl Service {
         };
         let settings = Settings::parse("damper.yaml", SETTINGS, [], &[]).unwrap();
         let shutdown = CancellationToken::new();
-        let shared = Shared::new(settings, store, BTreeMap::new(), shutdown, clock::now_ms());
+        let shared = Shared::new(settings, store, BTreeMap::new(), clock::now_ms());
         shared.set_epoch(Some(epoch));
         let at = Ts(example.now);
         *shared.world.write() = World {
