@@ -16,7 +16,6 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::engine::plan::Plan;
@@ -59,8 +58,7 @@ impl Service {
             panic!("a new store has no leader")
         };
         let settings = Settings::parse("damper.yaml", SETTINGS, [], &[]).unwrap();
-        let shutdown = CancellationToken::new();
-        let shared = Shared::new(settings, store, BTreeMap::new(), shutdown, clock::now_ms());
+        let shared = Shared::new(settings, store, BTreeMap::new(), clock::now_ms());
         shared.set_epoch(Some(epoch));
         let at = Ts(example.now);
         *shared.world.write() = World {
