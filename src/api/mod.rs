@@ -5,6 +5,7 @@
 //! world's lock for one SLO at a time; writes are a single call of the store.
 
 mod alerts;
+mod components;
 mod deliveries;
 mod health;
 mod layers;

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::health;
+use super::components::is_tick_late;
 use crate::service::shared::Shared;
 
 /// One page of a list.
@@ -43,7 +43,7 @@ impl<T> Answer<T> {
     }
 
     fn held_if(shared: &Shared, blind: bool, body: T) -> Self {
-        let held = blind || shared.troubles.read().contains_key("store") || health::is_tick_late(shared);
+        let held = blind || shared.troubles.read().contains_key("store") || is_tick_late(shared);
         let at = shared.ticks.read().at;
         Self { body, as_of: held.then_some(at) }
     }

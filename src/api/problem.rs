@@ -1,7 +1,7 @@
 //! Errors as RFC 9457 problem documents: what is wrong, and what to do.
 
 use axum::Json;
-use axum::http::header::{ALLOW, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -96,21 +96,15 @@ pub(super) async fn in_words(response: Response) -> Response {
     if !is_error || is_json {
         return response;
     }
-    let allow = response.headers().get(ALLOW).cloned();
-    let mut problem = Problem::new(status, words(status, allow.as_ref())).into_response();
-    if let Some(allow) = allow {
-        problem.headers_mut().insert(ALLOW, allow);
-    }
-    problem
+    Problem::new(status, words(status)).into_response()
 }
 
-fn words(status: StatusCode, allow: Option<&HeaderValue>) -> String {
+fn words(status: StatusCode) -> String {
     match status {
         StatusCode::NOT_FOUND => "There is nothing at this path; `/openapi.json` lists what there is.".into(),
-        StatusCode::METHOD_NOT_ALLOWED => match allow.and_then(|allow| allow.to_str().ok()) {
-            Some(allow) => format!("This path takes {allow}."),
-            None => "This path does not take this method.".into(),
-        },
+        StatusCode::METHOD_NOT_ALLOWED => {
+            "This path does not take this method; the header `Allow` lists those it takes.".into()
+        }
         StatusCode::REQUEST_TIMEOUT => {
             "The answer took too long and was given up; ask for less, or again.".into()
         }

@@ -79,15 +79,10 @@ pub(super) async fn serve_within(
     }
 }
 
+/// HTTP/1 alone: to find out which version a client speaks is to wait for its first bytes without a limit.
 fn builder(headers: Duration) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
+    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
     builder.http1().timer(TokioTimer::new()).header_read_timeout(headers);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(headers)
-        .keep_alive_timeout(headers)
-        .max_concurrent_streams(64);
     builder
 }
 

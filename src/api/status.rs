@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
-use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -19,9 +17,6 @@ use crate::prometheus::{BreakerState, Prometheus};
 use crate::service::clock;
 use crate::service::shared::Shared;
 use crate::service::state::{BackfillView, DefinitionsView, TickView};
-
-/// A source's version is waited for this long.
-const VERSION: Duration = Duration::from_secs(1);
 
 /// Damper as it runs.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -59,7 +54,7 @@ pub struct SourceView {
     pub name: String,
     /// `prometheus`, `thanos`, `victoriametrics` or `mimir`, as configured.
     pub kind: String,
-    /// The version it says it is; null where it does not say, or not in time.
+    /// The version it says it is; null where it did not say yet.
     pub version: Option<String>,
     /// `closed` (it is asked), `open` (it is not) or `halfOpen`.
     pub breaker: &'static str,
@@ -87,7 +82,6 @@ pub(super) async fn status(
     params: Params,
 ) -> Result<Answer<StatusView>, Problem> {
     params.only(&[])?;
-    let sources = join_all(shared.sources.values().map(|source| source_view(&shared, source))).await;
     let view = StatusView {
         version: env!("CARGO_PKG_VERSION"),
         started_at_ms: shared.started_at_ms,
@@ -95,7 +89,7 @@ pub(super) async fn status(
         epoch: shared.epoch(),
         step_seconds: shared.settings.step.span().secs(),
         store: shared.store.name().to_owned(),
-        sources,
+        sources: shared.sources.values().map(|source| source_view(&shared, source)).collect(),
         definitions: shared.definitions.read().clone(),
         ticks: *shared.ticks.read(),
         backfill: shared.backfill.read().clone(),
@@ -104,9 +98,7 @@ pub(super) async fn status(
     Ok(Answer::of_all(&shared, view))
 }
 
-async fn source_view(shared: &Shared, source: &Prometheus) -> SourceView {
-    let breaker = source.breaker();
-    let version = if breaker == BreakerState::Closed { source.version(VERSION).await } else { None };
+fn source_view(shared: &Shared, source: &Prometheus) -> SourceView {
     let stats = source.stats();
     SourceView {
         name: source.name().to_owned(),
@@ -114,8 +106,8 @@ async fn source_view(shared: &Shared, source: &Prometheus) -> SourceView {
             .ok()
             .and_then(|kind| kind.as_str().map(str::to_owned))
             .unwrap_or_default(),
-        version,
-        breaker: match breaker {
+        version: shared.versions.read().get(source.name()).cloned(),
+        breaker: match source.breaker() {
             BreakerState::Closed => "closed",
             BreakerState::Open => "open",
             BreakerState::HalfOpen => "halfOpen",

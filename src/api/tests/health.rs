@@ -22,7 +22,7 @@ async fn a_healthy_service_says_so_of_each_component() {
     let reply = service().await.get("/healthz").await;
     let json = reply.json();
     assert_eq!((reply.status.as_u16(), &json["status"]), (200, &"ok".into()), "{json}");
-    for name in ["ticks", "store", "definitions"] {
+    for name in ["ticks", "store", "definitions", "source local"] {
         assert_eq!(component(&json, name)["status"], "ok");
     }
     assert!(component(&json, "store")["latencySeconds"].is_f64());
@@ -31,6 +31,7 @@ async fn a_healthy_service_says_so_of_each_component() {
 #[tokio::test]
 async fn trouble_outside_degrades_and_does_not_ask_for_a_restart() {
     let service = service().await;
+    service.shared.world.write().observed.blind.insert("local".into(), true);
     service.shared.trouble("heartbeat", Some("no route to host".into()));
     service.shared.trouble("store", Some("the disk is full".into()));
     service.shared.definitions.write().problems.push(DefinitionProblem {
@@ -57,6 +58,7 @@ async fn trouble_outside_degrades_and_does_not_ask_for_a_restart() {
     let json = reply.json();
     assert_eq!((reply.status.as_u16(), &json["status"]), (200, &"degraded".into()));
     for (name, word) in [
+        ("source local", "does not answer"),
         ("heartbeat", "route"),
         ("store", "disk"),
         ("definitions", "slos/shop.yaml:7:3"),

@@ -16,11 +16,11 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::engine::plan::Plan;
 use crate::engine::view::testing::Example;
+use crate::prometheus::Prometheus;
 use crate::service::clock;
 use crate::service::shared::Shared;
 use crate::service::state::World;
@@ -59,8 +59,11 @@ impl Service {
             panic!("a new store has no leader")
         };
         let settings = Settings::parse("damper.yaml", SETTINGS, [], &[]).unwrap();
-        let shutdown = CancellationToken::new();
-        let shared = Shared::new(settings, store, BTreeMap::new(), clock::now_ms());
+        // A source that is never asked; it only has to be there.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let source = Prometheus::new(settings.sources[0].clone(), clock::now).unwrap();
+        let sources = BTreeMap::from([("local".to_owned(), Arc::new(source))]);
+        let shared = Shared::new(settings, store, sources, clock::now_ms());
         shared.set_epoch(Some(epoch));
         let at = Ts(example.now);
         *shared.world.write() = World {
@@ -69,7 +72,6 @@ impl Service {
             ledger: example.ledger,
             control: example.control,
             observed: example.observed,
-            ..World::default()
         };
         {
             let mut ticks = shared.ticks.write();

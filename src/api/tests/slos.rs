@@ -1,6 +1,6 @@
 //! SLOs, their series, and alerts.
 
-use insta::assert_json_snapshot;
+use insta::assert_yaml_snapshot;
 use serde_json::Value;
 
 use super::Service;
@@ -29,7 +29,57 @@ async fn one_slo_has_the_documented_shape() {
         let windows = json["groups"][0][part].as_object_mut().unwrap();
         windows.retain(|window, _| window == "5m");
     }
-    assert_json_snapshot!(json, @"");
+    assert_yaml_snapshot!(json, @r#"
+    alerts: []
+    at: 1790046300
+    description: Requests answered without a server error.
+    groups:
+      - alerts:
+          - firedAt: 1790046120
+            kind: burn
+            rules:
+              - page 13.44 over 1h and 5m
+            severity: page
+            since: 1790046120
+            state: firing
+          - firedAt: ~
+            kind: burn
+            rules:
+              - ticket 1 over 6h and 30m
+            severity: ticket
+            since: 1790046060
+            state: pending
+        budgetCoverage: 1
+        budgetInterval:
+          high: -2.4482758620689653
+          low: -2.4482758620689653
+        budgetRemaining: -2.4482758620689653
+        burn:
+          5m: 500
+        counts:
+          5m:
+            bad: 500
+            coverage: 1
+            from: 1790046000
+            to: 1790046300
+            total: 1000
+        coverage: 1
+        exhaustsIn: ~
+        labels: {}
+        objective: "99.9"
+        state: ok
+    groupsFolded: 0
+    id: shop/availability
+    labels:
+      team: payments
+    name: availability
+    objective: "99.9"
+    service: shop
+    source: local
+    state: ok
+    timeWeighted: false
+    window: 28d
+    "#);
 }
 
 #[tokio::test]
@@ -86,7 +136,15 @@ async fn a_series_has_the_points_asked_for() {
     assert_eq!(json["step"], 300);
     let points = json["points"].as_array().unwrap();
     assert_eq!(points.len(), 6);
-    assert_json_snapshot!(points[5], @"");
+    assert_yaml_snapshot!(points[5], @r"
+    bad: 500
+    budgetRemaining: -2.4482758620689653
+    burn: 500
+    coverage: 1
+    errorRatio: 0.5
+    t: 1790046300
+    total: 1000
+    ");
     // Without parameters it is the day before, in no more points than allowed.
     let json = service.get(path).await.json();
     assert!(json["points"].as_array().unwrap().len() <= 1000);

@@ -15,7 +15,15 @@ async fn the_status_tells_version_leadership_definitions_and_ticks() {
     assert_eq!((&json["leader"], &json["epoch"]), (&true.into(), &service.shared.epoch().into()));
     assert_eq!((&json["definitions"]["revision"], &json["stepSeconds"]), (&7.into(), &30.into()));
     assert_eq!((&json["ticks"]["completed"], &json["ticks"]["lagSeconds"]), (&1.into(), &0.25.into()));
-    assert!(json["sources"].is_array() && json["backfill"]["seriesLeft"].is_number());
+    assert!(json["backfill"]["seriesLeft"].is_number());
+    let source = &json["sources"][0];
+    assert_eq!((&source["name"], &source["kind"]), (&"local".into(), &"prometheus".into()));
+    assert_eq!((&source["breaker"], &source["blind"]), (&"closed".into(), &false.into()));
+    assert_eq!((&source["queries"]["ok"], &source["failures"]), (&0.into(), &0.into()));
+    assert!(source["version"].is_null() && source["skewSeconds"].is_null());
+    service.shared.versions.write().insert("local".into(), "2.42.0".into());
+    let json = service.get("/api/v1/status").await.json();
+    assert_eq!(json["sources"][0]["version"], "2.42.0");
     service.shared.set_epoch(None);
     assert!(service.get("/api/v1/status").await.json()["epoch"].is_null());
 }

@@ -72,8 +72,8 @@ pub fn series(
     let keep = ledger.series(planned.total.first()?.1)?.keep();
     let slice = keep.key.step.span();
     let oldest = at.minus(keep.span);
-    let to = to.min(at);
-    let from = from.clamp(oldest.min(to), to);
+    let to = to.clamp(oldest, at);
+    let from = from.clamp(oldest, to);
     let unit = unit_at(from, at, slice);
     let step = fitting(step, unit, to.since(from));
     let (first, last) = (from.floor_to(step), to.floor_to(step));
