@@ -80,6 +80,20 @@ impl Births {
         }
     }
 
+    pub(super) fn returning(
+        &mut self,
+        group: &QueryGroup,
+        members: &BTreeSet<usize>,
+        at: Ts,
+        frames: Option<&[Frame]>,
+    ) {
+        for member in members {
+            if let Some(Some(evidence)) = self.evidence.get_mut(&(*member, at)) {
+                evidence.complete(group, frames);
+            }
+        }
+    }
+
     fn newborn_of(&self, key: &Key, at: Ts, cell: &Cell) -> Known<Events> {
         if cell.all_new {
             return Known::Is(cell.count);
@@ -119,7 +133,7 @@ pub(super) fn judge(counted: &mut Counted, past: LookUp<'_>) -> Needs {
     bound(&mut needs, &mut counted.births.slots);
     counted.table = table;
     counted.births.begins = Some(begins);
-    if needs.newborn.is_empty() && needs.evidence.is_empty() {
+    if needs.is_empty() {
         spread::apply(counted, &spread);
     }
     needs
@@ -177,7 +191,7 @@ impl Judge<'_> {
         needs: &mut Needs,
         spread: &mut Spread,
     ) {
-        if pasts.iter().any(|p| p.ruling.is_some()) {
+        if pasts.iter().any(ruled) {
             return reuse(cell, pasts);
         }
         book(cell, Events::ZERO, Trust::Counted);
@@ -185,14 +199,14 @@ impl Judge<'_> {
             return;
         }
         let births = &self.counted.births;
-        if self.begins == Some(at) && pasts.iter().all(|p| !p.begun) {
+        if self.is_first(at, pasts) {
             return match births.newborn_of(self.key, at, cell) {
                 Known::Is(Events::ZERO) => {}
                 Known::Is(newborn) => book(cell, newborn, Trust::Estimated),
-                Known::Failed => book(cell, cell.count, Trust::Partial),
+                Known::Failed => doubt(cell, cell.count),
                 Known::NotAsked => {
-                    needs.newborn.insert(self.key.0);
-                    book(cell, cell.count, Trust::Partial);
+                    needs.newborn(self.key.0, at);
+                    doubt(cell, cell.count);
                 }
             };
         }
@@ -204,21 +218,33 @@ impl Judge<'_> {
         match births.newborn_of(self.key, at, cell) {
             Known::Is(newborn) if !exceeds(&cell.share(newborn)) => {}
             Known::Is(newborn) => {
-                book(cell, newborn, Trust::Partial);
+                doubt(cell, newborn);
                 match births.evidence.get(&(self.key.0, at)) {
                     None => {
                         needs.evidence.entry(at).or_default().insert(self.key.0);
                     }
                     Some(None) => {}
-                    Some(Some(evidence)) => self.rule(at, cell, evidence, spread),
+                    Some(Some(evidence)) => {
+                        if evidence.lacks_returning(self.key) {
+                            needs.returning.entry(at).or_default().insert(self.key.0);
+                        }
+                        self.rule(at, cell, evidence, spread);
+                    }
                 }
             }
-            Known::Failed => book(cell, cell.count, Trust::Partial),
+            Known::Failed => doubt(cell, cell.count),
             Known::NotAsked => {
-                needs.newborn.insert(self.key.0);
-                book(cell, cell.count, Trust::Partial);
+                needs.newborn(self.key.0, at);
+                doubt(cell, cell.count);
             }
         }
+    }
+
+    /// The first slot of all events ever seen: its series may have lived long before. Bad events
+    /// are often born later than their total, and are only looked at when they are many.
+    fn is_first(&self, at: Ts, pasts: &[Past]) -> bool {
+        let role = |w: &Wanted| w.role.total || w.role.good_of.is_some();
+        self.begins == Some(at) && pasts.iter().all(|p| !p.begun) && self.wanted.iter().any(role)
     }
 
     fn rule(&self, at: Ts, cell: &mut Cell, evidence: &Evidence, spread: &mut Spread) {
@@ -256,11 +282,24 @@ impl Judge<'_> {
 fn book(cell: &mut Cell, withheld: Events, trust: Trust) {
     cell.withheld = cell.share(withheld);
     cell.trust = trust;
+    cell.open = false;
+}
+
+/// Leaves a part of the count out until it is investigated.
+fn doubt(cell: &mut Cell, part: Events) {
+    book(cell, part, Trust::Partial);
+    cell.open = true;
+}
+
+/// Nothing withheld is no ruling: what could not be read or investigated then is looked at anew.
+fn ruled(past: &Past) -> bool {
+    past.ruling.is_some_and(|ruling| ruling.withheld != Events::ZERO)
 }
 
 /// What was ruled before holds still, so that asking again changes nothing.
 fn reuse(cell: &mut Cell, pasts: &[Past]) {
     cell.trust = Trust::Counted;
+    cell.open = false;
     for (withheld, past) in cell.withheld.iter_mut().zip(pasts) {
         *withheld = past.ruling.map_or(Events::ZERO, |ruling| ruling.withheld);
         if let Some(ruling) = past.ruling

@@ -45,7 +45,7 @@ fn series(
         let state = match slots.get(&end) {
             _ if unknown => SlotState::Unknown,
             None => SlotState::Absent,
-            Some(cells) => known(cells, position),
+            Some(cells) => known(cells, position, wanted),
         };
         SlotFact { end, state }
     };
@@ -53,20 +53,20 @@ fn series(
     Facts { series: wanted.series, tier: counted.grid.tier, slots }
 }
 
-/// A lone ungrouped value that cannot be read leaves nothing known; among groups it is a group
-/// that is not whole.
-fn known(cells: &[(&Labels, &Cell)], position: usize) -> SlotState {
-    if let [(labels, cell)] = cells
-        && labels.is_empty()
-        && cell.unreadable
-    {
+/// What cannot be read leaves nothing known where it is the only value, or where it would be taken
+/// off a total and so turn into bad events; else it is one group that is not whole.
+fn known(cells: &[(&Labels, &Cell)], position: usize, wanted: &Wanted) -> SlotState {
+    let alone = wanted.role.good_of.is_some() || matches!(cells, [(labels, _)] if labels.is_empty());
+    if alone && cells.iter().any(|(_, cell)| cell.unreadable) {
         return SlotState::Unknown;
     }
-    let fact = |(labels, cell): &(&Labels, &Cell)| GroupFact {
-        group: (*labels).clone(),
-        raw: cell.values.get(position).copied().unwrap_or_default(),
-        withheld: cell.withheld.get(position).copied().unwrap_or(Events::ZERO),
-        trust: if cell.unreadable { Trust::Partial } else { cell.trust },
+    let fact = |(labels, cell): &(&Labels, &Cell)| {
+        let raw = cell.values.get(position).copied().unwrap_or_default();
+        let withheld = cell.withheld.get(position).copied().unwrap_or_default();
+        // What was left out uninvestigated is no ruling; the next time it is asked it may be one.
+        let (raw, withheld) = if cell.open { (raw.minus(withheld), Events::ZERO) } else { (raw, withheld) };
+        let trust = if cell.unreadable { Trust::Partial } else { cell.trust };
+        GroupFact { group: (*labels).clone(), raw, withheld, trust }
     };
     SlotState::Known(cells.iter().map(fact).collect())
 }

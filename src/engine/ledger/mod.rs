@@ -89,6 +89,13 @@ impl Ledger {
         }
     }
 
+    /// Notes where the present calendar period of a series' SLO began. To be called at least daily.
+    pub fn note_cut(&mut self, ix: SeriesIx, boundary: Ts) {
+        if let Some(series) = usize::try_from(ix.0).ok().and_then(|ix| self.series.get_mut(ix)) {
+            series.note_cut(boundary);
+        }
+    }
+
     /// What is known of a group before the slot that ends at `end`.
     pub fn past(&self, ix: SeriesIx, group: &Labels, tier: Tier, end: Ts) -> Past {
         let Some(series) = self.series(ix) else { return Past::default() };

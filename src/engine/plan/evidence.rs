@@ -12,33 +12,28 @@ pub const MEMORY: Span = Span::from_hours(24);
 /// What of a slot's events is not a difference: newborn series and resets. One part, `d`.
 pub fn newborn(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
     let at = Around::of(group, group.narrowed(narrow), slot);
-    let (u, p) = (value(group, &at.now()), value(group, &at.before()));
+    let Values { u, p, .. } = Values::of(group, &at);
     let each = format!("({u} unless {p}) or ({u} < {RESET_BELOW} * {p})");
     parts(&[("d", aggregate("sum", &group.labels(), &each))])
 }
 
-/// Everything a ruling on one slot needs, per target (`job`, `instance`):
+/// What a ruling on one slot needs, per target (`job`, `instance`):
 ///
 /// | part | what | labels |
 /// | --- | --- | --- |
-/// | `fresh` | value of series not seen in [`MEMORY`] | group, target |
+/// | `new` | value of series not seen in the lookback | group, target |
+/// | `known` | of those, the value of series seen in [`MEMORY`] | group, target |
 /// | `fell` | value of series that fell | group, target |
-/// | `back`, `backraw` | growth and value of series seen in [`MEMORY`] but not in the lookback | group, target |
-/// | `seen` | when those were last seen, to five minutes | group, target |
 /// | `gone` | last value of series that left the target | member, target |
 /// | `up`, `start` | `up` before the slot; when the process began | target |
 ///
 /// A series has left when it was sampled lately but not by its target's newest scrape: all
 /// series of one scrape have one timestamp. That needs no staleness marker.
 pub fn evidence(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
-    let selector = group.narrowed(&Narrow { members: narrow.members.clone(), ..Narrow::default() });
-    let targets = targets_of(&selector);
-    let at = Around::of(group, selector, slot);
-    let memory = MEMORY.max(at.lookback);
-    let lately = Span::from_secs_saturating(slot.secs() + group.young(slot).secs());
-    let (u, p) = (value(group, &at.now()), value(group, &at.before()));
-    let q = value(group, &format!("last_over_time({}[{memory}] offset {slot})", at.x));
-    let held = value(group, &format!("last_over_time({}[{lately}])", at.x));
+    let at = Around::of(group, members_only(group, narrow), slot);
+    let targets: Vec<Matcher> =
+        at.x.matchers.iter().filter(|m| m.label == "job" || m.label == "instance").cloned().collect();
+    let Values { u, p, q, held } = Values::of(group, &at);
     let x = &at.x;
 
     let new = format!("({u} unless {p})");
@@ -49,30 +44,80 @@ pub fn evidence(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
     );
     let fine = with_target(&group.labels());
     let coarse = with_target(&group.merge.iter().map(String::as_str).collect::<Vec<_>>());
-    let by_group = |operator: &str, of: String| aggregate(operator, &fine, &of);
+    let sum = |of: &str| aggregate("sum", &fine, of);
     let by_target = |of: String| format!("{} {of_target}", aggregate("max", &["job", "instance"], &of));
     let up = Selector { metric: "up".to_owned(), matchers: targets.clone() };
     let start = Selector { metric: "process_start_time_seconds".to_owned(), matchers: targets };
     parts(&[
-        ("fresh", by_group("sum", format!("{u} unless {q}"))),
-        ("fell", by_group("sum", fell)),
-        ("backraw", by_group("sum", format!("{new} and {q}"))),
-        ("back", by_group("sum", format!("(({new} - {q}) >= 0) or ({new} and {q})"))),
-        (
-            "seen",
-            by_group("min", format!("max_over_time(timestamp({x})[{memory}:5m] offset {slot}) and {new}")),
-        ),
+        ("new", sum(&new)),
+        ("known", sum(&format!("{new} and {q}"))),
+        ("fell", sum(&fell)),
         ("gone", aggregate("sum", &coarse, &format!("{held} unless {alive}"))),
         ("up", by_target(format!("last_over_time({up}[{}] offset {slot})", at.lookback))),
         ("start", by_target(format!("last_over_time({start}[{}])", at.whole()))),
     ])
 }
 
-/// The number that stands for a series: its value, or its histogram's count.
-fn value(group: &QueryGroup, of: &str) -> String {
-    match group.form {
-        Form::Native { .. } => native::count(of),
-        _ => of.to_owned(),
+/// About series that came back: their growth while away (part `back`), and when they were last
+/// seen, to five minutes (`seen`). Asked only where there are any, because a day is much to read.
+pub fn returning(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
+    let at = Around::of(group, members_only(group, narrow), slot);
+    let Values { u, p, q, .. } = Values::of(group, &at);
+    let new = format!("({u} unless {p})");
+    let stamps = format!("max_over_time(timestamp({})[{}:5m] offset {slot})", at.x, memory(&at));
+    let fine = with_target(&group.labels());
+    parts(&[
+        ("back", aggregate("sum", &fine, &format!("(({new} - {q}) >= 0) or ({new} and {q})"))),
+        ("seen", aggregate("min", &fine, &format!("{stamps} and {new}"))),
+    ])
+}
+
+/// A relabel may move a life between groups: all of a member's groups are looked at.
+fn members_only(group: &QueryGroup, narrow: &Narrow) -> Selector {
+    group.narrowed(&Narrow { members: narrow.members.clone(), ..Narrow::default() })
+}
+
+fn memory(at: &Around) -> Span {
+    MEMORY.max(at.lookback)
+}
+
+/// The numbers that stand for a series: its values, or its histograms' counts.
+struct Values {
+    /// In the slot.
+    u: String,
+    /// Before it, within the lookback.
+    p: String,
+    /// Before it, within [`MEMORY`].
+    q: String,
+    /// In the slot or shortly before.
+    held: String,
+}
+
+impl Values {
+    fn of(group: &QueryGroup, at: &Around) -> Self {
+        let Around { x, slot, .. } = at;
+        let memory = memory(at);
+        let lately = Span::from_secs_saturating(slot.secs() + group.young(*slot).secs());
+        let (u, p) = (at.now(), at.before());
+        let q = format!("last_over_time({x}[{memory}] offset {slot})");
+        let held = format!("last_over_time({x}[{lately}])");
+        let count = |of: &str| native::count(of);
+        match group.form {
+            Form::Native { .. } if group.left_open => {
+                Self { u: count(&u), p: count(&p), q: count(&q), held: count(&held) }
+            }
+            // Where `last_over_time` drops histograms, their counts are looked up at moments.
+            Form::Native { .. } => {
+                let c = count(&x.to_string());
+                Self {
+                    p: count(&format!("{x} offset {slot}")),
+                    q: format!("last_over_time({c}[{memory}:1m] offset {slot})"),
+                    held: format!("last_over_time({c}[{lately}:5s])"),
+                    u: c,
+                }
+            }
+            _ => Self { u, p, q, held },
+        }
     }
 }
 
@@ -84,11 +129,6 @@ fn with_target<'a>(labels: &[&'a str]) -> Vec<&'a str> {
         }
     }
     all
-}
-
-/// The matchers that also hold for a target's own metrics.
-fn targets_of(selector: &Selector) -> Vec<Matcher> {
-    selector.matchers.iter().filter(|m| m.label == "job" || m.label == "instance").cloned().collect()
 }
 
 /// How often the most-scraped series was sampled in half an hour. No parts; once per measurement.
