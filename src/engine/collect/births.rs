@@ -185,7 +185,7 @@ impl Judge<'_> {
             return;
         }
         let births = &self.counted.births;
-        if self.begins == Some(at) && pasts.iter().all(|p| !p.begun) {
+        if self.is_first(at, pasts) {
             return match births.newborn_of(self.key, at, cell) {
                 Known::Is(Events::ZERO) => {}
                 Known::Is(newborn) => book(cell, newborn, Trust::Estimated),
@@ -219,6 +219,13 @@ impl Judge<'_> {
                 book(cell, cell.count, Trust::Partial);
             }
         }
+    }
+
+    /// The first slot of all events ever seen: its series may have lived long before. Bad events
+    /// are often born later than their total, and are only looked at when they are many.
+    fn is_first(&self, at: Ts, pasts: &[Past]) -> bool {
+        let role = |w: &Wanted| w.role.total || w.role.good_of.is_some();
+        self.begins == Some(at) && pasts.iter().all(|p| !p.begun) && self.wanted.iter().any(role)
     }
 
     fn rule(&self, at: Ts, cell: &mut Cell, evidence: &Evidence, spread: &mut Spread) {

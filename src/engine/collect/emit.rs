@@ -45,7 +45,7 @@ fn series(
         let state = match slots.get(&end) {
             _ if unknown => SlotState::Unknown,
             None => SlotState::Absent,
-            Some(cells) => known(cells, position),
+            Some(cells) => known(cells, position, wanted),
         };
         SlotFact { end, state }
     };
@@ -53,13 +53,11 @@ fn series(
     Facts { series: wanted.series, tier: counted.grid.tier, slots }
 }
 
-/// A lone ungrouped value that cannot be read leaves nothing known; among groups it is a group
-/// that is not whole.
-fn known(cells: &[(&Labels, &Cell)], position: usize) -> SlotState {
-    if let [(labels, cell)] = cells
-        && labels.is_empty()
-        && cell.unreadable
-    {
+/// What cannot be read leaves nothing known where it is the only value, or where it would be taken
+/// off a total and so turn into bad events; else it is one group that is not whole.
+fn known(cells: &[(&Labels, &Cell)], position: usize, wanted: &Wanted) -> SlotState {
+    let alone = wanted.role.good_of.is_some() || matches!(cells, [(labels, _)] if labels.is_empty());
+    if alone && cells.iter().any(|(_, cell)| cell.unreadable) {
         return SlotState::Unknown;
     }
     let fact = |(labels, cell): &(&Labels, &Cell)| GroupFact {

@@ -14,6 +14,7 @@
 
 mod ask;
 mod births;
+mod buckets;
 mod counted;
 mod direct;
 mod emit;
@@ -31,6 +32,7 @@ mod young;
 use std::sync::Arc;
 
 pub use ask::{Ask, AskId, Grid};
+pub use buckets::Doubt;
 
 use crate::engine::fact::{Facts, SeriesIx, Tier, Trust};
 use crate::engine::plan::{Form, QueryGroup};
@@ -46,7 +48,8 @@ pub struct Past {
     pub largest: Events,
     /// What was ruled about this very slot before; used again instead of investigating again.
     pub ruling: Option<Ruling>,
-    /// Whether the series has any earlier data. Without, the first slot books differences only.
+    /// Whether any earlier slot of the series was answered. Without, the first slot of a total
+    /// (and of good events) books differences only.
     pub begun: bool,
 }
 

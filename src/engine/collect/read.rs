@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::table::{Cell, Key};
 use crate::engine::plan::form::PART;
-use crate::engine::plan::{Form, Member, QueryGroup, Take};
+use crate::engine::plan::{Form, Member, QueryGroup, Take, Wanted};
 use crate::engine::sample::{Frame, Reading};
 use crate::slo::time::Ts;
 use crate::slo::unit::Events;
@@ -52,16 +52,17 @@ pub(super) fn main(form: &Form, member: &Member, point: &Point<'_>) -> Said {
     if point.is_empty() {
         return Said::Nothing;
     }
-    let Some(count) = value(point, "d").map(Option::unwrap_or_default).and_then(Events::from_f64) else {
+    let Some((count, before)) = value(point, "d").zip(value(point, "e")) else {
         return Said::Cell(Cell::unreadable(wanted));
     };
-    let take = |w: &crate::engine::plan::Wanted| match w.take {
-        Take::Above(bound) => above(point, bound, count),
-        _ => Some(count),
+    let (count, before) = (count.unwrap_or_default(), before.unwrap_or_default());
+    let take = |w: &Wanted| match w.take {
+        Take::Above(bound) => above(point, bound, (count, before)),
+        _ => Events::from_f64(count - before),
     };
-    match member.wanted.iter().map(take).collect() {
-        Some(values) => Said::Cell(Cell::counted(count, values, false)),
-        None => Said::Cell(Cell::unreadable(wanted)),
+    match (Events::from_f64(count - before), member.wanted.iter().map(take).collect()) {
+        (Some(count), Some(values)) => Said::Cell(Cell::counted(count, values, false)),
+        _ => Said::Cell(Cell::unreadable(wanted)),
     }
 }
 
@@ -81,13 +82,16 @@ fn cheap(point: &Point<'_>, wanted: usize) -> Said {
     }
 }
 
+/// The share above a bound of what is there now, less that of what was there before.
+fn above(point: &Point<'_>, bound: usize, (count, before): (f64, f64)) -> Option<Events> {
+    let now = count * fraction(point, &format!("f{bound}"), count)?;
+    let then = before * fraction(point, &format!("g{bound}"), before)?;
+    Events::from_f64((now - then).clamp(0.0, (count - before).max(0.0)))
+}
+
 /// The fraction of an empty histogram is not a number; there is nothing above any bound in it.
-fn above(point: &Point<'_>, bound: usize, count: Events) -> Option<Events> {
-    if count == Events::ZERO {
-        return Some(Events::ZERO);
-    }
-    let fraction = value(point, &format!("f{bound}"))??;
-    Events::from_f64(count.as_f64() * fraction.clamp(0.0, 1.0))
+fn fraction(point: &Point<'_>, part: &str, count: f64) -> Option<f64> {
+    if count <= 0.0 { Some(0.0) } else { value(point, part)? }
 }
 
 /// A part's number: `None` when it is not a number, `Some(None)` when it is not there.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::alive::{Alive, AliveGroup, AliveIx};
+use super::buckets;
 use super::direct::{Direct, DirectIx};
 use super::gather::gather;
 use super::{Plan, PlanContext, Planned, Role, Series};
@@ -28,6 +29,7 @@ impl Plan {
         }
         let mut plan = builder.plan;
         plan.groups = gather(&plan.series, context);
+        plan.buckets = buckets::pairs(&plan, context);
         plan.alive_groups = AliveGroup::merge(&plan.alive);
         plan
     }

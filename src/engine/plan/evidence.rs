@@ -12,7 +12,7 @@ pub const MEMORY: Span = Span::from_hours(24);
 /// What of a slot's events is not a difference: newborn series and resets. One part, `d`.
 pub fn newborn(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
     let at = Around::of(group, group.narrowed(narrow), slot);
-    let (u, p) = (value(group, &at.now()), value(group, &at.before()));
+    let Values { u, p, .. } = Values::of(group, &at);
     let each = format!("({u} unless {p}) or ({u} < {RESET_BELOW} * {p})");
     parts(&[("d", aggregate("sum", &group.labels(), &each))])
 }
@@ -35,10 +35,7 @@ pub fn evidence(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
     let targets = targets_of(&selector);
     let at = Around::of(group, selector, slot);
     let memory = MEMORY.max(at.lookback);
-    let lately = Span::from_secs_saturating(slot.secs() + group.young(slot).secs());
-    let (u, p) = (value(group, &at.now()), value(group, &at.before()));
-    let q = value(group, &format!("last_over_time({}[{memory}] offset {slot})", at.x));
-    let held = value(group, &format!("last_over_time({}[{lately}])", at.x));
+    let Values { u, p, q, held } = Values::of(group, &at);
     let x = &at.x;
 
     let new = format!("({u} unless {p})");
@@ -68,11 +65,43 @@ pub fn evidence(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
     ])
 }
 
-/// The number that stands for a series: its value, or its histogram's count.
-fn value(group: &QueryGroup, of: &str) -> String {
-    match group.form {
-        Form::Native { .. } => native::count(of),
-        _ => of.to_owned(),
+/// The numbers that stand for a series: its values, or its histograms' counts.
+struct Values {
+    /// In the slot.
+    u: String,
+    /// Before it, within the lookback.
+    p: String,
+    /// Before it, within [`MEMORY`].
+    q: String,
+    /// In the slot or shortly before.
+    held: String,
+}
+
+impl Values {
+    fn of(group: &QueryGroup, at: &Around) -> Self {
+        let Around { x, slot, .. } = at;
+        let memory = MEMORY.max(at.lookback);
+        let lately = Span::from_secs_saturating(slot.secs() + group.young(*slot).secs());
+        let (u, p) = (at.now(), at.before());
+        let q = format!("last_over_time({x}[{memory}] offset {slot})");
+        let held = format!("last_over_time({x}[{lately}])");
+        let count = |of: &str| native::count(of);
+        match group.form {
+            Form::Native { .. } if group.left_open => {
+                Self { u: count(&u), p: count(&p), q: count(&q), held: count(&held) }
+            }
+            // Where `last_over_time` drops histograms, their counts are looked up at moments.
+            Form::Native { .. } => {
+                let c = count(&x.to_string());
+                Self {
+                    p: count(&format!("{x} offset {slot}")),
+                    q: format!("last_over_time({c}[{memory}:1m] offset {slot})"),
+                    held: format!("last_over_time({c}[{lately}:5s])"),
+                    u: c,
+                }
+            }
+            _ => Self { u, p, q, held },
+        }
     }
 }
 

@@ -73,9 +73,8 @@ impl Around {
 }
 
 /// The query of every tick, catch-up and backfill. Its parts are told apart by [`PART`]:
-/// `a`, `b`, `m` for counters; else `d` with the events and `n` with how many series exist;
-/// `f0`, `f1`, … with the share above each bound of a native histogram. Time slices and direct
-/// ratios have no parts.
+/// `a`, `b`, `m` for counters; else `d` with the events and `n` with how many series exist; more
+/// in [`native`]. Time slices and direct ratios have no parts.
 pub fn main(group: &QueryGroup, selector: Selector, slot: Span) -> String {
     let labels = group.labels();
     let at = Around::of(group, selector, slot);
@@ -92,7 +91,7 @@ pub fn main(group: &QueryGroup, selector: Selector, slot: Span) -> String {
             parts(&[("d", over_slot("count_over_time", group, &at)), ("n", count(&at.held()))])
         }
         Form::Increase => parts(&[("d", increase(group, &at)), ("n", count(&at.held()))]),
-        Form::Native { above } => native::main(&at, &labels, above),
+        Form::Native { above } => native::main(&at, &labels, above, group.left_open),
         Form::Timeslice { query, .. } => query.clone(),
         Form::Direct { template } => super::direct::fill(template, slot),
     }

@@ -6,6 +6,7 @@
 //! mean is in [`crate::engine::collect`].
 
 mod alive;
+mod buckets;
 mod build;
 mod context;
 mod direct;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use super::window::Signal;
 pub use alive::{Alive, AliveGroup, AliveIx, AliveReading};
+pub use buckets::BucketPair;
 pub use context::{PlanContext, SourceKind, SourceTraits};
 pub use direct::{Direct, DirectIx, DirectReading};
 pub(in crate::engine) use direct::{group_of, keep_worst};
@@ -41,6 +43,8 @@ pub struct Plan {
     pub series: Vec<Series>,
     /// Every series is in exactly one group.
     pub groups: Vec<Arc<QueryGroup>>,
+    /// Histogram bounds whose series must match their counts.
+    pub buckets: Vec<BucketPair>,
     /// Selectors that say a workload is up; the position is the [`AliveIx`].
     pub alive: Vec<Alive>,
     /// How the alive selectors are asked.

@@ -1,31 +1,54 @@
 //! The PromQL of native histograms. The plain form of a counter would book whole histograms,
-//! because `h >= 0` is not defined, so falls are told by the counts:
+//! because `h >= 0` is not defined, so falls are told by the counts `c` of the histograms `h`:
 //!
 //! ```text
 //! D = sum by (g) (((hu − hp) and (cu − cp) >= 0) or (hu and cu < ⅞ cp) or (hu unless hp))
 //! events = histogram_count(D)       above T = histogram_count(D) · histogram_fraction(T, +Inf, D)
 //! ```
 //!
-//! with `c` the count of `h`. Count and fraction are parts of one request; the product is taken
-//! on our side, because the fraction of an empty histogram is not a number.
+//! Prometheus 2 cannot subtract histograms, and its `last_over_time` drops them without a word
+//! (seen on 2.42). There, what came in and what was there before are summed apart, and both are
+//! taken as they are at a moment; what a series counts after its last scrape before it ends
+//! inside a slot is lost, and a series that changes its resolution shifts between buckets:
+//!
+//! ```text
+//! D = sum by (g) (h unless dip)   E = sum by (g) (h offset S and (cu − cp) >= 0)   events = count(D) − count(E)
+//! ```
+//!
+//! Counts and fractions are parts of one request; products are taken on our side, because the
+//! fraction of an empty histogram is not a number.
 
 use super::form::{Around, RESET_BELOW, aggregate, parts};
 
-pub(super) fn main(at: &Around, labels: &[&str], above: &[String]) -> String {
-    let (u, p) = (at.now(), at.before());
-    let (cu, cp) = (count(&u), count(&p));
-    let each = format!(
-        "(({u} - {p}) and (({cu} - {cp}) >= 0)) or ({u} and ({cu} < {RESET_BELOW} * {cp})) or ({u} unless {p})"
-    );
-    let difference = aggregate("sum", labels, &each);
-    let fraction = |(i, bound): (usize, &String)| {
-        (format!("f{i}"), format!("histogram_fraction({bound}, +Inf, {difference})"))
+/// Parts: `d` and `e` with counts, `f0`, `f1`, … and `g0`, `g1`, … with their shares above each
+/// bound, `n` with how many series exist.
+pub(super) fn main(at: &Around, labels: &[&str], above: &[String], subtracts: bool) -> String {
+    let mut all = vec![("n".to_owned(), aggregate("count", labels, &at.held()))];
+    let mut add = |count_part: &str, share_part: &str, histogram: &str| {
+        let histogram = aggregate("sum", labels, histogram);
+        all.push((count_part.to_owned(), count(&histogram)));
+        for (i, bound) in above.iter().enumerate() {
+            all.push((format!("{share_part}{i}"), format!("histogram_fraction({bound}, +Inf, {histogram})")));
+        }
     };
-    let mut all =
-        vec![("d".to_owned(), count(&difference)), ("n".to_owned(), aggregate("count", labels, &at.held()))];
-    all.extend(above.iter().enumerate().map(fraction));
+    if subtracts {
+        add("d", "f", &difference(at));
+    } else {
+        let x = &at.x;
+        let (cu, cp) = (count(&x.to_string()), count(&format!("{x} offset {}", at.slot)));
+        add("d", "f", &format!("{x} unless (({cu} < {cp}) >= {RESET_BELOW} * {cp})"));
+        add("e", "g", &format!("{x} offset {} and (({cu} - {cp}) >= 0)", at.slot));
+    }
     let all: Vec<(&str, String)> = all.iter().map(|(name, of)| (name.as_str(), of.clone())).collect();
     parts(&all)
+}
+
+fn difference(at: &Around) -> String {
+    let (u, p) = (at.now(), at.before());
+    let (cu, cp) = (count(&u), count(&p));
+    format!(
+        "(({u} - {p}) and (({cu} - {cp}) >= 0)) or ({u} and ({cu} < {RESET_BELOW} * {cp})) or ({u} unless {p})"
+    )
 }
 
 /// Observations in a histogram.

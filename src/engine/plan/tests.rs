@@ -193,7 +193,10 @@ fn a_native_histogram_is_one_request_for_count_and_bounds() {
         bad: linear(&[(1_000_000, seconds.clone(), Counting::NativeAbove(bound.into()))]),
         total: linear(&[(1_000_000, seconds.clone(), Counting::NativeCount)]),
     };
-    let plan = Plan::build(&[slo("cart", sli("0.3"), &[]), slo("fast", sli("0.1"), &[])], &context());
+    let slos = [slo("cart", sli("0.3"), &[]), slo("fast", sli("0.1"), &[])];
+    let left_open = SourceTraits { left_open: true, ..SourceTraits::default() };
+    let context = |traits| PlanContext { sources: BTreeMap::from([("local".into(), traits)]), ..context() };
+    let plan = Plan::build(&slos, &context(left_open));
     assert_eq!((plan.series.len(), plan.groups.len()), (3, 1));
     let takes: Vec<Take> = plan.groups[0].members[0].wanted.iter().map(|w| w.take).collect();
     assert_eq!(takes, [Take::Above(1), Take::Whole, Take::Above(0)]);
@@ -204,12 +207,29 @@ fn a_native_histogram_is_one_request_for_count_and_bounds() {
         "sum((({u} - {p}) and (({cu} - {cp}) >= 0)) or ({u} and ({cu} < 0.875 * {cp})) or ({u} unless {p}))"
     );
     let want = [
-        format!(r#"label_replace(histogram_count({d}), "damper_part", "d", "", "")"#),
         format!(r#"label_replace(count(last_over_time({x}[10m30s])), "damper_part", "n", "", "")"#),
+        format!(r#"label_replace(histogram_count({d}), "damper_part", "d", "", "")"#),
         format!(r#"label_replace(histogram_fraction(0.1, +Inf, {d}), "damper_part", "f0", "", "")"#),
         format!(r#"label_replace(histogram_fraction(0.3, +Inf, {d}), "damper_part", "f1", "", "")"#),
     ];
     assert_eq!(text(&plan.groups[0]), want.join(" or "));
+
+    let old = text(&Plan::build(&slos, &context(SourceTraits::default())).groups[0]);
+    let (cu, cp) = (format!("histogram_count({x})"), format!("histogram_count({x} offset 30s)"));
+    let d = format!("sum({x} unless (({cu} < {cp}) >= 0.875 * {cp}))");
+    let e = format!("sum({x} offset 30s and (({cu} - {cp}) >= 0))");
+    for part in [
+        format!("histogram_count({d})"),
+        format!("histogram_count({e})"),
+        format!("histogram_fraction(0.3, +Inf, {e})"),
+    ] {
+        assert!(old.contains(&part), "{old}");
+    }
+    for group in Plan::build(&slos, &context(SourceTraits::default())).groups {
+        let narrow = Narrow { members: [0].into(), ..Narrow::default() };
+        promql_parser::parser::parse(&evidence::newborn(&group, &narrow, SLOT)).unwrap();
+        promql_parser::parser::parse(&evidence::evidence(&group, &narrow, SLOT)).unwrap();
+    }
 }
 
 #[test]
@@ -285,4 +305,20 @@ fn direct_and_timeslice_pairs_come_from_one_query() {
         form::main(&plan.groups[0], plan.groups[0].selector(), Span::from_mins(5)),
         "sum(rate(e[5m]))"
     );
+}
+
+#[test]
+fn a_bucket_knows_its_count() {
+    let of = |suffix: &str, le: &[(&str, MatchOp, &str)]| selector(&format!("latency_seconds_{suffix}"), le);
+    let count = of("count", &[]);
+    let bucket = of("bucket", &[("le", MatchOp::Regex, "0.3|0.30")]);
+    let bad =
+        linear(&[(1_000_000, count.clone(), Counting::Counter), (-1_000_000, bucket, Counting::Counter)]);
+    let plan = Plan::build(&[slo("cart", Sli::Counted { bad, total: one(count) }, &["route"])], &context());
+    let [pair] = plan.buckets.as_slice() else { panic!("{:?}", plan.buckets) };
+    assert_eq!((pair.count, pair.bucket), (SeriesIx(0), SeriesIx(1)));
+    let query = pair.query(crate::engine::fact::Tier::Fine, (Ts(30), Ts(60)));
+    promql_parser::parser::parse(&query.promql).unwrap();
+    let part = r#"label_replace(count by (route) (max without (le) (last_over_time(latency_seconds_bucket{le=~"0.3|0.30"}[2m]))), "damper_part", "bucket", "", "")"#;
+    assert!(query.promql.ends_with(part), "{}", query.promql);
 }

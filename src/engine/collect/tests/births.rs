@@ -199,3 +199,15 @@ fn good_events_are_in_doubt_only_when_their_total_is() {
     let (facts, asked) = run(&good, &model, (NOON, NOON + 30), &past);
     assert_eq!((booked(&only(&facts, 0, NOON + 30)), asked.len()), (512.0, 1));
 }
+
+#[test]
+fn the_first_errors_ever_are_booked() {
+    let mut bad = group();
+    bad.members[0].wanted[0].role = Role { bad: true, ..Role::default() };
+    let errors = growing(&[("code", "500")], (NEW, NOON + 600), 40.0, 0.0);
+    let up = target("up", (0, NOON + 600), 1.0);
+    let model = Model { streams: vec![errors], targets: [up].into(), ..Model::default() };
+    let first = |_: SeriesIx, _: &Labels, _: Ts| Past::default();
+    let (facts, _) = run(&bad, &model, (NOON - 300, NOON + 60), &first);
+    assert_eq!(booked(&only(&facts, 0, NOON + 30)), 40.0);
+}

@@ -221,3 +221,16 @@ fn long_ranges_are_asked_in_pieces() {
     let points = |a: &super::super::Ask| (a.query.end.0 - a.query.start.0) / 30 + 1;
     assert_eq!(asks.iter().map(points).collect::<Vec<_>>(), [1000, 1000, 500]);
 }
+
+#[test]
+fn good_events_that_cannot_be_read_do_not_turn_bad() {
+    let mut good = QueryGroup { by: vec!["route".into()], ..group() };
+    good.members[0].wanted[0].role = Role { good_of: Some(SeriesIx(7)), ..Role::default() };
+    let reset = Stream { labels: labels(&[("route", "b")]), samples: vec![(10, 50.0), (40, 7.0)] };
+    let model = Model { streams: vec![reset], ..Model::default() };
+    let (facts, _) = run_with(&good, (30, 60), &calm, |ask| match ask.id.0 {
+        0 => model.answer(&good, ask),
+        _ => failed(),
+    });
+    assert_eq!(slots(&facts, 0), [(60, SlotState::Unknown)]);
+}

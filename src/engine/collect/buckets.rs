@@ -1,0 +1,108 @@
+//! Whether slow requests are slow, or only lack a bucket. Asked after both series were collected,
+//! because it takes both to see that a slot is suspicious.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::read;
+use crate::engine::fact::{Facts, SlotFact, SlotState, Tier};
+use crate::engine::plan::BucketPair;
+use crate::engine::plan::form::PART;
+use crate::engine::sample::{Answer, Query};
+use crate::slo::model::Labels;
+use crate::slo::time::Ts;
+use crate::slo::unit::Events;
+
+/// Slots of a pair that are suspicious.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Doubt {
+    slots: BTreeSet<Ts>,
+    tier: Tier,
+}
+
+impl Doubt {
+    /// The slots in which bad events, count less bucket, exceed max(10, 3 × `largest`), the
+    /// group's largest slot of the day before; `None` when there are none.
+    pub fn raise(count: &Facts, bucket: &Facts, largest: &dyn Fn(&Labels, Ts) -> Events) -> Option<Self> {
+        let buckets: BTreeMap<Ts, &SlotFact> = bucket.slots.iter().map(|slot| (slot.end, slot)).collect();
+        let suspicious = |slot: &&SlotFact| {
+            let good = buckets.get(&slot.end).map(|slot| booked(&slot.state)).unwrap_or_default();
+            booked(&slot.state).iter().any(|(group, all)| {
+                let bad = all.minus(good.get(group).copied().unwrap_or_default());
+                bad > largest(group, slot.end).scaled(3, 1).max(Events::whole(10))
+            })
+        };
+        let slots: BTreeSet<Ts> = count.slots.iter().filter(suspicious).map(|slot| slot.end).collect();
+        (!slots.is_empty()).then_some(Self { slots, tier: count.tier })
+    }
+
+    /// The question that settles it.
+    pub fn query(&self, pair: &BucketPair) -> Option<Query> {
+        Some(pair.query(self.tier, (*self.slots.first()?, *self.slots.last()?)))
+    }
+
+    /// Takes the bucket's slots back to unknown where there are not as many buckets as counts, or
+    /// where the question failed.
+    pub fn settle(&self, pair: &BucketPair, answer: &Answer, bucket: &mut Facts) {
+        let equal = equal(pair, answer);
+        for slot in bucket.slots.iter_mut().filter(|slot| self.slots.contains(&slot.end)) {
+            if !equal.get(&slot.end).copied().unwrap_or(false) {
+                slot.state = SlotState::Unknown;
+            }
+        }
+    }
+}
+
+fn booked(state: &SlotState) -> BTreeMap<&Labels, Events> {
+    match state {
+        SlotState::Known(groups) => groups.iter().map(|g| (&g.group, g.raw.minus(g.withheld))).collect(),
+        SlotState::Absent | SlotState::Unknown => BTreeMap::new(),
+    }
+}
+
+/// Whether every group has as many buckets as counts, by time.
+fn equal(pair: &BucketPair, answer: &Answer) -> BTreeMap<Ts, bool> {
+    let Answer::Frames { frames, .. } = answer else { return BTreeMap::new() };
+    let mut counts: BTreeMap<(Ts, Labels), read::Point<'_>> = BTreeMap::new();
+    for frame in frames {
+        let group: Labels =
+            pair.by.iter().filter_map(|l| Some((l.clone(), frame.labels.get(l)?.clone()))).collect();
+        let part = frame.labels.get(PART).map_or("", String::as_str);
+        for (at, reading) in &frame.points {
+            counts.entry((*at, group.clone())).or_default().insert(part, *reading);
+        }
+    }
+    let mut equal = BTreeMap::new();
+    for ((at, _), point) in counts {
+        let same = read::events(&point, "count") == read::events(&point, "bucket");
+        equal.entry(at).and_modify(|all: &mut bool| *all &= same).or_insert(same);
+    }
+    equal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::fact::{GroupFact, SeriesIx, Trust};
+
+    fn facts(series: u32, events: &[i64]) -> Facts {
+        let fact = |events: i64| GroupFact {
+            group: Labels::new(),
+            raw: Events::whole(events),
+            withheld: Events::ZERO,
+            trust: Trust::Counted,
+        };
+        let slot = |(end, events): (i64, &i64)| SlotFact {
+            end: Ts(end * 30),
+            state: SlotState::Known(vec![fact(*events)]),
+        };
+        Facts { series: SeriesIx(series), tier: Tier::Fine, slots: (1..).zip(events).map(slot).collect() }
+    }
+
+    #[test]
+    fn only_slots_with_too_many_slow_requests_are_doubted() {
+        let largest = |_: &Labels, _: Ts| Events::whole(5);
+        let doubt = Doubt::raise(&facts(0, &[100, 100, 100]), &facts(1, &[95, 85, 50]), &largest).unwrap();
+        assert_eq!(doubt.slots, BTreeSet::from([Ts(90)]));
+        assert_eq!(Doubt::raise(&facts(0, &[100]), &facts(1, &[90]), &largest), None);
+    }
+}
