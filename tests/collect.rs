@@ -1,11 +1,13 @@
 //! The queries that count events, asked of a real Prometheus, old and new.
 
+#![allow(clippy::cast_precision_loss, reason = "small whole numbers, exact in a float")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use damper::engine::collect::{Ask, Collect, LookUp, Past};
+use damper::engine::collect::{Ask, AskId, Collect, Doubt, LookUp, Past};
 use damper::engine::fact::{Facts, GroupFact, SeriesIx, SlotState, Tier, Trust};
-use damper::engine::plan::{Form, Member, QueryGroup, Role, Take, Wanted};
+use damper::engine::plan::{BucketPair, Form, Member, QueryGroup, Role, Take, Wanted};
 use damper::engine::sample::{Answer, Frame, Reading};
 use damper::slo::model::Labels;
 use damper::slo::query::{MatchOp, Matcher, Selector};
@@ -15,6 +17,7 @@ use damper::slo::unit::{Events, Finite};
 use crate::support::native::Native;
 use crate::support::now_ms;
 use crate::support::prometheus::{Prometheus, Version};
+use crate::support::remote_write::STALE;
 use crate::support::tsdb::Series;
 
 /// Four days ago, on a slot's edge: every test's data begins there.
@@ -101,9 +104,9 @@ fn value(fact: &GroupFact) -> f64 {
 struct Dice(u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    fn roll(&mut self, sides: i64) -> i64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % sides
+        i64::try_from(self.0 >> 33).unwrap() % sides
     }
 }
 
@@ -111,15 +114,15 @@ impl Dice {
 /// exactly on slot edges), with bursts, resets, dips, gaps, late births and early deaths.
 fn fleet(t0: i64) -> Vec<Series> {
     let mut dice = Dice(7);
-    let one = |i: i64| {
-        let (service, route) = (["cart", "pay.eu", "web"][i as usize % 3], ["/a", "/b?"][i as usize % 2]);
+    let one = |i: usize| {
+        let (service, route) = (["cart", "pay.eu", "web"][i % 3], ["/a", "/b?"][i % 2]);
         let pod = format!("pod-{i}");
         let series = Series::new(
             "req",
             &[("service", service), ("route", route), ("instance", &pod), ("job", "shop")],
         );
-        let phase = if i % 4 == 0 { 0 } else { dice.roll(15_000) as i64 };
-        let (born, died) = (dice.roll(100) as i64, 480 - dice.roll(120) as i64);
+        let phase = if i.is_multiple_of(4) { 0 } else { dice.roll(15_000) };
+        let (born, died) = (dice.roll(100), 480 - dice.roll(120));
         let mut count = dice.roll(1000) as f64;
         let mut samples = Vec::new();
         for n in born..died {
@@ -173,10 +176,10 @@ async fn merged_and_grouped_counters_are_what_an_observer_of_each_series_counts(
             .collect();
         let (facts, asked) = run(&prometheus, &group, Tier::Fine, (t0, t0 + 7200), &usual(1_000_000)).await;
         assert!(asked <= 3, "{asked}");
-        for (i, service) in ["cart", "pay.eu", "web"].iter().enumerate() {
-            let got = booked(&facts, i as u32);
+        for (i, service) in (0..).zip(["cart", "pay.eu", "web"]) {
+            let got = booked(&facts, i);
             let mut want: BTreeMap<(Labels, i64), f64> = BTreeMap::new();
-            for series in fleet.iter().filter(|s| s.labels["service"] == *service) {
+            for series in fleet.iter().filter(|s| s.labels["service"] == service) {
                 for n in 1..=240 {
                     let t = t0 + n * 30;
                     let Some(count) = observed(series, version == Version::Old, t, 600) else { continue };
@@ -287,7 +290,7 @@ async fn five_minute_slots_are_counted_by_the_same_machine() {
     let t0 = begin();
     let series = scrapes(Series::new("req", &[("job", "shop")]), (t0, t0 + 7200), 1_000_000.0, 10.0);
     for version in Version::ALL {
-        let prometheus = Prometheus::of(version).data(&[series.clone()]).start().await;
+        let prometheus = Prometheus::of(version).data(std::slice::from_ref(&series)).start().await;
         let first = |_: SeriesIx, _: &Labels, _: Ts| Past::default();
         let (facts, asked) =
             run(&prometheus, &group(version, "req"), Tier::FiveMinutes, (t0 - 3600, t0 + 6900), &first).await;
@@ -356,4 +359,96 @@ async fn a_narrowed_follow_up_asks_only_for_what_fell() {
         .filter_map(|(s, t)| observed(s, false, t, 600))
         .sum();
     assert_eq!(booked(&facts, 0).values().sum::<f64>(), want);
+}
+
+#[tokio::test]
+async fn a_series_that_ends_inside_a_slot_keeps_what_it_did() {
+    for version in Version::ALL {
+        let prometheus = Prometheus::of(version).receives_remote_write().start().await;
+        let t0 = now_ms() / 30_000 * 30 - 3000;
+        // Thirty pods that live for a minute each and crash with a burst, a staleness marker after the last scrape.
+        let pod = |i: i64| {
+            let born = t0 + 60 + i * 20;
+            let at = |n: i64| (born + n * 5) * 1000;
+            let alive = (0..12).map(move |n| (at(n), (n * 3) as f64));
+            let burst = [(at(12), 136.0), (at(13), STALE)];
+            Series::new("err", &[("pod", &format!("p{i}"))]).with(alive.chain(burst))
+        };
+        prometheus.write(&(0..30).map(pod).collect::<Vec<_>>()).await;
+        let (facts, _) =
+            run(&prometheus, &group(version, "err"), Tier::Fine, (t0, t0 + 1500), &usual(1000)).await;
+        assert_eq!(booked(&facts, 0).values().sum::<f64>(), 30.0 * 136.0, "{version:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_newborn_native_histogram_without_proof_is_withheld() {
+    for version in Version::ALL {
+        let prometheus = Prometheus::of(version).receives_remote_write().native_histograms().start().await;
+        let t0 = now_ms() / 30_000 * 30 - 3000;
+        let mut native = Native::new(3);
+        native.observe(0.2, 9000);
+        native.observe(4.0, 1000);
+        let samples: Vec<_> = (0..4).map(|i| ((t0 + 5 + i * 15) * 1000, native.clone())).collect();
+        prometheus.write_native(&Series::new("latency", &[("job", "shop")]), &samples).await;
+        let mut group =
+            QueryGroup { form: Form::Native { above: vec!["1".into()] }, ..group(version, "latency") };
+        let above =
+            Wanted { series: SeriesIx(1), take: Take::Above(0), role: Role { bad: true, ..Role::default() } };
+        group.members[0].wanted.push(above);
+        let (facts, asked) = run(&prometheus, &group, Tier::Fine, (t0, t0 + 30), &usual(10)).await;
+        assert_eq!(asked, 3, "main, newborn, evidence");
+        for series in [0, 1] {
+            let fact = only(&facts, series, t0 + 30);
+            assert_eq!((value(&fact), fact.trust), (0.0, Trust::Partial), "{version:?}");
+            assert!(fact.raw >= Events::whole(1000));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_that_half_of_the_pods_lack_is_noticed() {
+    let t0 = begin();
+    let series =
+        |name: &str, extra: &[(&str, &str)]| scrapes(Series::new(name, extra), (t0, t0 + 3600), 1000.0, 10.0);
+    let data = [
+        series("latency_count", &[("pod", "a")]),
+        series("latency_count", &[("pod", "b")]),
+        series("latency_bucket", &[("pod", "a"), ("le", "0.3")]),
+        series("latency_bucket", &[("pod", "b"), ("le", "0.30")]),
+        series("size_count", &[("pod", "a")]),
+        series("size_count", &[("pod", "b")]),
+        series("size_bucket", &[("pod", "a"), ("le", "0.3")]),
+    ];
+    for version in Version::ALL {
+        let prometheus = Prometheus::of(version).data(&data).start().await;
+        for (name, whole) in [("latency", true), ("size", false)] {
+            let le = Matcher { label: "le".into(), op: MatchOp::Regex, value: "0.3|0.30".into() };
+            let mut bucket = group(version, &format!("{name}_bucket"));
+            bucket.base.matchers = vec![le];
+            bucket.members[0].wanted[0].series = SeriesIx(1);
+            let metric = group(version, &format!("{name}_count"));
+            let range = (t0 + 1200, t0 + 1290);
+            let (mut facts, _) = run(&prometheus, &metric, Tier::Fine, range, &usual(1000)).await;
+            let (good, _) = run(&prometheus, &bucket, Tier::Fine, range, &usual(1000)).await;
+            facts.extend(good);
+            let (count, good) = facts.split_at_mut(1);
+            let doubt = Doubt::raise(&count[0], &good[0], &|_, _| Events::ZERO);
+            assert_eq!(doubt.is_none(), whole, "{version:?} {name}");
+            let Some(doubt) = doubt else { continue };
+            let pair = BucketPair {
+                count: SeriesIx(0),
+                bucket: SeriesIx(1),
+                by: vec![],
+                source: "local".into(),
+                selectors: (metric.base, bucket.base),
+                step: Step::DEFAULT,
+                interval: None,
+            };
+            let query = doubt.query(&pair).unwrap();
+            let answer = ask(&prometheus, &Ask { id: AskId(0), query }).await;
+            doubt.settle(&pair, &answer, &mut good[0]);
+            assert!(good[0].slots.iter().all(|slot| slot.state == SlotState::Unknown), "{version:?}");
+        }
+    }
 }

@@ -91,6 +91,11 @@ impl FailureKind {
         matches!(self, Self::Unreachable | Self::Timeout | Self::ServerError)
     }
 
+    /// Whether another query would fail the same way: the source or its clock, not this query.
+    pub const fn is_of_source(self) -> bool {
+        self.blames_source() || matches!(self, Self::BreakerOpen | Self::Clock)
+    }
+
     /// For metrics and the API.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -80,6 +80,20 @@ impl Births {
         }
     }
 
+    pub(super) fn returning(
+        &mut self,
+        group: &QueryGroup,
+        members: &BTreeSet<usize>,
+        at: Ts,
+        frames: Option<&[Frame]>,
+    ) {
+        for member in members {
+            if let Some(Some(evidence)) = self.evidence.get_mut(&(*member, at)) {
+                evidence.complete(group, frames);
+            }
+        }
+    }
+
     fn newborn_of(&self, key: &Key, at: Ts, cell: &Cell) -> Known<Events> {
         if cell.all_new {
             return Known::Is(cell.count);
@@ -119,7 +133,7 @@ pub(super) fn judge(counted: &mut Counted, past: LookUp<'_>) -> Needs {
     bound(&mut needs, &mut counted.births.slots);
     counted.table = table;
     counted.births.begins = Some(begins);
-    if needs.newborn.is_empty() && needs.evidence.is_empty() {
+    if needs.is_empty() {
         spread::apply(counted, &spread);
     }
     needs
@@ -210,7 +224,12 @@ impl Judge<'_> {
                         needs.evidence.entry(at).or_default().insert(self.key.0);
                     }
                     Some(None) => {}
-                    Some(Some(evidence)) => self.rule(at, cell, evidence, spread),
+                    Some(Some(evidence)) => {
+                        if evidence.lacks_returning(self.key) {
+                            needs.returning.entry(at).or_default().insert(self.key.0);
+                        }
+                        self.rule(at, cell, evidence, spread);
+                    }
                 }
             }
             Known::Failed => book(cell, cell.count, Trust::Partial),

@@ -83,6 +83,10 @@ fn equal(pair: &BucketPair, answer: &Answer) -> BTreeMap<Ts, bool> {
 mod tests {
     use super::*;
     use crate::engine::fact::{GroupFact, SeriesIx, Trust};
+    use crate::engine::sample::{Frame, Reading};
+    use crate::slo::query::Selector;
+    use crate::slo::time::Step;
+    use crate::slo::unit::Finite;
 
     fn facts(series: u32, events: &[i64]) -> Facts {
         let fact = |events: i64| GroupFact {
@@ -104,5 +108,32 @@ mod tests {
         let doubt = Doubt::raise(&facts(0, &[100, 100, 100]), &facts(1, &[95, 85, 50]), &largest).unwrap();
         assert_eq!(doubt.slots, BTreeSet::from([Ts(90)]));
         assert_eq!(Doubt::raise(&facts(0, &[100]), &facts(1, &[90]), &largest), None);
+    }
+
+    #[test]
+    fn as_many_buckets_as_counts_settle_it() {
+        let selector = |metric: &str| Selector { metric: metric.into(), matchers: vec![] };
+        let pair = BucketPair {
+            count: SeriesIx(0),
+            bucket: SeriesIx(1),
+            by: vec![],
+            source: "local".into(),
+            selectors: (selector("x_count"), selector("x_bucket")),
+            step: Step::DEFAULT,
+            interval: None,
+        };
+        let part = |name: &str, points: &[(i64, f64)]| Frame {
+            labels: Labels::from([(PART.to_owned(), name.to_owned())]),
+            points: points
+                .iter()
+                .map(|(at, v)| (Ts(*at), Reading::Value(Finite::new(*v).unwrap())))
+                .collect(),
+        };
+        let frames = vec![part("count", &[(30, 4.0), (60, 4.0)]), part("bucket", &[(30, 4.0), (60, 2.0)])];
+        let doubt = Doubt { slots: BTreeSet::from([Ts(30), Ts(60), Ts(90)]), tier: Tier::Fine };
+        let mut bucket = facts(1, &[0, 0, 0, 0]);
+        doubt.settle(&pair, &Answer::Frames { frames, notes: vec![] }, &mut bucket);
+        let unknown: Vec<bool> = bucket.slots.iter().map(|slot| slot.state == SlotState::Unknown).collect();
+        assert_eq!(unknown, [false, true, true, false], "what was not answered is not believed");
     }
 }

@@ -50,6 +50,7 @@ enum Purpose {
     Joined,
     Newborn(BTreeSet<usize>, Range),
     Evidence(BTreeSet<usize>, Ts),
+    Returning(BTreeSet<usize>, Ts),
     Young,
 }
 
@@ -102,6 +103,9 @@ impl Counted {
             }
             (Purpose::Evidence(members, at), frames) => {
                 self.births.evidence(&self.group, members, at, frames)
+            }
+            (Purpose::Returning(members, at), frames) => {
+                self.births.returning(&self.group, &members, at, frames);
             }
             (Purpose::Young, Some(frames)) => young::take(&mut self.table, &self.group, frames),
             (Purpose::Main(_) | Purpose::Joined | Purpose::Young, None) => {}
@@ -188,18 +192,21 @@ impl Counted {
 
     fn ask_births(&mut self, needs: &Needs) -> Vec<Ask> {
         let slot = self.grid.slot;
+        let of = |members: &BTreeSet<usize>| Narrow { members: members.clone(), ..Narrow::default() };
         let mut asks = Vec::new();
         if !needs.newborn.is_empty() {
-            let narrow = Narrow { members: needs.newborn.clone(), ..Narrow::default() };
-            let promql = evidence::newborn(&self.group, &narrow, slot);
+            let promql = evidence::newborn(&self.group, &of(&needs.newborn), slot);
             for piece in pieces(self.grid.first, self.grid.last, slot) {
                 asks.push(self.ask(Purpose::Newborn(needs.newborn.clone(), piece), promql.clone(), piece));
             }
         }
         for (at, members) in &needs.evidence {
-            let narrow = Narrow { members: members.clone(), ..Narrow::default() };
-            let promql = evidence::evidence(&self.group, &narrow, slot);
+            let promql = evidence::evidence(&self.group, &of(members), slot);
             asks.push(self.ask(Purpose::Evidence(members.clone(), *at), promql, (*at, *at)));
+        }
+        for (at, members) in &needs.returning {
+            let promql = evidence::returning(&self.group, &of(members), slot);
+            asks.push(self.ask(Purpose::Returning(members.clone(), *at), promql, (*at, *at)));
         }
         asks
     }

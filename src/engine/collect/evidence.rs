@@ -30,15 +30,25 @@ pub(super) struct Evidence {
     gone: BTreeMap<(usize, Target), Events>,
     up: BTreeMap<Target, bool>,
     start: BTreeMap<Target, Ts>,
+    /// Whether it was asked about series that came back.
+    complete: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Born {
-    fresh: Events,
+    new: Events,
+    /// Of `new`, held by series that are not new.
+    known: Events,
     fell: Events,
-    back: Events,
-    back_raw: Events,
+    /// Growth of those that are not new.
+    back: Option<Events>,
     seen: Option<Ts>,
+}
+
+impl Born {
+    fn fresh(&self) -> Events {
+        self.new.minus(self.known)
+    }
 }
 
 /// What becomes of a slot.
@@ -57,11 +67,27 @@ pub(super) struct Verdict {
 impl Evidence {
     pub(super) fn read(group: &QueryGroup, frames: &[Frame]) -> Self {
         let mut new = Self::default();
+        new.take(group, frames);
+        new
+    }
+
+    /// Whether series of a group came back and nothing is known of their growth.
+    pub(super) fn lacks_returning(&self, key: &Key) -> bool {
+        let targets = self.births.get(key).into_iter().flatten();
+        !self.complete && targets.into_iter().any(|(_, born)| born.known > Events::ZERO)
+    }
+
+    /// Adds what was learned about series that came back; nothing, where the question failed.
+    pub(super) fn complete(&mut self, group: &QueryGroup, frames: Option<&[Frame]>) {
+        self.complete = true;
+        self.take(group, frames.unwrap_or_default());
+    }
+
+    fn take(&mut self, group: &QueryGroup, frames: &[Frame]) {
         for frame in frames {
             let Some((_, Reading::Value(value))) = frame.points.last() else { continue };
-            new.note(group, frame, value.get());
+            self.note(group, frame, value.get());
         }
-        new
     }
 
     fn note(&mut self, group: &QueryGroup, frame: &Frame, value: f64) {
@@ -84,10 +110,10 @@ impl Evidence {
                 }
                 let born = self.births.entry(key).or_default().entry(target).or_default();
                 match part {
-                    "fresh" => born.fresh = events,
+                    "new" => born.new = events,
+                    "known" => born.known = events,
                     "fell" => born.fell = events,
-                    "back" => born.back = events,
-                    "backraw" => born.back_raw = events,
+                    "back" => born.back = Some(events),
                     "seen" => born.seen = Some(seconds(value)),
                     _ => {}
                 }
@@ -105,15 +131,22 @@ impl Evidence {
             let up = self.up.get(target).copied().unwrap_or(false);
             match (began, up) {
                 (Some(true), _) => {}
-                (_, true) => verdict.withheld = verdict.withheld.plus(self.moved(key.0, target, born.fresh)),
-                _ => unproved = unproved.plus(born.fresh),
+                (_, true) => {
+                    verdict.withheld = verdict.withheld.plus(self.moved(key.0, target, born.fresh()))
+                }
+                _ => unproved = unproved.plus(born.fresh()),
             }
             if began == Some(false) {
                 unproved = unproved.plus(born.fell);
             }
-            verdict.withheld = verdict.withheld.plus(born.back_raw);
-            verdict.returning = verdict.returning.plus(born.back);
-            verdict.seen = [verdict.seen, born.seen].into_iter().flatten().min();
+            match born.back {
+                Some(back) => {
+                    verdict.withheld = verdict.withheld.plus(born.known);
+                    verdict.returning = verdict.returning.plus(back);
+                    verdict.seen = [verdict.seen, born.seen].into_iter().flatten().min();
+                }
+                None => unproved = unproved.plus(born.known),
+            }
         }
         verdict.withheld = verdict.withheld.plus(unproved);
         if unproved > Events::ZERO {
@@ -129,7 +162,7 @@ impl Evidence {
     fn moved(&self, member: usize, target: &Target, fresh: Events) -> Events {
         let held = self.gone.get(&(member, target.clone())).copied().unwrap_or_default();
         let of_target = |(key, targets): (&Key, &BTreeMap<Target, Born>)| match key.0 == member {
-            true => targets.get(target).map(|born| born.fresh),
+            true => targets.get(target).map(Born::fresh),
             false => None,
         };
         let all = self.births.iter().filter_map(of_target).fold(Events::ZERO, Events::plus);

@@ -14,9 +14,16 @@ pub(super) struct Needs {
     pub newborn: BTreeSet<usize>,
     /// Slots to investigate, with the members concerned.
     pub evidence: BTreeMap<Ts, BTreeSet<usize>>,
+    /// Slots in which series came back, with the members concerned.
+    pub returning: BTreeMap<Ts, BTreeSet<usize>>,
 }
 
 impl Needs {
+    /// Whether everything is known.
+    pub(super) fn is_empty(&self) -> bool {
+        self.newborn.is_empty() && self.evidence.is_empty() && self.returning.is_empty()
+    }
+
     /// The smallest part of a query group and range of slots that holds these cells.
     pub(super) fn around<'a>(cells: impl Iterator<Item = (&'a Key, Ts)>) -> Option<(Narrow, Range)> {
         let mut narrow = Narrow::default();

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::slo::time::Ts;
+use crate::slo::time::{Span, Ts};
 
 /// Intervals kept at most; beyond it the oldest is forgotten, so coverage is never claimed falsely.
 const MOST: usize = 4096;
@@ -97,6 +97,19 @@ impl Intervals {
             .map(move |i| (i.0.max(from.0), i.1.min(to.0)))
     }
 
+    /// The newest stretch of `(from, to]` outside the set that is at least `least` long.
+    pub fn newest_gap(&self, from: Ts, to: Ts, least: Span) -> Option<(Ts, Ts)> {
+        let mut gap = None;
+        let mut known_to = from.0;
+        for (a, b) in self.within(from, to).chain([(to.0, to.0)]) {
+            if a.saturating_sub(known_to) >= least.secs() {
+                gap = Some((Ts(known_to), Ts(a)));
+            }
+            known_to = b;
+        }
+        gap
+    }
+
     /// Where the set begins.
     pub fn first(&self) -> Option<Ts> {
         self.0.first().map(|i| Ts(i.0))
@@ -149,6 +162,18 @@ mod tests {
             prop_assert!(set.0.windows(2).all(|w| w[0].1 < w[1].0), "disjoint and not touching: {:?}", set);
             prop_assert!(set.0.iter().all(|i| i.0 < i.1));
         }
+    }
+
+    #[test]
+    fn the_newest_gap_is_found_and_small_ones_are_passed_over() {
+        let mut set = Intervals::default();
+        let least = Span::from_secs(10);
+        assert_eq!(set.newest_gap(Ts(0), Ts(100), least), Some((Ts(0), Ts(100))));
+        set.insert(Ts(20), Ts(50));
+        set.insert(Ts(55), Ts(100));
+        assert_eq!(set.newest_gap(Ts(0), Ts(100), least), Some((Ts(0), Ts(20))));
+        assert_eq!(set.newest_gap(Ts(0), Ts(120), least), Some((Ts(100), Ts(120))));
+        assert_eq!(set.newest_gap(Ts(20), Ts(100), least), None);
     }
 
     #[test]

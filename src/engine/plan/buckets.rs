@@ -19,10 +19,14 @@ pub struct BucketPair {
     pub bucket: SeriesIx,
     /// Group labels, sorted.
     pub by: Vec<String>,
-    source: String,
-    selectors: (Selector, Selector),
-    step: Step,
-    interval: Option<Span>,
+    /// The source asked.
+    pub source: String,
+    /// Selects the count, and the bucket.
+    pub selectors: (Selector, Selector),
+    /// The slice length.
+    pub step: Step,
+    /// The measured scrape interval.
+    pub interval: Option<Span>,
 }
 
 impl BucketPair {

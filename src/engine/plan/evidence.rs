@@ -17,24 +17,22 @@ pub fn newborn(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
     parts(&[("d", aggregate("sum", &group.labels(), &each))])
 }
 
-/// Everything a ruling on one slot needs, per target (`job`, `instance`):
+/// What a ruling on one slot needs, per target (`job`, `instance`):
 ///
 /// | part | what | labels |
 /// | --- | --- | --- |
-/// | `fresh` | value of series not seen in [`MEMORY`] | group, target |
+/// | `new` | value of series not seen in the lookback | group, target |
+/// | `known` | of those, the value of series seen in [`MEMORY`] | group, target |
 /// | `fell` | value of series that fell | group, target |
-/// | `back`, `backraw` | growth and value of series seen in [`MEMORY`] but not in the lookback | group, target |
-/// | `seen` | when those were last seen, to five minutes | group, target |
 /// | `gone` | last value of series that left the target | member, target |
 /// | `up`, `start` | `up` before the slot; when the process began | target |
 ///
 /// A series has left when it was sampled lately but not by its target's newest scrape: all
 /// series of one scrape have one timestamp. That needs no staleness marker.
 pub fn evidence(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
-    let selector = group.narrowed(&Narrow { members: narrow.members.clone(), ..Narrow::default() });
-    let targets = targets_of(&selector);
-    let at = Around::of(group, selector, slot);
-    let memory = MEMORY.max(at.lookback);
+    let at = Around::of(group, members_only(group, narrow), slot);
+    let targets: Vec<Matcher> =
+        at.x.matchers.iter().filter(|m| m.label == "job" || m.label == "instance").cloned().collect();
     let Values { u, p, q, held } = Values::of(group, &at);
     let x = &at.x;
 
@@ -46,23 +44,41 @@ pub fn evidence(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
     );
     let fine = with_target(&group.labels());
     let coarse = with_target(&group.merge.iter().map(String::as_str).collect::<Vec<_>>());
-    let by_group = |operator: &str, of: String| aggregate(operator, &fine, &of);
+    let sum = |of: &str| aggregate("sum", &fine, of);
     let by_target = |of: String| format!("{} {of_target}", aggregate("max", &["job", "instance"], &of));
     let up = Selector { metric: "up".to_owned(), matchers: targets.clone() };
     let start = Selector { metric: "process_start_time_seconds".to_owned(), matchers: targets };
     parts(&[
-        ("fresh", by_group("sum", format!("{u} unless {q}"))),
-        ("fell", by_group("sum", fell)),
-        ("backraw", by_group("sum", format!("{new} and {q}"))),
-        ("back", by_group("sum", format!("(({new} - {q}) >= 0) or ({new} and {q})"))),
-        (
-            "seen",
-            by_group("min", format!("max_over_time(timestamp({x})[{memory}:5m] offset {slot}) and {new}")),
-        ),
+        ("new", sum(&new)),
+        ("known", sum(&format!("{new} and {q}"))),
+        ("fell", sum(&fell)),
         ("gone", aggregate("sum", &coarse, &format!("{held} unless {alive}"))),
         ("up", by_target(format!("last_over_time({up}[{}] offset {slot})", at.lookback))),
         ("start", by_target(format!("last_over_time({start}[{}])", at.whole()))),
     ])
+}
+
+/// About series that came back: their growth while away (part `back`), and when they were last
+/// seen, to five minutes (`seen`). Asked only where there are any, because a day is much to read.
+pub fn returning(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
+    let at = Around::of(group, members_only(group, narrow), slot);
+    let Values { u, p, q, .. } = Values::of(group, &at);
+    let new = format!("({u} unless {p})");
+    let stamps = format!("max_over_time(timestamp({})[{}:5m] offset {slot})", at.x, memory(&at));
+    let fine = with_target(&group.labels());
+    parts(&[
+        ("back", aggregate("sum", &fine, &format!("(({new} - {q}) >= 0) or ({new} and {q})"))),
+        ("seen", aggregate("min", &fine, &format!("{stamps} and {new}"))),
+    ])
+}
+
+/// A relabel may move a life between groups: all of a member's groups are looked at.
+fn members_only(group: &QueryGroup, narrow: &Narrow) -> Selector {
+    group.narrowed(&Narrow { members: narrow.members.clone(), ..Narrow::default() })
+}
+
+fn memory(at: &Around) -> Span {
+    MEMORY.max(at.lookback)
 }
 
 /// The numbers that stand for a series: its values, or its histograms' counts.
@@ -80,7 +96,7 @@ struct Values {
 impl Values {
     fn of(group: &QueryGroup, at: &Around) -> Self {
         let Around { x, slot, .. } = at;
-        let memory = MEMORY.max(at.lookback);
+        let memory = memory(at);
         let lately = Span::from_secs_saturating(slot.secs() + group.young(*slot).secs());
         let (u, p) = (at.now(), at.before());
         let q = format!("last_over_time({x}[{memory}] offset {slot})");
@@ -113,11 +129,6 @@ fn with_target<'a>(labels: &[&'a str]) -> Vec<&'a str> {
         }
     }
     all
-}
-
-/// The matchers that also hold for a target's own metrics.
-fn targets_of(selector: &Selector) -> Vec<Matcher> {
-    selector.matchers.iter().filter(|m| m.label == "job" || m.label == "instance").cloned().collect()
 }
 
 /// How often the most-scraped series was sampled in half an hour. No parts; once per measurement.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::engine::fact::What;
+use crate::engine::fact::{SeriesIx, What};
 use crate::slo::model::*;
 use crate::slo::period::Period;
 use crate::slo::query::{Atom, Counting, Linear, MatchOp, Matcher, Selector, Term};
@@ -270,6 +270,7 @@ fn follow_ups_are_promql() {
         form::young(group, &narrow, SLOT),
         evidence::newborn(group, &narrow, SLOT),
         evidence::evidence(group, &narrow, SLOT),
+        evidence::returning(group, &narrow, SLOT),
         group.interval_query(Ts(0)).unwrap().promql,
     ] {
         promql_parser::parser::parse(&text).unwrap();

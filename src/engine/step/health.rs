@@ -52,6 +52,14 @@ pub(super) fn step_health(
     advance_simple(planned, key, "unknown", UNKNOWN_AFTER, verdict, &text, control, inputs, delta);
 }
 
+/// One SLO whose queries were not answered: its burn alerts stay as they are, and only the alerts
+/// about not knowing move. The slice is judged later, when it is known.
+pub fn step_unanswered(planned: &Planned, control: &Control, inputs: &Inputs<'_>) -> Delta {
+    let mut delta = Delta::default();
+    step_health(planned, &[Standing::Unknown], control, inputs, &mut delta);
+    delta
+}
+
 /// `SourceBlind` of every source.
 pub fn step_sources(control: &Control, inputs: &Inputs<'_>) -> Delta {
     let mut delta = Delta::default();

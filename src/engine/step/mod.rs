@@ -13,7 +13,7 @@ pub use burn::{JudgedGroup, JudgedRule, judge_group, objective_of};
 pub use control::Control;
 pub use delta::{Delta, Transition};
 pub use evidence::{budget_of, evidence, groups};
-pub use health::{retire, step_sources};
+pub use health::{retire, step_sources, step_unanswered};
 pub use net::net;
 pub use observed::{DirectSeen, Observed};
 

@@ -116,6 +116,19 @@ fn a_target_that_comes_back_spreads_what_it_grew_by_over_the_slots_it_was_away()
 }
 
 #[test]
+fn a_target_that_comes_back_without_a_trace_of_its_growth_is_withheld() {
+    let mut pod = growing(&[], (NOON - 585, NEW), 1_000_000.0, 10.0);
+    pod.samples.extend(growing(&[], (NEW + 1200, NOON + 1800), 1_002_390.0, 10.0).samples);
+    let model = Model { streams: vec![pod], ..Model::default() };
+    let (end, group) = (NOON + 1230, group());
+    let (facts, _) = run_with(&group, (end - 30, end), &usual(100), |ask| {
+        if ask.query.promql.contains("back") { failed() } else { model.answer(&group, ask) }
+    });
+    let fact = only(&facts, 0, end);
+    assert_eq!((booked(&fact), fact.trust), (0.0, Trust::Partial));
+}
+
+#[test]
 fn without_the_older_slots_the_growth_stays_within_the_range() {
     let mut pod = growing(&[], (NOON - 585, NEW), 1_000_000.0, 10.0);
     pod.samples.extend(growing(&[], (NEW + 1200, NOON + 1800), 1_002_390.0, 10.0).samples);
@@ -175,7 +188,7 @@ fn an_investigation_that_fails_withholds_what_is_newborn() {
     let model = Model { streams: vec![old, new], ..Model::default() };
     let group = group();
     let (facts, _) = run_with(&group, (NOON, NOON + 30), &usual(100), |ask| {
-        if ask.query.promql.contains("fresh") { failed() } else { model.answer(&group, ask) }
+        if ask.query.promql.contains("known") { failed() } else { model.answer(&group, ask) }
     });
     let fact = only(&facts, 0, NOON + 30);
     assert_eq!((booked(&fact), fact.trust), (20.0, Trust::Partial));

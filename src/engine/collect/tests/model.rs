@@ -68,8 +68,10 @@ impl Model {
         let p = |x: &Stream| x.last(c, t - s - l, t - s);
         let held = |x: &Stream| x.last(c, t - s - l, t);
         let by = group.labels();
-        if promql.contains(r#""fresh""#) {
-            return self.evidence(group, slot, t);
+        if promql.contains(r#""known""#) || promql.contains(r#""back""#) {
+            let evidence = self.evidence(group, slot, t);
+            let asked = |(labels, _): &(Labels, f64)| promql.contains(&format!("{:?}", labels[PART]));
+            return evidence.into_iter().filter(asked).collect();
         }
         if promql.contains("max_over_time") {
             let largest =
@@ -135,9 +137,9 @@ impl Model {
             streams.filter_map(|x| Some((x.labels.clone(), x.last(c, from, to)?))).collect()
         };
         [
-            part("fresh", total(&fine, self.each(|x| if q(x).is_none() { u(x) } else { None }))),
+            part("new", total(&fine, self.each(new))),
             part("fell", total(&fine, self.each(fell))),
-            part("backraw", total(&fine, self.each(|x| q(x).and(new(x))))),
+            part("known", total(&fine, self.each(|x| q(x).and(new(x))))),
             part("back", total(&fine, self.each(back))),
             part("seen", total(&fine, self.each(seen))),
             part("gone", total(&coarse, self.each(gone))),

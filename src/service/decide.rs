@@ -1,0 +1,75 @@
+//! From a delta to one transaction, and only then to memory.
+
+use serde_json::json;
+
+use super::clock;
+use super::owed::owe;
+use super::shared::Shared;
+use crate::engine::step::{Delta, Transition};
+use crate::slo::time::Ts;
+use crate::store::{Decisions, HistoryPut, StatePut, StoreError};
+
+/// Commits a delta with what `judged` says was judged; memory changes only when that succeeded.
+pub(super) async fn decide(shared: &Shared, delta: Delta, judged: Vec<(String, Ts)>) -> Result<(), StoreError> {
+    if !delta.is_empty() {
+        let epoch = shared.epoch().ok_or_else(|| lost(shared))?;
+        let decisions = decisions(shared, &delta);
+        shared.store.commit(epoch, &decisions).await?;
+    }
+    {
+        let mut world = shared.world.write();
+        world.control.apply(&delta);
+        world.judged.extend(judged);
+    }
+    for transition in &delta.transitions {
+        tracing::info!(
+            alert = %transition.alert.labels.get("alertname").map_or("", String::as_str),
+            subject = ?transition.key.subject,
+            severity = %transition.key.severity,
+            event = transition.event.as_str(),
+            incident = transition.incident,
+            told = ?transition.told,
+            "alert"
+        );
+    }
+    if !delta.transitions.is_empty() {
+        shared.outbox_wake.notify_waiters();
+    }
+    Ok(())
+}
+
+fn lost(shared: &Shared) -> StoreError {
+    StoreError::LostLease { store: shared.store.name().to_owned() }
+}
+
+fn decisions(shared: &Shared, delta: &Delta) -> Decisions {
+    let now = clock::now_ms();
+    let mut decisions = Decisions::default();
+    for (key, state) in &delta.changes {
+        match state.as_ref().and_then(|state| serde_json::to_string(state).ok()) {
+            Some(body) => decisions.states.push(StatePut { key: key.to_text(), body }),
+            None => decisions.removed.push(key.to_text()),
+        }
+    }
+    for transition in &delta.transitions {
+        for notice in transition.notices() {
+            owe(shared, notice, None, now, &mut decisions);
+        }
+        decisions.history.push(history(transition));
+    }
+    decisions
+}
+
+fn history(transition: &Transition) -> HistoryPut {
+    HistoryPut {
+        at: transition.at.0.saturating_mul(1000),
+        kind: transition.event.as_str().to_owned(),
+        subject: transition.key.subject.slo().unwrap_or("sources").to_owned(),
+        body: json!({
+            "alert": transition.alert,
+            "incident": transition.incident,
+            "told": transition.told,
+        })
+        .to_string(),
+    }
+}

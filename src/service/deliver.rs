@@ -1,0 +1,165 @@
+//! Empties the outbox: one loop per receiver, so that a dead one delays no other. Each message is
+//! sent at least once, in the order of its incident, under the same key at every attempt.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::backoff::delay;
+use super::clock;
+use super::owed::{fallback_for, fallback_id, is_level, owe_fallback};
+use super::shared::Shared;
+use crate::engine::notice::{Event, Notice};
+use crate::notify::{Outcome, Receiver};
+use crate::slo::model::Severity;
+use crate::store::{Decisions, OutboxFilter, OutboxRow, Status, StoreError, Superseded};
+
+/// Messages in flight to one receiver.
+const TOGETHER: i64 = 4;
+/// The longest sleep between two looks at the table.
+const LOOK: Duration = Duration::from_secs(5);
+/// A message older than this is late: what happened to its alert since is told in one message.
+const LATE_MS: i64 = 10 * 60 * 1000;
+/// A message that fails for so long goes to the fallback receiver too.
+const FALLBACK_AFTER_MS: i64 = 60 * 1000;
+/// A message that fails for so long is given up and listed as dead.
+const GIVE_UP_AFTER_MS: i64 = 3 * 24 * 3600 * 1000;
+
+/// Runs one receiver's queue until shutdown.
+pub(super) async fn run(shared: Arc<Shared>, name: String, receiver: Arc<dyn Receiver>) {
+    let queue = Queue { shared, name, receiver };
+    loop {
+        let woken = queue.shared.outbox_wake.notified();
+        tokio::pin!(woken);
+        woken.as_mut().enable();
+        let rest = match queue.drain().await {
+            Ok(rest) => rest,
+            Err(error) => {
+                tracing::warn!(receiver = queue.name, %error, "the outbox cannot be read or marked");
+                LOOK
+            }
+        };
+        tokio::select! {
+            () = queue.shared.shutdown.cancelled() => return,
+            () = woken => {}
+            () = tokio::time::sleep(rest) => {}
+        }
+    }
+}
+
+struct Queue {
+    shared: Arc<Shared>,
+    name: String,
+    receiver: Arc<dyn Receiver>,
+}
+
+impl Queue {
+    /// Sends what is due; gives back how long nothing more is.
+    async fn drain(&self) -> Result<Duration, StoreError> {
+        loop {
+            let Some(epoch) = self.shared.epoch() else { return Ok(LOOK) };
+            let now = clock::now_ms();
+            let rows = self.shared.store.due(&self.name, now, TOGETHER).await?;
+            if rows.is_empty() || self.shared.shutdown.is_cancelled() {
+                let next = self.shared.store.next_due(&self.name).await?;
+                let rest = next.map_or(LOOK, |at| Duration::from_millis(u64::try_from(at - now).unwrap_or(0)));
+                return Ok(rest.clamp(Duration::from_millis(20), LOOK));
+            }
+            for done in join_all(rows.iter().map(|row| self.send(epoch, row))).await {
+                done?;
+            }
+        }
+    }
+
+    async fn send(&self, epoch: i64, row: &OutboxRow) -> Result<(), StoreError> {
+        let now = clock::now_ms();
+        if self.is_told_by_a_later_one(epoch, row, now).await? {
+            return Ok(());
+        }
+        let Ok(notice) = serde_json::from_str::<Notice>(&row.payload) else {
+            let error = "the message in the store cannot be read";
+            return self.shared.store.dead(epoch, &row.id, now, error, None).await.map(drop);
+        };
+        let began = tokio::time::Instant::now();
+        let outcome = self.receiver.deliver(&notice, clock::now()).await;
+        self.shared.metrics.delivery(&self.name, &outcome, began.elapsed());
+        match outcome {
+            Outcome::Delivered { note } => {
+                tracing::info!(receiver = self.name, id = row.id, event = row.event, note, "delivered");
+                self.follow_up(epoch, row, &notice).await?;
+                self.shared.store.delivered(epoch, &row.id, clock::now_ms()).await.map(drop)
+            }
+            Outcome::Retry { after, error, .. } => self.retry(epoch, row, &notice, after, &error).await,
+            Outcome::Permanent { error, .. } => {
+                tracing::error!(receiver = self.name, id = row.id, error, "not delivered and given up");
+                self.give_up(epoch, row, &notice, &error).await
+            }
+        }
+    }
+
+    async fn retry(
+        &self,
+        epoch: i64,
+        row: &OutboxRow,
+        notice: &Notice,
+        after: Option<Duration>,
+        error: &str,
+    ) -> Result<(), StoreError> {
+        let now = clock::now_ms();
+        let age = now.saturating_sub(row.created_at);
+        tracing::warn!(receiver = self.name, id = row.id, attempts = row.attempts + 1, error, "not delivered yet");
+        if age > GIVE_UP_AFTER_MS {
+            return self.give_up(epoch, row, notice, error).await;
+        }
+        if age > FALLBACK_AFTER_MS && notice.alert.severity == Severity::Page {
+            owe_fallback(&self.shared, epoch, notice, now).await?;
+        }
+        let wait = delay(row.attempts, after);
+        let next_at = now.saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+        self.shared.store.failed(epoch, &row.id, row.attempts + 1, next_at, error).await.map(drop)
+    }
+
+    async fn give_up(&self, epoch: i64, row: &OutboxRow, notice: &Notice, error: &str) -> Result<(), StoreError> {
+        owe_fallback(&self.shared, epoch, notice, clock::now_ms()).await?;
+        self.shared.store.dead(epoch, &row.id, clock::now_ms(), error, None).await.map(drop)
+    }
+
+    /// A late firing whose resolve waits behind it is not sent: the resolve tells both.
+    async fn is_told_by_a_later_one(&self, epoch: i64, row: &OutboxRow, now: i64) -> Result<bool, StoreError> {
+        if row.event != Event::Firing.as_str() || now.saturating_sub(row.created_at) < LATE_MS {
+            return Ok(false);
+        }
+        let filter = OutboxFilter {
+            receiver: Some(self.name.clone()),
+            status: Some(Status::Pending),
+            incident: Some(row.incident.clone()),
+        };
+        let page = self.shared.store.outbox(&filter, None, 10).await?;
+        let Some(later) = page.items.into_iter().find(|other| other.seq > row.seq) else { return Ok(false) };
+        let superseded = vec![Superseded { id: row.id.clone(), by: later.id }];
+        let decisions = Decisions { superseded, ..Decisions::default() };
+        self.shared.store.commit(epoch, &decisions).await.map(|_| true)
+    }
+
+    /// Whoever was told "firing" in this receiver's stead is told "resolved" too.
+    async fn follow_up(&self, epoch: i64, row: &OutboxRow, notice: &Notice) -> Result<(), StoreError> {
+        let Some(fallback) = fallback_for(&self.shared, &self.name) else { return Ok(()) };
+        if row.event != Event::Resolved.as_str() {
+            return Ok(());
+        }
+        let firing = format!("{}-{}-{}", row.incident, Event::Firing.as_str(), self.name);
+        let told = if is_level(&self.shared, fallback) {
+            let row = self.shared.store.outbox_row(&firing).await?;
+            row.is_some_and(|row| row.status == Status::Dead || (row.attempts > 0 && lasted(&row) > FALLBACK_AFTER_MS))
+        } else {
+            self.shared.store.outbox_row(&fallback_id(&firing, fallback)).await?.is_some()
+        };
+        if told { owe_fallback(&self.shared, epoch, notice, clock::now_ms()).await } else { Ok(()) }
+    }
+}
+
+/// How long a message waited until it was done with.
+fn lasted(row: &OutboxRow) -> i64 {
+    row.finished_at.unwrap_or_else(clock::now_ms).saturating_sub(row.created_at)
+}

@@ -1,0 +1,85 @@
+//! Carries the questions of one query group to its source and the answers back, until the facts are there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use super::shared::Shared;
+use crate::engine::collect::{Ask, Collect, LookUp};
+use crate::engine::fact::{Facts, SeriesIx, SlotState, Tier};
+use crate::engine::plan::QueryGroup;
+use crate::engine::sample::{Answer, Failure, FailureKind};
+use crate::prometheus::{Priority, Source};
+use crate::slo::time::Ts;
+
+/// What became of one query group.
+pub(super) struct Gathered {
+    /// What is known now.
+    pub facts: Vec<Facts>,
+    /// Why the main question has no answer, if it has none.
+    pub failure: Option<Failure>,
+}
+
+impl Gathered {
+    /// Whether the slot that ends at `at` is known for every series.
+    pub(super) fn knows(&self, at: Ts) -> bool {
+        !self.facts.is_empty()
+            && self.facts.iter().all(|facts| {
+                facts.slots.last().is_some_and(|slot| {
+                    slot.end >= at.floor_to(slot_grid(facts)) && slot.state != SlotState::Unknown
+                })
+            })
+    }
+}
+
+fn slot_grid(facts: &Facts) -> crate::slo::time::Span {
+    match facts.tier {
+        Tier::Fine => crate::slo::time::Span::from_secs(1),
+        tier => tier.span(crate::slo::time::Step::DEFAULT),
+    }
+}
+
+/// Fills the slots after `from` up to `to`; ends within `limit`, with what is known by then.
+pub(super) async fn gather(
+    shared: &Shared,
+    group: &Arc<QueryGroup>,
+    tier: Tier,
+    (from, to): (Ts, Ts),
+    priority: Priority,
+    limit: Duration,
+) -> Gathered {
+    let end = Instant::now() + limit;
+    let (mut collect, mut asks) = Collect::begin(group, tier, from, to);
+    let mut failure = None;
+    let mut first = true;
+    while !asks.is_empty() {
+        let answers = join_all(asks.iter().map(|ask| answer(shared, ask, priority, end, limit))).await;
+        let mut next = Vec::new();
+        for (ask, answer) in asks.iter().zip(answers) {
+            if let (true, Answer::Failed(failed)) = (first, &answer) {
+                failure.get_or_insert_with(|| failed.clone());
+            }
+            let world = shared.world.read();
+            let past = |series: SeriesIx, labels: &_, at: Ts| world.ledger.past(series, labels, tier, at);
+            let past: LookUp<'_> = &past;
+            next.extend(collect.answer(ask.id, answer, past));
+        }
+        first = false;
+        asks = next;
+    }
+    Gathered { facts: collect.finish(), failure }
+}
+
+async fn answer(shared: &Shared, ask: &Ask, priority: Priority, end: Instant, limit: Duration) -> Answer {
+    let Some(source) = shared.sources.get(&ask.query.source) else {
+        let message = format!("no source is named `{}` in the settings", ask.query.source);
+        return Answer::Failed(Failure { kind: FailureKind::QueryError, message });
+    };
+    let left = match priority {
+        Priority::Tick => end.saturating_duration_since(Instant::now()),
+        Priority::Background => limit,
+    };
+    source.ask(&ask.query, priority, left).await
+}

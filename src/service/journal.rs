@@ -1,0 +1,184 @@
+//! What the ledger learned, packed for the store, and read back at a restart.
+
+use serde::{Deserialize, Serialize};
+
+use super::clock;
+use super::shared::Shared;
+use crate::engine::fact::{Facts, SeriesIx, SlotFact, Tier};
+use crate::engine::ledger::{Ledger, SeriesImage};
+use crate::slo::time::{Span, Ts};
+use crate::store::{ImageRow, SliceBlob, StoreError};
+
+/// Each series' image is renewed this often, a few at each tick.
+const RENEW: Span = Span::from_hours(1);
+/// The journal is kept this long: longer than the oldest image, should ticks have been slow.
+const KEEP: Span = Span::from_hours(3);
+/// Images not renewed for so long belong to series that nobody counts any more.
+const FORGET: Span = Span::from_days(7);
+/// Entries held back while the store does not write.
+const MOST_FACTS: usize = 200_000;
+/// Version of the blob's layout.
+const VERSION: u8 = 1;
+
+/// Facts of one tick, in the order they were booked.
+#[derive(Serialize, Deserialize, Debug)]
+struct Page {
+    version: u8,
+    facts: Vec<(u64, Tier, Vec<SlotFact>)>,
+}
+
+/// Collects what changed in the ledger until it is written.
+#[derive(Default)]
+pub(super) struct Journal {
+    facts: Vec<(u64, Tier, Vec<SlotFact>)>,
+    /// The series whose image is next.
+    next: usize,
+}
+
+impl Journal {
+    /// Books facts in the ledger and notes what changed.
+    pub(super) fn book(&mut self, shared: &Shared, all: &[Facts]) {
+        let mut world = shared.world.write();
+        for facts in all {
+            let changed = world.ledger.apply(facts);
+            let Some(id) = world.ledger.series(facts.series).map(|s| s.id()).filter(|_| !changed.is_empty()) else {
+                continue;
+            };
+            self.facts.push((id, facts.tier, changed));
+        }
+    }
+
+    /// Writes what changed, renews the next images and prunes.
+    pub(super) async fn write(&mut self, shared: &Shared) -> Result<(), StoreError> {
+        let now = clock::now();
+        let images = self.images(shared, now);
+        self.append(shared, images).await?;
+        let Some(epoch) = shared.epoch() else { return Ok(()) };
+        shared.store.prune_slices(epoch, 0, now.minus(KEEP).0).await.map(drop)
+    }
+
+    /// Writes what changed. What is lost is asked again, so a failure costs nothing but is told;
+    /// beyond a bound the oldest is shed.
+    pub(super) async fn write_facts(&mut self, shared: &Shared) -> Result<(), StoreError> {
+        self.append(shared, Vec::new()).await
+    }
+
+    async fn append(&mut self, shared: &Shared, images: Vec<ImageRow>) -> Result<(), StoreError> {
+        let Some(epoch) = shared.epoch() else { return Ok(()) };
+        let now = clock::now();
+        let page = Page { version: VERSION, facts: std::mem::take(&mut self.facts) };
+        let mut slices = Vec::new();
+        if !page.facts.is_empty() {
+            let blob = postcard::to_stdvec(&page).unwrap_or_default();
+            slices.push(SliceBlob { tier: 0, at: now.0, blob });
+        }
+        if slices.is_empty() && images.is_empty() {
+            return Ok(());
+        }
+        let written = shared.store.append_slices(epoch, &slices, &images).await;
+        if written.is_err() && page.facts.len() <= MOST_FACTS {
+            self.facts = page.facts;
+        }
+        written
+    }
+
+    /// Forgets the images of series that nobody counts any more.
+    pub(super) async fn prune(shared: &Shared) -> Result<(), StoreError> {
+        let Some(epoch) = shared.epoch() else { return Ok(()) };
+        shared.store.prune_images(epoch, clock::now().minus(FORGET).0).await.map(drop)
+    }
+
+    fn images(&mut self, shared: &Shared, now: Ts) -> Vec<ImageRow> {
+        let world = shared.world.read();
+        let all = world.ledger.all();
+        let ticks = (RENEW.secs() / shared.settings.step.secs().max(1)).max(1);
+        let share = all.len().div_ceil(usize::try_from(ticks).unwrap_or(1));
+        if self.next >= all.len() {
+            self.next = 0;
+        }
+        let images = all.iter().skip(self.next).take(share).map(SeriesImage::of).collect::<Vec<_>>();
+        self.next += images.len();
+        drop(world);
+        images
+            .into_iter()
+            .map(|image| ImageRow { id: image.id().cast_signed(), at: now.0, blob: image.to_bytes() })
+            .collect()
+    }
+}
+
+/// Fills a ledger with what the store kept. Damaged or foreign rows are told and left out.
+pub(super) async fn restore(shared: &Shared, ledger: &mut Ledger) -> Result<(), StoreError> {
+    let (mut series, mut after) = (0_usize, None);
+    loop {
+        let page = shared.store.load_images(after).await?;
+        for id in page.damaged {
+            tracing::warn!(id, "the image of a series is damaged in the store; its history is asked again");
+        }
+        for row in page.images {
+            let restored = SeriesImage::from_bytes(&row.blob).and_then(|image| ledger.restore(image));
+            match restored {
+                Ok(true) => series += 1,
+                Ok(false) => {}
+                Err(error) => tracing::warn!(id = row.id, %error, "the image of a series is left out"),
+            }
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    let pages = replay(shared, ledger).await?;
+    tracing::info!(series, pages, "ledger restored");
+    Ok(())
+}
+
+async fn replay(shared: &Shared, ledger: &mut Ledger) -> Result<usize, StoreError> {
+    let (mut pages, mut after) = (0, 0);
+    loop {
+        let read = shared.store.load_slices(0, i64::MIN, after).await?;
+        for damaged in read.damaged {
+            tracing::warn!(seq = damaged.seq, "a page of slices is damaged in the store; it is asked again");
+        }
+        for row in read.slices {
+            pages += 1;
+            let page: Option<Page> = postcard::from_bytes(&row.blob).ok().filter(|p: &Page| p.version == VERSION);
+            let Some(page) = page else {
+                tracing::warn!(seq = row.seq, "a page of slices is not readable; it is asked again");
+                continue;
+            };
+            for (id, tier, slots) in page.facts {
+                if let Some(series) = ledger.find(id) {
+                    ledger.apply(&Facts { series, tier, slots });
+                }
+            }
+        }
+        match read.next {
+            Some(next) => after = next,
+            None => return Ok(pages),
+        }
+    }
+}
+
+/// Puts back what the store kept of series that a new plan counts for the first time in this process.
+pub(super) async fn revive(shared: &Shared, new: Vec<SeriesIx>) -> Result<(), StoreError> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let mut after = None;
+    loop {
+        let page = shared.store.load_images(after).await?;
+        for row in page.images {
+            let Ok(image) = SeriesImage::from_bytes(&row.blob) else { continue };
+            let mut world = shared.world.write();
+            let place = world.ledger.find(image.id());
+            if place.is_some_and(|ix| new.contains(&ix)) {
+                // An image that is not readable is as good as none.
+                let _ = world.ledger.restore(image);
+            }
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(()),
+        }
+    }
+}

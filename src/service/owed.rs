@@ -1,0 +1,70 @@
+//! What a notice becomes in the store: a message in the outbox, or a state that is told again and again.
+
+use super::shared::Shared;
+use crate::engine::notice::{Event, Notice};
+use crate::notify::ReceiverKind;
+use crate::store::{Decisions, LevelPut, LevelState, OutboxPut, StoreError};
+
+/// How long a resolved alert is repeated to an Alertmanager: as long as Prometheus does.
+const RESOLVED_FOR_MS: i64 = 15 * 60 * 1000;
+
+/// Adds what one notice owes its receiver.
+pub(super) fn owe(shared: &Shared, notice: Notice, fallback_of: Option<String>, now: i64, to: &mut Decisions) {
+    let Ok(payload) = serde_json::to_string(&notice) else { return };
+    if !is_level(shared, &notice.receiver) {
+        to.outbox.push(OutboxPut {
+            id: notice.id,
+            receiver: notice.receiver,
+            incident: notice.incident,
+            event: notice.event.as_str().to_owned(),
+            created_at: now,
+            not_before: now,
+            payload,
+            fallback_of,
+        });
+        return;
+    }
+    let state = match notice.event {
+        Event::Firing => LevelState::Firing,
+        Event::Resolved => LevelState::Resolved,
+        // An Alertmanager holds the present state; what is over is not its business.
+        Event::Missed => return,
+    };
+    to.levels.push(LevelPut {
+        receiver: notice.receiver,
+        incident: notice.incident,
+        payload,
+        state,
+        since: now,
+        resend_until: now.saturating_add(RESOLVED_FOR_MS),
+    });
+}
+
+/// Owes the fallback receiver the same, under an id of its own; at most once however often it is called.
+pub(super) async fn owe_fallback(shared: &Shared, epoch: i64, notice: &Notice, now: i64) -> Result<(), StoreError> {
+    let Some(fallback) = fallback_for(shared, &notice.receiver) else { return Ok(()) };
+    let stand_in = Notice { id: fallback_id(&notice.id, fallback), receiver: fallback.to_owned(), ..notice.clone() };
+    let mut decisions = Decisions::default();
+    owe(shared, stand_in, Some(notice.id.clone()), now, &mut decisions);
+    let new = shared.store.commit(epoch, &decisions).await?.new_outbox > 0;
+    if new || !decisions.levels.is_empty() {
+        shared.outbox_wake.notify_waiters();
+    }
+    Ok(())
+}
+
+/// The receiver that stands in for another one.
+pub(super) fn fallback_for<'a>(shared: &'a Shared, receiver: &str) -> Option<&'a str> {
+    shared.settings.route.fallback.as_deref().filter(|fallback| *fallback != receiver)
+}
+
+/// The id of the message that stands in for another one.
+pub(super) fn fallback_id(id: &str, fallback: &str) -> String {
+    format!("{id}-for-{fallback}")
+}
+
+/// Whether a receiver is told the present state instead of each transition.
+pub(super) fn is_level(shared: &Shared, receiver: &str) -> bool {
+    let kind = shared.settings.receivers.iter().find(|r| r.name == receiver).map(|r| &r.kind);
+    matches!(kind, Some(ReceiverKind::Alertmanager(_)))
+}

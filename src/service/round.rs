@@ -1,0 +1,258 @@
+//! One tick: ask, book, judge, commit, journal. SLOs are judged in batches as their answers arrive,
+//! so that one slow query delays nobody else's page.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use super::asking::{Asked, Asking};
+use super::decide::decide;
+use super::journal::Journal;
+use super::missed::missed;
+use super::shared::Shared;
+use crate::engine::plan::Plan;
+use crate::engine::step::{Delta, Inputs, Observed, net, step, step_sources, step_unanswered};
+use crate::slo::time::{Span, Ts};
+
+/// Answers that arrive within this of each other are judged together.
+const TOGETHER: Duration = Duration::from_millis(25);
+/// Moments of missed slices judged at most in one go; beyond it some are passed over.
+const MOST_MISSED: usize = 240;
+
+/// What one tick came to.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Done {
+    /// Batches whose decision was not committed.
+    pub uncommitted: u64,
+    /// Seconds spent in `step`.
+    pub step_seconds: f64,
+}
+
+/// Runs the tick for the slice that ends at `at`.
+pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &mut Journal, at: Ts) -> Done {
+    let plan = Arc::clone(&shared.world.read().plan);
+    asking.prepare(&plan);
+    let mut round = Round {
+        shared,
+        waits: Waits::of(&plan),
+        plan,
+        at,
+        answered_until: BTreeMap::new(),
+        tally: BTreeMap::new(),
+        done: Done::default(),
+    };
+    let mut answers: FuturesUnordered<_> = asking.questions(shared, &round.plan, at).into_iter().collect();
+    let mut ready = Vec::new();
+    loop {
+        let next = if ready.is_empty() {
+            answers.next().await
+        } else {
+            match tokio::time::timeout(TOGETHER, answers.next()).await {
+                Ok(next) => next,
+                Err(_) => {
+                    round.judge(std::mem::take(&mut ready)).await;
+                    continue;
+                }
+            }
+        };
+        let Some(asked) = next else { break };
+        ready.extend(round.take(asked, asking, journal));
+    }
+    round.judge(ready).await;
+    round.judge_sources().await;
+    if let Err(error) = journal.write(shared).await {
+        shared.trouble("journal", Some(error.to_string()));
+    } else {
+        shared.trouble("journal", None);
+    }
+    round.done
+}
+
+struct Round<'a> {
+    shared: &'a Arc<Shared>,
+    plan: Arc<Plan>,
+    at: Ts,
+    waits: Waits,
+    /// By source: the newest slice asked for.
+    answered_until: BTreeMap<String, Ts>,
+    /// By source: questions answered, and questions whose failure is the source's.
+    tally: BTreeMap<String, (u64, u64)>,
+    done: Done,
+}
+
+impl Round<'_> {
+    /// Books one answer; gives back the SLOs that wait for nothing more.
+    fn take(&mut self, asked: Asked, asking: &mut Asking, journal: &mut Journal) -> Vec<(usize, bool)> {
+        let tally = self.tally.entry(asked.source.clone()).or_default();
+        tally.0 += u64::from(asked.answered);
+        tally.1 += u64::from(asked.source_failed);
+        self.answered_until.insert(asked.source.clone(), asked.at);
+        journal.book(self.shared, &asked.facts);
+        asking.learn(&asked);
+        {
+            let observed = &mut self.shared.world.write().observed;
+            observed.alive.extend(asked.alive);
+            for ix in asked.alive_unknown {
+                observed.alive.remove(&ix);
+            }
+            observed.direct.extend(asked.direct);
+        }
+        self.waits.settle(&asked.settles, asked.known)
+    }
+
+    /// Judges SLOs by index, each with whether everything it needs was answered.
+    async fn judge(&mut self, ready: Vec<(usize, bool)>) {
+        if ready.is_empty() {
+            return;
+        }
+        let began = tokio::time::Instant::now();
+        let (delta, judged) = self.look(&ready);
+        self.done.step_seconds += began.elapsed().as_secs_f64();
+        self.commit(delta, judged).await;
+    }
+
+    fn look(&self, ready: &[(usize, bool)]) -> (Delta, Vec<(String, Ts)>) {
+        let world = self.shared.world.read();
+        let inputs = |at, observed| self.inputs(at, observed);
+        let mut by_moments: BTreeMap<Vec<Ts>, Vec<usize>> = BTreeMap::new();
+        let mut all = Delta::default();
+        let mut judged = Vec::new();
+        for (ix, answered) in ready {
+            let Some(planned) = self.plan.slos.get(*ix) else { continue };
+            let at = self.answered_until.get(&planned.source).copied().unwrap_or(self.at);
+            if !answered {
+                all.extend(step_unanswered(planned, &world.control, &inputs(at, &world.observed)));
+                continue;
+            }
+            let since = world.judged.get(&planned.id).copied();
+            by_moments.entry(missed(since, at, self.shared.settings.step, MOST_MISSED)).or_default().push(*ix);
+            judged.push((planned.id.clone(), at));
+        }
+        for (moments, slos) in by_moments {
+            let mut control = None;
+            let mut deltas = Vec::with_capacity(moments.len());
+            let several = moments.len() > 1;
+            for at in moments {
+                let now = control.as_ref().unwrap_or(&world.control);
+                let batch = slos.iter().filter_map(|ix| self.plan.slos.get(*ix));
+                let delta = step(batch, &world.ledger, now, &inputs(at, &world.observed));
+                if several {
+                    control.get_or_insert_with(|| world.control.clone()).apply(&delta);
+                }
+                deltas.push(delta);
+            }
+            all.extend(net(&world.control, deltas));
+        }
+        (all, judged)
+    }
+
+    /// `SourceBlind`: a source is blind in a tick in which nothing it was asked was answered.
+    async fn judge_sources(&mut self) {
+        let delta = {
+            let mut world = self.shared.world.write();
+            for name in self.shared.sources.keys() {
+                let was = world.observed.is_blind(name);
+                let blind = match self.tally.get(name) {
+                    Some((0, failed)) if *failed > 0 => true,
+                    Some((answered, _)) if *answered > 0 => false,
+                    _ => was,
+                };
+                world.observed.blind.insert(name.clone(), blind);
+            }
+            let observed = world.observed.clone();
+            step_sources(&world.control, &self.inputs(self.at, &observed))
+        };
+        self.commit(delta, Vec::new()).await;
+    }
+
+    async fn commit(&mut self, delta: Delta, judged: Vec<(String, Ts)>) {
+        match decide(self.shared, delta, judged).await {
+            Ok(()) => self.shared.trouble("store", None),
+            Err(error) => {
+                tracing::error!(%error, "decisions were not committed; the next tick decides again");
+                self.shared.trouble("store", Some(error.to_string()));
+                self.done.uncommitted += 1;
+            }
+        }
+    }
+
+    fn inputs<'b>(&'b self, at: Ts, observed: &'b Observed) -> Inputs<'b> {
+        Inputs {
+            at,
+            step: self.shared.settings.step.span(),
+            observed,
+            external: &self.shared.settings.external_labels,
+            receivers: &self.shared.settings.route.receivers,
+        }
+    }
+}
+
+/// What each SLO still waits for.
+struct Waits {
+    /// By SLO: query groups and alive groups not answered yet, and whether all so far were known.
+    slos: Vec<(usize, bool)>,
+    /// By question: the SLOs that wait for it.
+    by_question: BTreeMap<Question, BTreeSet<usize>>,
+}
+
+/// One thing that is asked in a tick.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Question {
+    /// A query group, by position.
+    Group(usize),
+    /// An alive group, by position.
+    Alive(usize),
+    /// A direct window, by position.
+    Direct(usize),
+}
+
+impl Waits {
+    fn of(plan: &Plan) -> Self {
+        let mut by_question: BTreeMap<Question, BTreeSet<usize>> = BTreeMap::new();
+        let mut group_of = BTreeMap::new();
+        for (place, group) in plan.groups.iter().enumerate() {
+            group_of.extend(group.members.iter().flat_map(|m| &m.wanted).map(|w| (w.series, place)));
+        }
+        let alive_of: BTreeMap<_, _> = plan
+            .alive_groups
+            .iter()
+            .enumerate()
+            .flat_map(|(place, group)| group.members().iter().map(move |ix| (*ix, place)))
+            .collect();
+        let mut slos = Vec::with_capacity(plan.slos.len());
+        for (slo, planned) in plan.slos.iter().enumerate() {
+            let groups = planned.bad.iter().chain(&planned.total).filter_map(|(_, ix)| group_of.get(ix));
+            let groups = groups.map(|place| Question::Group(*place));
+            let alive = planned.alive.and_then(|ix| alive_of.get(&ix)).map(|place| Question::Alive(*place));
+            let direct = planned.direct.iter().map(|(_, ix)| Question::Direct(usize::try_from(ix.0).unwrap_or(0)));
+            let needs: BTreeSet<Question> = groups.chain(alive).chain(direct).collect();
+            for question in &needs {
+                by_question.entry(*question).or_default().insert(slo);
+            }
+            slos.push((needs.len(), true));
+        }
+        Self { slos, by_question }
+    }
+
+    /// Strikes questions off; gives back the SLOs that wait for nothing more, and whether all was known.
+    fn settle(&mut self, questions: &[Question], known: bool) -> Vec<(usize, bool)> {
+        let mut ready = Vec::new();
+        for question in questions {
+            // Not knowing the targets holds resolves by itself; it keeps no SLO from being judged.
+            let counts = matches!(question, Question::Group(_));
+            for slo in self.by_question.remove(question).unwrap_or_default() {
+                let Some((left, all_known)) = self.slos.get_mut(slo) else { continue };
+                *left = left.saturating_sub(1);
+                *all_known &= known || !counts;
+                if *left == 0 {
+                    ready.push((slo, *all_known));
+                }
+            }
+        }
+        ready
+    }
+}
+
