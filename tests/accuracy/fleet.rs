@@ -45,7 +45,8 @@ impl Pod {
             all.sort_unstable();
             all
         };
-        let (errors, slow, once) = (bursts(12, BURST), bursts(12, BURST), bursts(if i % 2 == 0 { 1 } else { 0 }, 40));
+        let (errors, slow, once) =
+            (bursts(12, BURST), bursts(12, BURST), bursts(if i % 2 == 0 { 1 } else { 0 }, 40));
         let mut starts = vec![if born == 0 { -90 * MINUTE } else { born - 4000 }];
         starts.extend((1..4).map(|n| born + (length - born) * n / 4 + dice.roll(20 * MINUTE)));
         Self { name: format!("pod-{i}"), scrapes, starts, errors, slow, once }
@@ -75,7 +76,13 @@ impl Pod {
         [("job", "shop"), ("instance", &self.name)]
     }
 
-    fn series(&self, begin: i64, name: &str, extra: &[(&str, &str)], value: impl Fn(i64) -> Option<i64>) -> Series {
+    fn series(
+        &self,
+        begin: i64,
+        name: &str,
+        extra: &[(&str, &str)],
+        value: impl Fn(i64) -> Option<i64>,
+    ) -> Series {
         #[expect(clippy::cast_precision_loss, reason = "small counts")]
         let sample = |at: &i64| Some((begin * 1000 + at, value(*at)? as f64));
         let labels = [&self.labels()[..], extra].concat();

@@ -83,7 +83,8 @@ impl Observer {
     fn replan(&mut self) {
         self.plan = Plan::build(&self.slos, &self.context);
         let reach = SourceTraits::default().lookback;
-        let keep = self.plan.series.iter().map(|s| Keep { key: s.key.clone(), span: s.keep, reach, limit: 500 });
+        let keep =
+            self.plan.series.iter().map(|s| Keep { key: s.key.clone(), span: s.keep, reach, limit: 500 });
         self.ledger.adopt(keep.collect());
     }
 
@@ -185,7 +186,9 @@ pub fn latency(name: &str, histogram: &str, native: bool) -> String {
     let objective = "[{percent: 99, within: 300ms}]";
     slo(
         name,
-        &format!("  sli: {{latency: {{histogram: {histogram}, native: {native}, objectives: {objective}}}}}\n"),
+        &format!(
+            "  sli: {{latency: {{histogram: {histogram}, native: {native}, objectives: {objective}}}}}\n"
+        ),
     )
 }
 

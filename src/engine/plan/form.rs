@@ -5,7 +5,8 @@
 //! ```text
 //! u = last_over_time(x[S])      p = last_over_time(x[L] offset S)
 //! D = (u − p) >= 0              difference of a living series
-//!     or u where u < ⅞ p        reset: it began again at zero
+//!     or u + max(m − p, 0)      reset, where u < ⅞ p: it began again at zero, after it had grown to
+//!                               m = max_over_time(x[S])
 //!     or u where no p           newborn
 //!     or 0 where any sample     a dip, or no scrape in the slot
 //! ```
@@ -101,8 +102,9 @@ pub fn main(group: &QueryGroup, selector: Selector, slot: Span) -> String {
 pub fn joined(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
     let at = Around::of(group, group.narrowed(narrow), slot);
     let (u, p, held) = (at.now(), at.before(), at.held());
-    let each =
-        format!("(({u} - {p}) >= 0) or ({u} < {RESET_BELOW} * {p}) or ({u} unless {p}) or (0 * {held})");
+    let before_reset = format!("clamp_min(max_over_time({}[{slot}]) - {p}, 0)", at.x);
+    let reset = format!("({u} < {RESET_BELOW} * {p}) + {before_reset}");
+    let each = format!("(({u} - {p}) >= 0) or ({reset}) or ({u} unless {p}) or (0 * {held})");
     parts(&[("d", aggregate("sum", &group.labels(), &each))])
 }
 
