@@ -191,7 +191,7 @@ impl Judge<'_> {
         needs: &mut Needs,
         spread: &mut Spread,
     ) {
-        if pasts.iter().any(|p| p.ruling.is_some()) {
+        if pasts.iter().any(ruled) {
             return reuse(cell, pasts);
         }
         book(cell, Events::ZERO, Trust::Counted);
@@ -203,10 +203,10 @@ impl Judge<'_> {
             return match births.newborn_of(self.key, at, cell) {
                 Known::Is(Events::ZERO) => {}
                 Known::Is(newborn) => book(cell, newborn, Trust::Estimated),
-                Known::Failed => book(cell, cell.count, Trust::Partial),
+                Known::Failed => doubt(cell, cell.count),
                 Known::NotAsked => {
-                    needs.newborn.insert(self.key.0);
-                    book(cell, cell.count, Trust::Partial);
+                    needs.newborn(self.key.0, at);
+                    doubt(cell, cell.count);
                 }
             };
         }
@@ -218,7 +218,7 @@ impl Judge<'_> {
         match births.newborn_of(self.key, at, cell) {
             Known::Is(newborn) if !exceeds(&cell.share(newborn)) => {}
             Known::Is(newborn) => {
-                book(cell, newborn, Trust::Partial);
+                doubt(cell, newborn);
                 match births.evidence.get(&(self.key.0, at)) {
                     None => {
                         needs.evidence.entry(at).or_default().insert(self.key.0);
@@ -232,10 +232,10 @@ impl Judge<'_> {
                     }
                 }
             }
-            Known::Failed => book(cell, cell.count, Trust::Partial),
+            Known::Failed => doubt(cell, cell.count),
             Known::NotAsked => {
-                needs.newborn.insert(self.key.0);
-                book(cell, cell.count, Trust::Partial);
+                needs.newborn(self.key.0, at);
+                doubt(cell, cell.count);
             }
         }
     }
@@ -282,11 +282,24 @@ impl Judge<'_> {
 fn book(cell: &mut Cell, withheld: Events, trust: Trust) {
     cell.withheld = cell.share(withheld);
     cell.trust = trust;
+    cell.open = false;
+}
+
+/// Leaves a part of the count out until it is investigated.
+fn doubt(cell: &mut Cell, part: Events) {
+    book(cell, part, Trust::Partial);
+    cell.open = true;
+}
+
+/// Nothing withheld is no ruling: what could not be read or investigated then is looked at anew.
+fn ruled(past: &Past) -> bool {
+    past.ruling.is_some_and(|ruling| ruling.withheld != Events::ZERO)
 }
 
 /// What was ruled before holds still, so that asking again changes nothing.
 fn reuse(cell: &mut Cell, pasts: &[Past]) {
     cell.trust = Trust::Counted;
+    cell.open = false;
     for (withheld, past) in cell.withheld.iter_mut().zip(pasts) {
         *withheld = past.ruling.map_or(Events::ZERO, |ruling| ruling.withheld);
         if let Some(ruling) = past.ruling

@@ -194,9 +194,9 @@ impl Counted {
         let slot = self.grid.slot;
         let of = |members: &BTreeSet<usize>| Narrow { members: members.clone(), ..Narrow::default() };
         let mut asks = Vec::new();
-        if !needs.newborn.is_empty() {
+        if let Some((first, last)) = needs.newborn_range {
             let promql = evidence::newborn(&self.group, &of(&needs.newborn), slot);
-            for piece in pieces(self.grid.first, self.grid.last, slot) {
+            for piece in pieces(first, last, slot) {
                 asks.push(self.ask(Purpose::Newborn(needs.newborn.clone(), piece), promql.clone(), piece));
             }
         }

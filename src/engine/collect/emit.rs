@@ -60,11 +60,13 @@ fn known(cells: &[(&Labels, &Cell)], position: usize, wanted: &Wanted) -> SlotSt
     if alone && cells.iter().any(|(_, cell)| cell.unreadable) {
         return SlotState::Unknown;
     }
-    let fact = |(labels, cell): &(&Labels, &Cell)| GroupFact {
-        group: (*labels).clone(),
-        raw: cell.values.get(position).copied().unwrap_or_default(),
-        withheld: cell.withheld.get(position).copied().unwrap_or(Events::ZERO),
-        trust: if cell.unreadable { Trust::Partial } else { cell.trust },
+    let fact = |(labels, cell): &(&Labels, &Cell)| {
+        let raw = cell.values.get(position).copied().unwrap_or_default();
+        let withheld = cell.withheld.get(position).copied().unwrap_or_default();
+        // What was left out uninvestigated is no ruling; the next time it is asked it may be one.
+        let (raw, withheld) = if cell.open { (raw.minus(withheld), Events::ZERO) } else { (raw, withheld) };
+        let trust = if cell.unreadable { Trust::Partial } else { cell.trust };
+        GroupFact { group: (*labels).clone(), raw, withheld, trust }
     };
     SlotState::Known(cells.iter().map(fact).collect())
 }

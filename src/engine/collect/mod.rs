@@ -46,7 +46,8 @@ use crate::slo::unit::Events;
 pub struct Past {
     /// The largest slot of the day before, scaled to the length of the slots asked now.
     pub largest: Events,
-    /// What was ruled about this very slot before; used again instead of investigating again.
+    /// What was ruled about this very slot before; where something was withheld, used again
+    /// instead of investigating again.
     pub ruling: Option<Ruling>,
     /// Whether any earlier slot of the series was answered. Without, the first slot of a total
     /// (and of good events) books differences only.

@@ -10,8 +10,9 @@ use crate::slo::time::Ts;
 /// Questions about births.
 #[derive(Debug, Default)]
 pub(super) struct Needs {
-    /// Members whose newborn part must be known.
+    /// Members whose newborn part must be known, and over which slots.
     pub newborn: BTreeSet<usize>,
+    pub newborn_range: Option<Range>,
     /// Slots to investigate, with the members concerned.
     pub evidence: BTreeMap<Ts, BTreeSet<usize>>,
     /// Slots in which series came back, with the members concerned.
@@ -22,6 +23,13 @@ impl Needs {
     /// Whether everything is known.
     pub(super) fn is_empty(&self) -> bool {
         self.newborn.is_empty() && self.evidence.is_empty() && self.returning.is_empty()
+    }
+
+    /// A member's newborn part must be known in one more slot.
+    pub(super) fn newborn(&mut self, member: usize, at: Ts) {
+        let (first, last) = self.newborn_range.unwrap_or((at, at));
+        self.newborn.insert(member);
+        self.newborn_range = Some((first.min(at), last.max(at)));
     }
 
     /// The smallest part of a query group and range of slots that holds these cells.

@@ -29,6 +29,8 @@ pub(super) struct Cell {
     pub trust: Trust,
     /// Not a number, or not counted yet: nothing is known.
     pub unreadable: bool,
+    /// What is withheld waits for an investigation.
+    pub open: bool,
     /// No series of the group existed before the slot.
     pub all_new: bool,
 }
@@ -36,7 +38,7 @@ pub(super) struct Cell {
 impl Cell {
     pub(super) fn counted(count: Events, values: Vec<Events>, all_new: bool) -> Self {
         let withheld = vec![Events::ZERO; values.len()];
-        Self { count, values, withheld, trust: Trust::Counted, unreadable: false, all_new }
+        Self { count, values, withheld, trust: Trust::Counted, unreadable: false, open: false, all_new }
     }
 
     pub(super) fn unreadable(wanted: usize) -> Self {
