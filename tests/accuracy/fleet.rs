@@ -24,13 +24,13 @@ pub struct Pod {
 }
 
 impl Pod {
-    /// The pods of a day cut to `length` (milliseconds).
-    pub fn fleet(length: i64) -> Vec<Self> {
+    /// The pods of `length` milliseconds, in which each restarts so many times.
+    pub fn fleet(length: i64, restarts: i64) -> Vec<Self> {
         let mut dice = Dice(42);
-        (0..PODS).map(|i| Self::new(i, length, &mut dice)).collect()
+        (0..PODS).map(|i| Self::new(i, (length, restarts), &mut dice)).collect()
     }
 
-    fn new(i: i64, length: i64, dice: &mut Dice) -> Self {
+    fn new(i: i64, (length, restarts): (i64, i64), dice: &mut Dice) -> Self {
         let born = if i == 3 { length / 3 } else { 0 };
         let died = if i % 4 == 1 { length * 3 / 5 } else { length };
         let gap = if i == 6 { length / 2..length / 2 + 400_000 } else { 0..0 };
@@ -48,7 +48,9 @@ impl Pod {
         let (errors, slow, once) =
             (bursts(12, BURST), bursts(12, BURST), bursts(if i % 2 == 0 { 1 } else { 0 }, 40));
         let mut starts = vec![if born == 0 { -90 * MINUTE } else { born - 4000 }];
-        starts.extend((1..4).map(|n| born + (length - born) * n / 4 + dice.roll(20 * MINUTE)));
+        starts.extend(
+            (1..=restarts).map(|n| born + (length - born) * n / (restarts + 1) + dice.roll(20 * MINUTE)),
+        );
         Self { name: format!("pod-{i}"), scrapes, starts, errors, slow, once }
     }
 

@@ -12,13 +12,18 @@
 //! inside a slot is lost, and a series that changes its resolution shifts between buckets:
 //!
 //! ```text
-//! D = sum by (g) (h unless dip)   E = sum by (g) (h offset S and (cu − cp) >= 0)   events = count(D) − count(E)
+//! hp = h offset S or h offset (S + 5m)
+//! D = sum by (g) (h unless dip)   E = sum by (g) (hp and (cu − cp) >= 0)   events = count(D) − count(E)
 //! ```
 //!
 //! Counts and fractions are parts of one request; products are taken on our side, because the
 //! fraction of an empty histogram is not a number.
 
 use super::form::{Around, RESET_BELOW, aggregate, parts};
+use crate::slo::time::Span;
+
+/// How far back a moment sees a series, unless Prometheus is told otherwise.
+const MOMENT: Span = Span::from_mins(5);
 
 /// Parts: `d` and `e` with counts, `f0`, `f1`, … and `g0`, `g1`, … with their shares above each
 /// bound, `n` with how many series exist.
@@ -35,9 +40,10 @@ pub(super) fn main(at: &Around, labels: &[&str], above: &[String], subtracts: bo
         add("d", "f", &difference(at));
     } else {
         let x = &at.x;
-        let (cu, cp) = (count(&x.to_string()), count(&format!("{x} offset {}", at.slot)));
+        let p = before(at);
+        let (cu, cp) = (count(&x.to_string()), count(&p));
         add("d", "f", &format!("{x} unless (({cu} < {cp}) >= {RESET_BELOW} * {cp})"));
-        add("e", "g", &format!("{x} offset {} and (({cu} - {cp}) >= 0)", at.slot));
+        add("e", "g", &format!("{p} and (({cu} - {cp}) >= 0)"));
     }
     let all: Vec<(&str, String)> = all.iter().map(|(name, of)| (name.as_str(), of.clone())).collect();
     parts(&all)
@@ -49,6 +55,13 @@ fn difference(at: &Around) -> String {
     format!(
         "(({u} - {p}) and (({cu} - {cp}) >= 0)) or ({u} and ({cu} < {RESET_BELOW} * {cp})) or ({u} unless {p})"
     )
+}
+
+/// The histogram before the slot, on Prometheus 2: a moment sees five minutes back, two see ten.
+pub(super) fn before(at: &Around) -> String {
+    let (x, slot) = (&at.x, at.slot);
+    let earlier = Span::from_secs_saturating(slot.secs() + MOMENT.secs());
+    format!("({x} offset {slot} or {x} offset {earlier})")
 }
 
 /// Observations in a histogram.

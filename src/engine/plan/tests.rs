@@ -215,9 +215,10 @@ fn a_native_histogram_is_one_request_for_count_and_bounds() {
     assert_eq!(text(&plan.groups[0]), want.join(" or "));
 
     let old = text(&Plan::build(&slos, &context(SourceTraits::default())).groups[0]);
-    let (cu, cp) = (format!("histogram_count({x})"), format!("histogram_count({x} offset 30s)"));
+    let p = format!("({x} offset 30s or {x} offset 5m30s)");
+    let (cu, cp) = (format!("histogram_count({x})"), format!("histogram_count({p})"));
     let d = format!("sum({x} unless (({cu} < {cp}) >= 0.875 * {cp}))");
-    let e = format!("sum({x} offset 30s and (({cu} - {cp}) >= 0))");
+    let e = format!("sum({p} and (({cu} - {cp}) >= 0))");
     for part in [
         format!("histogram_count({d})"),
         format!("histogram_count({e})"),
