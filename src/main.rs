@@ -1,3 +1,34 @@
 //! Installs the TLS provider, parses the command line, maps errors to exit codes.
 
-fn main() {}
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use damper::cli::Cli;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // One provider for every connection; to install it twice is the only way this fails.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error),
+    };
+    match runtime.block_on(cli.run()) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => fail(error.as_ref()),
+    }
+}
+
+/// The error and what caused it, in one line each.
+fn fail(error: &(dyn std::error::Error + 'static)) -> ExitCode {
+    let mut text = format!("error: {error}\n");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!("  because: {error}\n"));
+        cause = error.source();
+    }
+    // Nobody is left to tell when stderr is closed.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+    ExitCode::from(1)
+}

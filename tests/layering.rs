@@ -167,7 +167,9 @@ fn rust_files(source: &Path, module: &str) -> Vec<PathBuf> {
     files
 }
 
-/// `tests.rs` or `x_tests.rs`: compiled for tests only.
+/// `tests.rs`, `x_tests.rs` or anything in a folder `tests`: compiled for tests only.
 fn is_test(file: &Path) -> bool {
-    file.file_stem().is_some_and(|stem| stem == "tests" || stem.to_string_lossy().ends_with("_tests"))
+    let named =
+        file.file_stem().is_some_and(|stem| stem == "tests" || stem.to_string_lossy().ends_with("_tests"));
+    named || file.components().any(|part| part.as_os_str() == "tests")
 }

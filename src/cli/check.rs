@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::definitions;
+use crate::service::files;
 use crate::slo::model::{Sli, Slo};
 use crate::slo::problem::{Level, Problem, render};
 use crate::slo::{Context, Loaded, SourceFile, load};
@@ -75,7 +75,7 @@ pub fn check(
 
 /// Reads and checks; the error says why there is nothing to check.
 pub fn read(paths: &[PathBuf], context: &Context) -> Result<Checked, String> {
-    let found = definitions::files(paths);
+    let found = files::files(paths);
     if !found.missing.is_empty() {
         let missing: Vec<String> = found.missing.iter().map(|p| p.display().to_string()).collect();
         return Err(format!("no such file or folder: {}", missing.join(", ")));

@@ -1,4 +1,9 @@
-//! One file per command.
+//! The command line: one file per command.
+//!
+//! Exit codes: 0 good, 1 problems, 2 usage.
 
+mod args;
 pub mod check;
-pub mod definitions;
+mod run;
+
+pub use args::{Cli, CommandError};

@@ -17,5 +17,6 @@ pub mod reason;
 pub mod sample;
 pub mod status;
 pub mod step;
+pub mod view;
 pub mod window;
 pub mod words;

@@ -3,15 +3,17 @@
 //! Every float here came from checked quantities and is finite; what is not known is `None`.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::slo::model::{Labels, Severity};
 use crate::slo::time::{Span, Ts};
 
 /// Why an alert is as it is.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
     /// Evaluation time: the end of the newest slice judged.
+    #[schema(value_type = i64)]
     pub at: Ts,
     /// `service/name`.
     pub slo: String,
@@ -24,6 +26,7 @@ pub struct Evidence {
     /// Error budget left over the period, 1 = untouched, negative = overspent; `None` while unknown.
     pub budget_remaining: Option<f64>,
     /// At the burn of the last hour, how long until the budget is gone; `None` when it is not burning or already gone.
+    #[schema(value_type = Option<i64>)]
     pub exhausts_in: Option<Span>,
     /// The PromQL behind bad events, to look at by hand.
     pub bad_query: String,
@@ -34,7 +37,7 @@ pub struct Evidence {
 }
 
 /// What one rule saw.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RuleEvidence {
     /// The rule's name: `page 14.4 over 1h and 5m`.
@@ -52,14 +55,17 @@ pub struct RuleEvidence {
 }
 
 /// What one window held.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WindowEvidence {
     /// The nominal length.
+    #[schema(value_type = i64)]
     pub window: Span,
     /// The real old edge, rounded outward to a slice boundary that is still kept.
+    #[schema(value_type = i64)]
     pub from: Ts,
     /// The real new edge.
+    #[schema(value_type = i64)]
     pub to: Ts,
     /// Bad events.
     pub bad: f64,

@@ -2,6 +2,7 @@
 //! worst thing this system could do.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::condition::more_bad_than_total;
 use super::plan::AliveReading;
@@ -11,7 +12,7 @@ use crate::slo::time::{Span, Ts};
 use crate::slo::unit::Events;
 
 /// How an SLO and group stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Standing {
     /// Events counted, with a young sample.

@@ -103,6 +103,11 @@ impl<'a> Book<'a> {
         self.entries().map(|e| e.series.answered().first()).collect::<Option<Vec<_>>>()?.into_iter().max()
     }
 
+    /// Where the source's answers about all series end.
+    pub fn known_until(&self) -> Option<Ts> {
+        self.entries().map(|e| e.series.answered().last()).collect::<Option<Vec<_>>>()?.into_iter().min()
+    }
+
     /// What the slice that ends at `at` says.
     pub fn slice(&self, at: Ts) -> Slice {
         if !self.entries().all(|e| e.series.answered().contains(at)) {

@@ -101,11 +101,17 @@ impl Asking {
     }
 
     /// Everything to ask for the slice that ends at `at`; nothing is asked before it is polled.
-    pub(super) fn questions<'a>(&self, shared: &'a Arc<Shared>, plan: &Arc<Plan>, at: Ts) -> Vec<Question_<'a>> {
+    pub(super) fn questions<'a>(
+        &self,
+        shared: &'a Arc<Shared>,
+        plan: &Arc<Plan>,
+        at: Ts,
+    ) -> Vec<Question_<'a>> {
         let step = shared.settings.step;
         let limit = deadline(step);
         let mut questions: Vec<Question_<'a>> = Vec::new();
-        let moment = |source: &str| shared.sources.get(source).map_or(at, |s| moment(at, step, s.delay(), s.skew()));
+        let moment =
+            |source: &str| shared.sources.get(source).map_or(at, |s| moment(at, step, s.delay(), s.skew()));
         for (place, group) in plan.alive_groups.iter().enumerate() {
             let at = moment(&group.source);
             questions.push(Box::pin(ask_alive(shared, Arc::clone(plan), place, at, limit)));

@@ -72,7 +72,12 @@ pub(super) async fn run(shared: Arc<Shared>) {
     }
 }
 
-async fn fill(shared: &Shared, plan: &Plan, piece: &Piece, journal: &mut Journal) -> Result<(), (bool, String)> {
+async fn fill(
+    shared: &Shared,
+    plan: &Arc<Plan>,
+    piece: &Piece,
+    journal: &mut Journal,
+) -> Result<(), (bool, String)> {
     let Some(group) = plan.groups.get(piece.group) else { return Ok(()) };
     let range = (piece.from, piece.to);
     let gathered = tokio::select! {
@@ -82,11 +87,7 @@ async fn fill(shared: &Shared, plan: &Plan, piece: &Piece, journal: &mut Journal
     if let Some(failure) = gathered.failure {
         return Err((failure.kind.is_of_source(), failure.message));
     }
-    // The plan may have changed meanwhile; facts of another plan's positions must not be booked.
-    if !std::ptr::eq(Arc::as_ptr(&shared.world.read().plan), plan) {
-        return Ok(());
-    }
-    journal.book(shared, &gathered.facts);
+    journal.book(shared, plan, &gathered.facts);
     if let Err(error) = journal.write_facts(shared).await {
         tracing::warn!(%error, "backfilled slices were not written; they are kept in memory");
     }
@@ -101,7 +102,8 @@ fn next(shared: &Shared, failures: &[(Piece, u32)]) -> Option<Piece> {
     let world = shared.world.read();
     let step = shared.settings.step;
     let now = step.floor(clock::now()).minus(Span::from_secs_saturating(step.secs() * 4));
-    let mut view = BackfillView { done_seconds: shared.backfill.read().done_seconds, ..BackfillView::default() };
+    let mut view =
+        BackfillView { done_seconds: shared.backfill.read().done_seconds, ..BackfillView::default() };
     let mut best: Option<Piece> = None;
     for (place, group) in world.plan.groups.iter().enumerate() {
         let Some((from, to, left)) = unknown(&world, group, now) else { continue };
@@ -148,9 +150,9 @@ fn piece(group: usize, form: &QueryGroup, from: Ts, to: Ts, now: Ts, step: Step)
 }
 
 fn fail(failures: &mut Vec<(Piece, u32)>, piece: Piece) {
-    match failures.iter_mut().find(|(p, _)| *p == piece) {
-        Some((_, times)) => *times += 1,
-        None if failures.len() < 1000 => failures.push((piece, 1)),
-        None => {}
+    if let Some((_, times)) = failures.iter_mut().find(|(p, _)| *p == piece) {
+        *times += 1;
+    } else if failures.len() < 1000 {
+        failures.push((piece, 1));
     }
 }

@@ -25,7 +25,9 @@ mod tests {
 
     #[test]
     fn waits_grow_to_a_bound_and_a_wish_is_honoured() {
-        assert!(delay(0, None) >= Duration::from_millis(500) && delay(0, None) <= Duration::from_millis(1000));
+        assert!(
+            delay(0, None) >= Duration::from_millis(500) && delay(0, None) <= Duration::from_millis(1000)
+        );
         assert!(delay(3, None) >= Duration::from_secs(4));
         assert!(delay(1_000_000, None) <= Duration::from_secs(120));
         assert_eq!(delay(0, Some(Duration::from_secs(600))), Duration::from_secs(600));

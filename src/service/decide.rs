@@ -10,7 +10,11 @@ use crate::slo::time::Ts;
 use crate::store::{Decisions, HistoryPut, StatePut, StoreError};
 
 /// Commits a delta with what `judged` says was judged; memory changes only when that succeeded.
-pub(super) async fn decide(shared: &Shared, delta: Delta, judged: Vec<(String, Ts)>) -> Result<(), StoreError> {
+pub(super) async fn decide(
+    shared: &Shared,
+    delta: Delta,
+    judged: Vec<(String, Ts)>,
+) -> Result<(), StoreError> {
     if !delta.is_empty() {
         let epoch = shared.epoch().ok_or_else(|| lost(shared))?;
         let decisions = decisions(shared, &delta);

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 
 use super::backoff::delay;
 use super::clock;
+use super::measure;
 use super::owed::{fallback_for, fallback_id, is_level, owe_fallback};
 use super::shared::Shared;
 use crate::engine::notice::{Event, Notice};
@@ -41,7 +42,7 @@ pub(super) async fn run(shared: Arc<Shared>, name: String, receiver: Arc<dyn Rec
             }
         };
         tokio::select! {
-            () = queue.shared.shutdown.cancelled() => return,
+            () = queue.shared.drained.cancelled() => return,
             () = woken => {}
             () = tokio::time::sleep(rest) => {}
         }
@@ -61,9 +62,10 @@ impl Queue {
             let Some(epoch) = self.shared.epoch() else { return Ok(LOOK) };
             let now = clock::now_ms();
             let rows = self.shared.store.due(&self.name, now, TOGETHER).await?;
-            if rows.is_empty() || self.shared.shutdown.is_cancelled() {
+            if rows.is_empty() || self.shared.drained.is_cancelled() {
                 let next = self.shared.store.next_due(&self.name).await?;
-                let rest = next.map_or(LOOK, |at| Duration::from_millis(u64::try_from(at - now).unwrap_or(0)));
+                let rest =
+                    next.map_or(LOOK, |at| Duration::from_millis(u64::try_from(at - now).unwrap_or(0)));
                 return Ok(rest.clamp(Duration::from_millis(20), LOOK));
             }
             for done in join_all(rows.iter().map(|row| self.send(epoch, row))).await {
@@ -83,7 +85,7 @@ impl Queue {
         };
         let began = tokio::time::Instant::now();
         let outcome = self.receiver.deliver(&notice, clock::now()).await;
-        self.shared.metrics.delivery(&self.name, &outcome, began.elapsed());
+        measure::delivery(&self.shared, &self.name, &outcome, began.elapsed());
         match outcome {
             Outcome::Delivered { note } => {
                 tracing::info!(receiver = self.name, id = row.id, event = row.event, note, "delivered");
@@ -108,7 +110,13 @@ impl Queue {
     ) -> Result<(), StoreError> {
         let now = clock::now_ms();
         let age = now.saturating_sub(row.created_at);
-        tracing::warn!(receiver = self.name, id = row.id, attempts = row.attempts + 1, error, "not delivered yet");
+        tracing::warn!(
+            receiver = self.name,
+            id = row.id,
+            attempts = row.attempts + 1,
+            error,
+            "not delivered yet"
+        );
         if age > GIVE_UP_AFTER_MS {
             return self.give_up(epoch, row, notice, error).await;
         }
@@ -120,13 +128,24 @@ impl Queue {
         self.shared.store.failed(epoch, &row.id, row.attempts + 1, next_at, error).await.map(drop)
     }
 
-    async fn give_up(&self, epoch: i64, row: &OutboxRow, notice: &Notice, error: &str) -> Result<(), StoreError> {
+    async fn give_up(
+        &self,
+        epoch: i64,
+        row: &OutboxRow,
+        notice: &Notice,
+        error: &str,
+    ) -> Result<(), StoreError> {
         owe_fallback(&self.shared, epoch, notice, clock::now_ms()).await?;
         self.shared.store.dead(epoch, &row.id, clock::now_ms(), error, None).await.map(drop)
     }
 
     /// A late firing whose resolve waits behind it is not sent: the resolve tells both.
-    async fn is_told_by_a_later_one(&self, epoch: i64, row: &OutboxRow, now: i64) -> Result<bool, StoreError> {
+    async fn is_told_by_a_later_one(
+        &self,
+        epoch: i64,
+        row: &OutboxRow,
+        now: i64,
+    ) -> Result<bool, StoreError> {
         if row.event != Event::Firing.as_str() || now.saturating_sub(row.created_at) < LATE_MS {
             return Ok(false);
         }
@@ -151,7 +170,9 @@ impl Queue {
         let firing = format!("{}-{}-{}", row.incident, Event::Firing.as_str(), self.name);
         let told = if is_level(&self.shared, fallback) {
             let row = self.shared.store.outbox_row(&firing).await?;
-            row.is_some_and(|row| row.status == Status::Dead || (row.attempts > 0 && lasted(&row) > FALLBACK_AFTER_MS))
+            row.is_some_and(|row| {
+                row.status == Status::Dead || (row.attempts > 0 && lasted(&row) > FALLBACK_AFTER_MS)
+            })
         } else {
             self.shared.store.outbox_row(&fallback_id(&firing, fallback)).await?.is_some()
         };

@@ -1,11 +1,14 @@
 //! What the ledger learned, packed for the store, and read back at a restart.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::clock;
 use super::shared::Shared;
 use crate::engine::fact::{Facts, SeriesIx, SlotFact, Tier};
 use crate::engine::ledger::{Ledger, SeriesImage};
+use crate::engine::plan::Plan;
 use crate::slo::time::{Span, Ts};
 use crate::store::{ImageRow, SliceBlob, StoreError};
 
@@ -36,12 +39,17 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Books facts in the ledger and notes what changed.
-    pub(super) fn book(&mut self, shared: &Shared, all: &[Facts]) {
+    /// Books facts in the ledger and notes what changed. Facts of a plan that is not in force any
+    /// more are left out: their positions mean something else now.
+    pub(super) fn book(&mut self, shared: &Shared, plan: &Arc<Plan>, all: &[Facts]) {
         let mut world = shared.world.write();
+        if !Arc::ptr_eq(&world.plan, plan) {
+            return;
+        }
         for facts in all {
             let changed = world.ledger.apply(facts);
-            let Some(id) = world.ledger.series(facts.series).map(|s| s.id()).filter(|_| !changed.is_empty()) else {
+            let Some(id) = world.ledger.series(facts.series).map(|s| s.id()).filter(|_| !changed.is_empty())
+            else {
                 continue;
             };
             self.facts.push((id, facts.tier, changed));
@@ -141,7 +149,8 @@ async fn replay(shared: &Shared, ledger: &mut Ledger) -> Result<usize, StoreErro
         }
         for row in read.slices {
             pages += 1;
-            let page: Option<Page> = postcard::from_bytes(&row.blob).ok().filter(|p: &Page| p.version == VERSION);
+            let page: Option<Page> =
+                postcard::from_bytes(&row.blob).ok().filter(|p: &Page| p.version == VERSION);
             let Some(page) = page else {
                 tracing::warn!(seq = row.seq, "a page of slices is not readable; it is asked again");
                 continue;
@@ -159,26 +168,18 @@ async fn replay(shared: &Shared, ledger: &mut Ledger) -> Result<usize, StoreErro
     }
 }
 
-/// Puts back what the store kept of series that a new plan counts for the first time in this process.
-pub(super) async fn revive(shared: &Shared, new: Vec<SeriesIx>) -> Result<(), StoreError> {
-    if new.is_empty() {
-        return Ok(());
-    }
-    let mut after = None;
-    loop {
-        let page = shared.store.load_images(after).await?;
-        for row in page.images {
-            let Ok(image) = SeriesImage::from_bytes(&row.blob) else { continue };
-            let mut world = shared.world.write();
-            let place = world.ledger.find(image.id());
-            if place.is_some_and(|ix| new.contains(&ix)) {
-                // An image that is not readable is as good as none.
-                let _ = world.ledger.restore(image);
-            }
-        }
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(()),
+/// Puts back what the store kept of series that a plan counts anew.
+pub(super) async fn revive(shared: &Shared, new: &[SeriesIx]) -> Result<(), StoreError> {
+    let ids: Vec<u64> = {
+        let world = shared.world.read();
+        new.iter().filter_map(|ix| world.ledger.series(*ix)).map(|series| series.id()).collect()
+    };
+    for id in ids {
+        let Some(row) = shared.store.image(id.cast_signed()).await? else { continue };
+        if let Ok(image) = SeriesImage::from_bytes(&row.blob) {
+            // An image that is not readable is as good as none: its history is asked again.
+            let _ = shared.world.write().ledger.restore(image);
         }
     }
+    Ok(())
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock;
+use super::measure;
 use super::owed::owe_fallback;
 use super::shared::Shared;
 use crate::engine::notice::Notice;
@@ -37,7 +38,7 @@ pub(super) async fn run(shared: Arc<Shared>, name: String, alertmanager: Alertma
             }
         };
         tokio::select! {
-            () = shared.shutdown.cancelled() => return,
+            () = shared.drained.cancelled() => return,
             () = woken => {}
             () = tokio::time::sleep(rest) => {}
         }
@@ -56,10 +57,11 @@ async fn tell(shared: &Shared, name: &str, alertmanager: &Alertmanager) -> Resul
     let external = shared.settings.external_url.clone();
     let notices: Vec<(&LevelRow, Notice)> =
         rows.iter().filter_map(|row| Some((row, serde_json::from_str(&row.payload).ok()?))).collect();
-    let alerts: Vec<AmAlert> = notices.iter().map(|(_, notice)| AmAlert::new(&notice.alert, &external)).collect();
+    let alerts: Vec<AmAlert> =
+        notices.iter().map(|(_, notice)| AmAlert::new(&notice.alert, &external)).collect();
     let began = tokio::time::Instant::now();
     let outcome = alertmanager.post_alerts(&alerts, clock::now()).await.outcome();
-    shared.metrics.delivery(name, &outcome, began.elapsed());
+    measure::delivery(shared, name, &outcome, began.elapsed());
     match outcome {
         Outcome::Delivered { note } => {
             tracing::debug!(receiver = name, alerts = alerts.len(), note, "told");

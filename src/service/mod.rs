@@ -1,1 +1,33 @@
-//! THE SHELL: tick, delivery, reload, shutdown; the only place with a clock.
+//! THE SHELL: ticks, deliveries, reload, leadership, shutdown; the only place with a clock.
+//!
+//! One task each: the tick loop asks, judges and commits; a queue per receiver delivers; reload
+//! keeps definitions in force; backfill fills history; the lease says who may write.
+
+mod asking;
+mod backfill;
+mod backoff;
+mod catalogue;
+pub mod clock;
+mod decide;
+mod deliver;
+pub mod files;
+mod gather;
+mod journal;
+mod lease;
+mod level;
+mod measure;
+mod missed;
+mod owed;
+mod planner;
+pub mod reload;
+mod restart;
+mod round;
+mod run;
+pub mod shared;
+mod signals;
+pub mod state;
+mod ticker;
+mod watch;
+
+pub use run::{ServiceError, run};
+pub use shared::Shared;

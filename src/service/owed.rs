@@ -9,7 +9,13 @@ use crate::store::{Decisions, LevelPut, LevelState, OutboxPut, StoreError};
 const RESOLVED_FOR_MS: i64 = 15 * 60 * 1000;
 
 /// Adds what one notice owes its receiver.
-pub(super) fn owe(shared: &Shared, notice: Notice, fallback_of: Option<String>, now: i64, to: &mut Decisions) {
+pub(super) fn owe(
+    shared: &Shared,
+    notice: Notice,
+    fallback_of: Option<String>,
+    now: i64,
+    to: &mut Decisions,
+) {
     let Ok(payload) = serde_json::to_string(&notice) else { return };
     if !is_level(shared, &notice.receiver) {
         to.outbox.push(OutboxPut {
@@ -41,9 +47,15 @@ pub(super) fn owe(shared: &Shared, notice: Notice, fallback_of: Option<String>, 
 }
 
 /// Owes the fallback receiver the same, under an id of its own; at most once however often it is called.
-pub(super) async fn owe_fallback(shared: &Shared, epoch: i64, notice: &Notice, now: i64) -> Result<(), StoreError> {
+pub(super) async fn owe_fallback(
+    shared: &Shared,
+    epoch: i64,
+    notice: &Notice,
+    now: i64,
+) -> Result<(), StoreError> {
     let Some(fallback) = fallback_for(shared, &notice.receiver) else { return Ok(()) };
-    let stand_in = Notice { id: fallback_id(&notice.id, fallback), receiver: fallback.to_owned(), ..notice.clone() };
+    let stand_in =
+        Notice { id: fallback_id(&notice.id, fallback), receiver: fallback.to_owned(), ..notice.clone() };
     let mut decisions = Decisions::default();
     owe(shared, stand_in, Some(notice.id.clone()), now, &mut decisions);
     let new = shared.store.commit(epoch, &decisions).await?.new_outbox > 0;
@@ -55,7 +67,7 @@ pub(super) async fn owe_fallback(shared: &Shared, epoch: i64, notice: &Notice, n
 
 /// The receiver that stands in for another one.
 pub(super) fn fallback_for<'a>(shared: &'a Shared, receiver: &str) -> Option<&'a str> {
-    shared.settings.route.fallback.as_deref().filter(|fallback| *fallback != receiver)
+    shared.settings.route.as_ref()?.fallback.as_deref().filter(|fallback| *fallback != receiver)
 }
 
 /// The id of the message that stands in for another one.

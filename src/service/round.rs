@@ -15,7 +15,7 @@ use super::missed::missed;
 use super::shared::Shared;
 use crate::engine::plan::Plan;
 use crate::engine::step::{Delta, Inputs, Observed, net, step, step_sources, step_unanswered};
-use crate::slo::time::{Span, Ts};
+use crate::slo::time::Ts;
 
 /// Answers that arrive within this of each other are judged together.
 const TOGETHER: Duration = Duration::from_millis(25);
@@ -90,7 +90,7 @@ impl Round<'_> {
         tally.0 += u64::from(asked.answered);
         tally.1 += u64::from(asked.source_failed);
         self.answered_until.insert(asked.source.clone(), asked.at);
-        journal.book(self.shared, &asked.facts);
+        journal.book(self.shared, &self.plan, &asked.facts);
         asking.learn(&asked);
         {
             let observed = &mut self.shared.world.write().observed;
@@ -128,7 +128,10 @@ impl Round<'_> {
                 continue;
             }
             let since = world.judged.get(&planned.id).copied();
-            by_moments.entry(missed(since, at, self.shared.settings.step, MOST_MISSED)).or_default().push(*ix);
+            by_moments
+                .entry(missed(since, at, self.shared.settings.step, MOST_MISSED))
+                .or_default()
+                .push(*ix);
             judged.push((planned.id.clone(), at));
         }
         for (moments, slos) in by_moments {
@@ -185,7 +188,7 @@ impl Round<'_> {
             step: self.shared.settings.step.span(),
             observed,
             external: &self.shared.settings.external_labels,
-            receivers: &self.shared.settings.route.receivers,
+            receivers: &self.shared.told,
         }
     }
 }
@@ -227,7 +230,8 @@ impl Waits {
             let groups = planned.bad.iter().chain(&planned.total).filter_map(|(_, ix)| group_of.get(ix));
             let groups = groups.map(|place| Question::Group(*place));
             let alive = planned.alive.and_then(|ix| alive_of.get(&ix)).map(|place| Question::Alive(*place));
-            let direct = planned.direct.iter().map(|(_, ix)| Question::Direct(usize::try_from(ix.0).unwrap_or(0)));
+            let direct =
+                planned.direct.iter().map(|(_, ix)| Question::Direct(usize::try_from(ix.0).unwrap_or(0)));
             let needs: BTreeSet<Question> = groups.chain(alive).chain(direct).collect();
             for question in &needs {
                 by_question.entry(*question).or_default().insert(slo);
@@ -255,4 +259,3 @@ impl Waits {
         ready
     }
 }
-

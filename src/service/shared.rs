@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::state::{BackfillView, DefinitionsView, Guarded, TickView, World};
+use crate::engine::plan::Plan;
 use crate::prometheus::Prometheus;
 use crate::settings::Settings;
 use crate::store::Store;
@@ -40,8 +41,20 @@ pub struct Shared {
     pub outbox_wake: Notify,
     /// Wakes the reload loop; set by SIGHUP, file events and the API.
     pub reload_wake: Notify,
-    /// Ends everything.
+    /// A plan for the tick loop, which alone replaces the one in force.
+    next_plan: Guarded<Option<Plan>>,
+    /// Wakes the tick loop for it.
+    pub plan_wake: Notify,
+    /// What sources say their version is.
+    pub versions: Guarded<BTreeMap<String, String>>,
+    /// Names of the receivers that every alert is told to.
+    pub told: Vec<String>,
+    /// Why the process stops, if not because it was asked to.
+    failure: Guarded<Option<String>>,
+    /// Ends everything: ticks first, deliveries last.
     pub shutdown: CancellationToken,
+    /// Ends deliveries, after the last tick.
+    pub drained: CancellationToken,
     /// Tasks that are waited for, and whose death is noticed.
     pub tasks: TaskTracker,
     /// When the process started, in milliseconds since the epoch.
@@ -49,6 +62,61 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// Everything at its beginning.
+    pub fn new(
+        settings: Settings,
+        store: Store,
+        sources: BTreeMap<String, Arc<Prometheus>>,
+        started_at_ms: i64,
+    ) -> Self {
+        let told = settings.route.iter().map(|route| route.receiver.clone()).collect();
+        Self {
+            settings,
+            store,
+            epoch: AtomicI64::new(0),
+            sources,
+            world: Guarded::default(),
+            definitions: Guarded::default(),
+            ticks: Guarded::default(),
+            backfill: Guarded::default(),
+            troubles: Guarded::default(),
+            metrics: Metrics::new(),
+            outbox_wake: Notify::new(),
+            reload_wake: Notify::new(),
+            next_plan: Guarded::default(),
+            plan_wake: Notify::new(),
+            versions: Guarded::default(),
+            told,
+            failure: Guarded::default(),
+            shutdown: CancellationToken::new(),
+            drained: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            started_at_ms,
+        }
+    }
+
+    /// Hands a plan to the tick loop; one that was not taken yet is replaced.
+    pub fn offer_plan(&self, plan: Plan) {
+        *self.next_plan.write() = Some(plan);
+        self.plan_wake.notify_one();
+    }
+
+    /// The plan that waits to be put into force.
+    pub fn take_plan(&self) -> Option<Plan> {
+        self.next_plan.write().take()
+    }
+
+    /// Stops the process because of something that it cannot mend.
+    pub fn fail(&self, why: String) {
+        self.failure.write().get_or_insert(why);
+        self.shutdown.cancel();
+    }
+
+    /// Why the process stops, if not because it was asked to.
+    pub fn failure(&self) -> Option<String> {
+        self.failure.read().clone()
+    }
+
     /// The epoch to write under, or `None` while this process does not lead.
     pub fn epoch(&self) -> Option<i64> {
         Some(self.epoch.load(Ordering::Acquire)).filter(|epoch| *epoch != 0)

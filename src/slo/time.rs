@@ -34,7 +34,7 @@ impl Ts {
     #[must_use]
     pub fn floor_to(self, span: Span) -> Self {
         let unit = span.secs().max(1);
-        Self(self.0.div_euclid(unit) * unit)
+        Self(self.0.div_euclid(unit).saturating_mul(unit))
     }
 
     /// For display and the wire; `None` only beyond the calendar's range.

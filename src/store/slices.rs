@@ -187,6 +187,17 @@ both! {
         Ok(page)
     }
 
+    /// One image; a damaged one is as good as none.
+    pub async fn image(&self, id: i64) -> Result<Option<ImageRow>>
+    while "reading the image of a series" {
+        let row: Option<(i64, i64, Vec<u8>)> = sqlx::query_as("select at, crc, blob from images where id = $1")
+            .bind(id)
+            .fetch_optional(&self.reader)
+            .await?;
+        let good = row.filter(|(at, crc, blob)| checksum(IMAGE, *at, blob) == *crc);
+        Ok(good.map(|(at, _, blob)| ImageRow { id, at, blob }))
+    }
+
     /// Deletes images that were not renewed since `before`: series that nobody counts any more.
     pub async fn prune_images(&self, epoch: i64, before: i64) -> Result<u64>
     while "pruning images of series" {

@@ -1,0 +1,127 @@
+//! Commands and their flags.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::check::Output;
+use crate::slo::time::{Span, Step};
+
+/// Why a command failed.
+pub type CommandError = Box<dyn std::error::Error + Send + Sync>;
+
+/// SLO burn-rate alerting on Prometheus.
+#[derive(Parser, Debug)]
+#[command(name = "damper", version, about, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Watches the SLOs and tells the receivers
+    Run(RunArgs),
+    /// Tells every problem of definition files
+    Check(CheckArgs),
+}
+
+/// `damper run`
+#[derive(Args, Debug)]
+pub(super) struct RunArgs {
+    /// Settings file
+    #[arg(long, value_name = "FILE", env = "DAMPER_CONFIG", default_value = "damper.yaml")]
+    pub(super) config: PathBuf,
+    /// Address of the API, in place of the setting
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(super) listen: Option<String>,
+    /// Where state is kept, in place of the setting
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) store: Option<String>,
+    /// Level of the logs, in place of the setting
+    #[arg(long, value_name = "LEVEL")]
+    pub(super) log_level: Option<String>,
+    /// text or json, in place of the setting
+    #[arg(long, value_name = "FORMAT")]
+    pub(super) log_format: Option<String>,
+}
+
+/// `damper check`
+#[derive(Args, Debug)]
+pub(super) struct CheckArgs {
+    /// Definition files, and folders with *.yaml and *.yml
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Length of a slice that the definitions must fit
+    #[arg(long, default_value = "30s", value_parser = step)]
+    pub(super) step: Step,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value = "text")]
+    pub(super) output: Output,
+    /// Shows every SLO with its rules
+    #[arg(long, short)]
+    pub(super) verbose: bool,
+}
+
+fn step(text: &str) -> Result<Step, String> {
+    let span: Span = text.parse().map_err(|error| format!("{error}"))?;
+    Step::new(span).ok_or_else(|| {
+        let allowed: Vec<String> = Step::ALLOWED.iter().map(|secs| format!("{secs}s")).collect();
+        format!("a step divides five minutes: one of {}", allowed.join(", "))
+    })
+}
+
+impl Cli {
+    /// Does what was asked; gives the exit code.
+    ///
+    /// # Errors
+    /// What kept the command from doing it; the exit code is then 1.
+    pub async fn run(self) -> Result<u8, CommandError> {
+        match self.command {
+            Command::Run(args) => super::run::run(args).await,
+            Command::Check(args) => check(&args),
+        }
+    }
+}
+
+fn check(args: &CheckArgs) -> Result<u8, CommandError> {
+    let context = crate::slo::Context { step: args.step, sources: Vec::new() };
+    let mut out = std::io::stdout().lock();
+    let done = super::check::check(&args.paths, &context, args.output, args.verbose, &mut out);
+    match done {
+        Ok(verdict) => Ok(verdict.exit_code()),
+        // `damper check … | head` has seen enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(1),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn usage_errors_end_with_two() {
+        for wrong in [&["damper"][..], &["damper", "check"], &["damper", "check", "a", "--step", "7s"]] {
+            assert_eq!(Cli::try_parse_from(wrong).unwrap_err().exit_code(), 2, "{wrong:?}");
+        }
+        assert_eq!(Cli::try_parse_from(["damper", "--version"]).unwrap_err().exit_code(), 0);
+    }
+
+    #[test]
+    fn flags_are_read() {
+        let cli =
+            Cli::try_parse_from(["damper", "run", "--config", "a.yaml", "--log-format", "json"]).unwrap();
+        let Command::Run(args) = cli.command else { panic!("{cli:?}") };
+        assert_eq!((args.config, args.log_format.as_deref()), (PathBuf::from("a.yaml"), Some("json")));
+        let cli = Cli::try_parse_from(["damper", "check", "a", "b", "--step=15s", "--output=json"]).unwrap();
+        let Command::Check(args) = cli.command else { panic!("{cli:?}") };
+        assert_eq!((args.paths.len(), args.step.secs(), args.output), (2, 15, Output::Json));
+    }
+}

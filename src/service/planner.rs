@@ -1,0 +1,124 @@
+//! Builds plans from definitions and from what was measured of the sources.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::clock;
+use super::shared::Shared;
+use crate::engine::fact::SeriesIx;
+use crate::engine::ledger::Keep;
+use crate::engine::plan::{self, Plan, PlanContext, SourceTraits};
+use crate::prometheus::{Priority, Source, SourceKind};
+use crate::slo::model::Slo;
+use crate::slo::query::Selector;
+use crate::slo::time::Span;
+
+/// How long a source may take to say its version.
+const LIMIT: Duration = Duration::from_secs(5);
+/// A measured scrape interval counts as changed beyond this share, in percent.
+const CHANGED: i64 = 20;
+
+/// What is known about sources: versions and scrape intervals.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(super) struct Measured {
+    versions: BTreeMap<String, String>,
+    intervals: BTreeMap<(String, Selector), Span>,
+}
+
+impl Measured {
+    /// Whether every source has said its version.
+    pub(super) fn is_complete(&self, shared: &Shared) -> bool {
+        shared.sources.keys().all(|name| self.versions.contains_key(name))
+    }
+
+    /// Versions by source, for the API.
+    pub(super) fn versions(&self) -> &BTreeMap<String, String> {
+        &self.versions
+    }
+
+    /// Asks sources for their versions, and how often what the plan counts is scraped. Gives back
+    /// whether a plan built now would differ.
+    pub(super) async fn refresh(&mut self, shared: &Shared, plan: &Plan) -> bool {
+        let mut changed = false;
+        let asked =
+            shared.sources.iter().map(|(name, source)| async { (name.clone(), source.version(LIMIT).await) });
+        for (name, version) in join_all(asked).await {
+            let Some(version) = version else { continue };
+            changed |= self.versions.insert(name, version.clone()).as_ref() != Some(&version);
+        }
+        for group in &plan.groups {
+            let Some(query) = group.interval_query(clock::now().floor_to(shared.settings.step.span())) else {
+                continue;
+            };
+            let Some(source) = shared.sources.get(&group.source) else { continue };
+            let answer = source.ask(&query, Priority::Background, LIMIT).await;
+            for (key, interval) in group.read_interval(&answer) {
+                let old = self.intervals.get(&key).copied().unwrap_or_default();
+                if (interval.secs() - old.secs()).abs() * 100 > old.secs() * CHANGED {
+                    self.intervals.insert(key, interval);
+                    changed = true;
+                }
+            }
+        }
+        changed
+    }
+
+    /// The plan for these SLOs.
+    pub(super) fn plan(&self, shared: &Shared, slos: &[Arc<Slo>]) -> Plan {
+        let sources = shared.sources.iter().map(|(name, source)| {
+            let version = self.versions.get(name).map(String::as_str);
+            let left_open = source.kind().has_left_open_ranges(version);
+            (name.clone(), SourceTraits { kind: kind(source.kind()), left_open, ..SourceTraits::default() })
+        });
+        Plan::build(
+            slos,
+            &PlanContext {
+                step: shared.settings.step,
+                default_source: shared
+                    .settings
+                    .sources
+                    .first()
+                    .map(|s| s.name().to_owned())
+                    .unwrap_or_default(),
+                sources: sources.collect(),
+                intervals: self.intervals.clone(),
+            },
+        )
+    }
+}
+
+/// What the ledger is to keep for a plan.
+pub(super) fn keeps(plan: &Plan) -> Vec<Keep> {
+    let mut limits: BTreeMap<SeriesIx, usize> = BTreeMap::new();
+    for planned in &plan.slos {
+        let limit = planned.slo.group_by.as_ref().map_or(1, |by| by.limit);
+        for (_, ix) in planned.bad.iter().chain(&planned.total) {
+            let known = limits.entry(*ix).or_insert(limit);
+            *known = limit.max(*known);
+        }
+    }
+    let mut reaches: BTreeMap<SeriesIx, Span> = BTreeMap::new();
+    for group in &plan.groups {
+        let reach = group.lookback(group.step.span());
+        reaches.extend(group.members.iter().flat_map(|m| &m.wanted).map(|w| (w.series, reach)));
+    }
+    let keep = |(ix, series): (u32, &plan::Series)| Keep {
+        key: series.key.clone(),
+        span: series.keep,
+        reach: reaches.get(&SeriesIx(ix)).copied().unwrap_or(Span::from_mins(10)),
+        limit: limits.get(&SeriesIx(ix)).copied().unwrap_or(1),
+    };
+    (0..).zip(&plan.series).map(keep).collect()
+}
+
+fn kind(kind: SourceKind) -> plan::SourceKind {
+    match kind {
+        SourceKind::Prometheus => plan::SourceKind::Prometheus,
+        SourceKind::Thanos => plan::SourceKind::Thanos,
+        SourceKind::VictoriaMetrics => plan::SourceKind::VictoriaMetrics,
+        SourceKind::Mimir => plan::SourceKind::Mimir,
+    }
+}

@@ -1,0 +1,45 @@
+//! Takes up where the process before left off: alert states, ledger, and until when each SLO was judged.
+
+use super::journal;
+use super::planner::keeps;
+use super::shared::Shared;
+use crate::engine::alert::{AlertKey, AlertState};
+use crate::engine::ledger::Ledger;
+use crate::engine::plan::Plan;
+use crate::engine::step::Control;
+use crate::engine::window::Book;
+use crate::slo::model::Labels;
+use crate::store::StoreError;
+
+/// Fills the world with what the store kept. A state that cannot be read is told and left out.
+pub(super) async fn restore(shared: &Shared, plan: Plan) -> Result<(), StoreError> {
+    let mut control = Control::default();
+    let mut alerts = 0;
+    for (key, body) in shared.store.states().await? {
+        match (AlertKey::from_text(&key), serde_json::from_str::<AlertState>(&body)) {
+            (Some(key), Ok(state)) => {
+                control.put(key, state);
+                alerts += 1;
+            }
+            _ => tracing::error!(key, "the state of an alert in the store cannot be read; it begins anew"),
+        }
+    }
+    let mut ledger = Ledger::default();
+    ledger.adopt(keeps(&plan));
+    journal::restore(shared, &mut ledger).await?;
+    let mut world = shared.world.write();
+    // Slices are journaled after the decisions made on them, so what the ledger knows was judged.
+    world.judged = plan
+        .slos
+        .iter()
+        .filter_map(|planned| {
+            let book = Book::open(&ledger, &planned.bad, &planned.total, &Labels::new())?;
+            Some((planned.id.clone(), book.known_until()?))
+        })
+        .collect();
+    world.plan = std::sync::Arc::new(plan);
+    world.ledger = ledger;
+    world.control = control;
+    tracing::info!(alerts, slos = world.plan.slos.len(), "state restored");
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! The tick loop: aligned to the wall clock, one tick at a time; what comes too late is skipped and
+//! counted, and its slices are asked with the next one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::asking::Asking;
+use super::clock;
+use super::journal::{self, Journal};
+use super::measure;
+use super::planner::keeps;
+use super::round::{Done, round};
+use super::shared::Shared;
+use crate::engine::fact::SeriesIx;
+use crate::engine::plan::Plan;
+use crate::engine::step::retire;
+use crate::notify::heartbeat::Heartbeat;
+use crate::slo::time::{Span, Ts};
+
+/// How long after a slice's end it is asked for: a scrape needs a moment to be stored.
+const MARGIN_MS: i64 = 250;
+/// How often what is old is forgotten.
+const HOUSEKEEPING: Span = Span::from_hours(1);
+
+/// Runs until shutdown; finishes the tick it is in.
+pub(super) async fn run(shared: Arc<Shared>, heartbeat: Option<Heartbeat>) {
+    let step = shared.settings.step;
+    let heartbeat = heartbeat.map(Arc::new);
+    let mut asking = Asking::default();
+    let mut journal = Journal::default();
+    let mut last: Option<Ts> = None;
+    let mut kept_house = clock::now();
+    loop {
+        swap_plan(&shared).await;
+        let now = clock::now_ms();
+        let newest = step.floor(Ts((now - MARGIN_MS).div_euclid(1000)));
+        let due = match last {
+            None => newest,
+            // Either the next one or, after a late one, the newest; a clock that went back waits here.
+            Some(last) => newest.max(last.plus(step.span())).min(newest.plus(step.span())),
+        };
+        let wait = (due.0 * 1000 + MARGIN_MS - now).max(0);
+        tokio::select! {
+            () = shared.shutdown.cancelled() => return,
+            () = shared.plan_wake.notified() => continue,
+            () = tokio::time::sleep(Duration::from_millis(u64::try_from(wait).unwrap_or(0))) => {}
+        }
+        if wait > 0 && clock::now_ms() + 5 < due.0 * 1000 + MARGIN_MS {
+            continue;
+        }
+        if let Some(last) = last {
+            let skipped = (due.since(last).secs() / step.secs() - 1).max(0);
+            shared.ticks.write().skipped += u64::try_from(skipped).unwrap_or(0);
+            shared.metrics.ticks_skipped.inc_by(u64::try_from(skipped).unwrap_or(0));
+        }
+        last = Some(due);
+        let began = tokio::time::Instant::now();
+        let done = tick(&shared, &mut asking, &mut journal, due).await;
+        report(&shared, due, &done, began.elapsed());
+        if done.uncommitted == 0
+            && let Some(heartbeat) = heartbeat.clone()
+        {
+            let shared = Arc::clone(&shared);
+            let tasks = shared.tasks.clone();
+            tasks.spawn(async move { beat(&shared, &heartbeat).await });
+        }
+        if clock::now().since(kept_house) >= HOUSEKEEPING {
+            kept_house = clock::now();
+            keep_house(&shared).await;
+        }
+    }
+}
+
+async fn tick(shared: &Arc<Shared>, asking: &mut Asking, journal: &mut Journal, at: Ts) -> Done {
+    use tracing::Instrument as _;
+    if shared.epoch().is_none() {
+        return Done { uncommitted: 1, ..Done::default() };
+    }
+    round(shared, asking, journal, at).instrument(crate::telemetry::logs::tick_span(at)).await
+}
+
+/// Puts an offered plan into force: series that stay keep their history, what the store kept of new
+/// ones comes back, and the alerts of SLOs that went are resolved.
+async fn swap_plan(shared: &Arc<Shared>) {
+    let Some(plan) = shared.take_plan() else { return };
+    let plan = Arc::new(plan);
+    let new: Vec<SeriesIx> = {
+        let mut world = shared.world.write();
+        world.ledger.adopt(keeps(&plan));
+        world.plan = Arc::clone(&plan);
+        world.observed.alive.clear();
+        world.observed.direct.clear();
+        let defined: std::collections::BTreeSet<&str> = plan.slos.iter().map(|p| p.id.as_str()).collect();
+        world.judged.retain(|id, _| defined.contains(id.as_str()));
+        let never = |(ix, series): (u32, &crate::engine::ledger::Series)| {
+            series.answered().is_empty().then_some(SeriesIx(ix))
+        };
+        (0..).zip(world.ledger.all()).filter_map(never).collect()
+    };
+    if let Err(error) = journal::revive(shared, &new).await {
+        tracing::warn!(%error, "what the store kept of new series was not read; it is asked again");
+    }
+    retire_gone(shared, &plan).await;
+}
+
+async fn retire_gone(shared: &Shared, plan: &Plan) {
+    let delta = {
+        let world = shared.world.read();
+        let defined = plan.slos.iter().map(|planned| planned.id.as_str()).collect();
+        retire(&defined, &world.control, shared.settings.step.floor(clock::now()))
+    };
+    if delta.is_empty() {
+        return;
+    }
+    if let Err(error) = super::decide::decide(shared, delta, Vec::new()).await {
+        // The next swap tries again: until then the alerts stay in the control state.
+        tracing::error!(%error, "alerts of removed definitions were not resolved");
+        shared.trouble("store", Some(error.to_string()));
+    }
+}
+
+fn report(shared: &Shared, at: Ts, done: &Done, took: Duration) {
+    let now = clock::now_ms();
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of a tick")]
+    let lag = (now - at.0 * 1000) as f64 / 1000.0;
+    let mut ticks = shared.ticks.write();
+    ticks.completed += 1;
+    ticks.uncommitted += u64::from(done.uncommitted > 0);
+    ticks.at = at.0;
+    ticks.done_at_ms = now;
+    ticks.seconds = took.as_secs_f64();
+    ticks.lag_seconds = lag;
+    ticks.step_seconds = done.step_seconds;
+    measure::tick(shared, took, lag, done.step_seconds, done.uncommitted > 0);
+}
+
+async fn beat(shared: &Shared, heartbeat: &Heartbeat) {
+    let outcome = heartbeat.beat(clock::now()).await;
+    shared.trouble("heartbeat", outcome.failure().map(|(_, error)| error.to_owned()));
+}
+
+async fn keep_house(shared: &Shared) {
+    {
+        let mut world = shared.world.write();
+        let plan = Arc::clone(&world.plan);
+        let mut expiry = std::collections::BTreeMap::new();
+        for planned in &plan.slos {
+            let Some(by) = &planned.slo.group_by else { continue };
+            for (_, ix) in planned.bad.iter().chain(&planned.total) {
+                let known = expiry.entry(*ix).or_insert(by.expire_after);
+                *known = by.expire_after.max(*known);
+            }
+        }
+        world.ledger.expire(clock::now(), |ix| expiry.get(&ix).copied());
+    }
+    let Some(epoch) = shared.epoch() else { return };
+    let now = clock::now_ms();
+    let days = |days: i64| now - days * 24 * 3600 * 1000;
+    let pruned = async {
+        Journal::prune(shared).await?;
+        shared.store.prune_outbox(epoch, days(14)).await?;
+        shared.store.prune_history(epoch, days(400)).await
+    };
+    if let Err(error) = pruned.await {
+        tracing::warn!(%error, "old rows were not pruned; tried again in an hour");
+    }
+}

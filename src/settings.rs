@@ -1,1 +1,0 @@
-//! Service settings: defaults, then the file, then the environment.

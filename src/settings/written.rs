@@ -1,0 +1,43 @@
+//! The settings as a person writes them, before any check of their meaning.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::notify::ReceiverSettings;
+use crate::notify::heartbeat::HeartbeatSettings;
+use crate::prometheus::SourceSettings;
+
+/// The whole file. Items of lists are `None` where they could not be read, so that the others keep their number.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct Written {
+    pub(super) sources: Option<Vec<Option<SourceSettings>>>,
+    pub(super) prometheus: Option<SourceSettings>,
+    pub(super) external_labels: BTreeMap<String, String>,
+    pub(super) external_url: Option<String>,
+    pub(super) definitions: Vec<Option<String>>,
+    pub(super) store: Option<String>,
+    pub(super) listen: Option<String>,
+    pub(super) step: Option<String>,
+    pub(super) heartbeat: Option<HeartbeatSettings>,
+    pub(super) receivers: Vec<Option<ReceiverSettings>>,
+    pub(super) route: Option<WrittenRoute>,
+    pub(super) log: WrittenLog,
+}
+
+/// `route:`
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct WrittenRoute {
+    pub(super) receiver: String,
+    pub(super) fallback: Option<String>,
+}
+
+/// `log:`
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct WrittenLog {
+    pub(super) format: Option<String>,
+    pub(super) level: Option<String>,
+}

@@ -1,0 +1,41 @@
+//! Labels of Damper's own metrics. Values come from the settings and from fixed words, so their number is bounded.
+
+use prometheus_client::encoding::EncodeLabelSet;
+
+macro_rules! label_sets {
+    ($($(#[$doc:meta])* $name:ident { $($field:ident),* })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+        pub struct $name {
+            $(#[doc = concat!("`", stringify!($field), "`")] pub $field: String,)*
+        }
+
+        impl $name {
+            /// From its values, in the order of the fields.
+            pub fn new($($field: impl Into<String>),*) -> Self {
+                Self { $($field: $field.into()),* }
+            }
+        }
+    )*};
+}
+
+label_sets! {
+    /// `{source}`
+    SourceLabels { source }
+    /// `{source,outcome}`
+    QueryLabels { source, outcome }
+    /// `{receiver}`
+    ReceiverLabels { receiver }
+    /// `{receiver,outcome}`
+    DeliveryLabels { receiver, outcome }
+    /// `{severity}`
+    SeverityLabels { severity }
+    /// `{kind}`
+    KindLabels { kind }
+    /// `{version}`
+    VersionLabels { version }
+    /// `{service,slo}`
+    SloLabels { service, slo }
+    /// `{service,slo,window}`
+    WindowLabels { service, slo, window }
+}
