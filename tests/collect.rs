@@ -149,7 +149,7 @@ fn observed(series: &Series, closed: bool, t: i64, l: i64) -> Option<f64> {
         let inside = move |at: i64| at > from * 1000 - i64::from(closed) && at <= to * 1000;
         series.samples.iter().filter(move |(at, _)| inside(*at)).map(|(_, v)| *v)
     };
-    let last = |from: i64, to: i64| range(from, to).last();
+    let last = |from: i64, to: i64| range(from, to).next_back();
     match (last(t - 30, t), last(t - 30 - l, t - 30)) {
         (Some(u), Some(p)) if u >= p => Some(u - p),
         (Some(u), Some(p)) if u >= 0.875 * p => Some(0.0),

@@ -67,7 +67,6 @@ async fn on(version: Version) {
         prometheus.value(&promql, (end + STEP) * 1000).await.unwrap_or_default()
     };
     let theirs = (increase("err").await, increase("req").await);
-    eprintln!("{version:?}: truth {errors} of {requests}; {counts:?}; increase {theirs:?}");
     assert_eq!(counts.bad.as_f64(), errors, "{version:?}");
     assert_eq!(counts.total.as_f64(), requests, "{version:?}");
     assert!(
@@ -92,7 +91,7 @@ async fn live(prometheus: &Prometheus, place: usize, target: &Target) -> (f64, f
         add("req", 5.0);
         requests += 5.0;
         // Half of them know their errors before there are any.
-        if place % 2 == 0 {
+        if place.is_multiple_of(2) {
             add("err", 0.0);
         }
         target.fail(None);

@@ -19,7 +19,7 @@ const BATCH: i64 = 1800;
 async fn windows_of_native_histograms_are_nearer_to_the_truth_than_increase() {
     let begin = now_ms() / 1000 / 300 * 300 - LENGTH - 600;
     let end = begin + LENGTH;
-    let fleet = Pod::fleet(LENGTH * 1000, 1);
+    let fleet = Pod::fleet(LENGTH * 1000, 3);
     #[expect(clippy::cast_precision_loss, reason = "small counts")]
     let counts = |count: fn(&Pod, i64) -> i64| {
         let sample = |pod: &Pod, at: i64| (begin * 1000 + at, count(pod, at) as f64);

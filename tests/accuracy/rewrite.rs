@@ -97,7 +97,7 @@ fn queries() -> Vec<(String, Writer)> {
     let functions = ["rate", "increase", "sum_over_time", "count_over_time"];
     let query = |i: usize| {
         let dice = Dice(i as u64 * 7919 + 1);
-        let mut writer = Writer { dice, function: functions[i % 4], grouped: i % 3 == 0 };
+        let mut writer = Writer { dice, function: functions[i % 4], grouped: i.is_multiple_of(3) };
         (writer.sum(3), writer)
     };
     // A few cancel to nothing, which is refused.
@@ -113,7 +113,7 @@ async fn a_rewritten_query_counts_what_the_original_counts() {
     let queries = queries();
     let definition = |(i, (query, writer)): (usize, &(String, Writer))| {
         let by = if writer.grouped { "  groupBy: [route]\n" } else { "" };
-        let all = format!("sum(count_over_time(calls_count[{{{{.window}}}}]))");
+        let all = "sum(count_over_time(calls_count[{{.window}}]))";
         slo(
             &format!("q{i}"),
             &format!("  objective: 99\n  sli: {{events: {{bad: '{query}', total: '{all}'}}}}\n{by}"),

@@ -37,6 +37,9 @@ pub const PART: &str = "damper_part";
 /// A fall below this share of the previous value is a reset, a smaller one a dip.
 pub const RESET_BELOW: &str = "0.875";
 
+/// Between moments at which a histogram is looked up: no scrape may hide between two.
+const MOMENTS: Span = Span::from_secs(5);
+
 /// Ranges around one slot of one selector.
 pub(super) struct Around {
     /// The selector.
@@ -98,9 +101,14 @@ pub fn main(group: &QueryGroup, selector: Selector, slot: Span) -> String {
     }
 }
 
-/// The joined form of a counter, for what the cheap one could not prove. One part, `d`.
+/// The joined form of a counter, for what the cheap one could not prove: one part, `d`. Of a native
+/// histogram, what came before resets.
 pub fn joined(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
     let at = Around::of(group, group.narrowed(narrow), slot);
+    if let Form::Native { above } = &group.form {
+        let every = group.interval.unwrap_or(MOMENTS).min(MOMENTS);
+        return native::before_resets(&at, &group.labels(), above, group.left_open, every);
+    }
     let (u, p, held) = (at.now(), at.before(), at.held());
     let before_reset = format!("clamp_min(max_over_time({}[{slot}]) - {p}, 0)", at.x);
     let reset = format!("({u} < {RESET_BELOW} * {p}) + {before_reset}");

@@ -211,6 +211,7 @@ fn a_native_histogram_is_one_request_for_count_and_bounds() {
         format!(r#"label_replace(histogram_count({d}), "damper_part", "d", "", "")"#),
         format!(r#"label_replace(histogram_fraction(0.1, +Inf, {d}), "damper_part", "f0", "", "")"#),
         format!(r#"label_replace(histogram_fraction(0.3, +Inf, {d}), "damper_part", "f1", "", "")"#),
+        format!(r#"label_replace(count(({cu} < 0.875 * {cp})), "damper_part", "r", "", "")"#),
     ];
     assert_eq!(text(&plan.groups[0]), want.join(" or "));
 
@@ -226,10 +227,14 @@ fn a_native_histogram_is_one_request_for_count_and_bounds() {
     ] {
         assert!(old.contains(&part), "{old}");
     }
-    for group in Plan::build(&slos, &context(SourceTraits::default())).groups {
+    for traits in [left_open, SourceTraits::default()] {
+        let group = &Plan::build(&slos, &context(traits)).groups[0];
         let narrow = Narrow { members: [0].into(), ..Narrow::default() };
-        promql_parser::parser::parse(&evidence::newborn(&group, &narrow, SLOT)).unwrap();
-        promql_parser::parser::parse(&evidence::evidence(&group, &narrow, SLOT)).unwrap();
+        let resets = form::joined(group, &narrow, SLOT);
+        promql_parser::parser::parse(&resets).unwrap();
+        assert!(resets.contains(&format!("max_over_time((histogram_count({x}))[30s:5s])")), "{resets}");
+        promql_parser::parser::parse(&evidence::newborn(group, &narrow, SLOT)).unwrap();
+        promql_parser::parser::parse(&evidence::evidence(group, &narrow, SLOT)).unwrap();
     }
 }
 
