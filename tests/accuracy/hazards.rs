@@ -16,7 +16,7 @@ const BEFORE: i64 = 1_000_000;
 
 /// One hazard: a job of its own, and what is true.
 struct Hazard {
-    job: &'static str,
+    job: String,
     series: Vec<Series>,
     /// Events seen after the first slice of each process that had run before.
     truth: i64,
@@ -25,12 +25,12 @@ struct Hazard {
 }
 
 /// A job whose one process has run since long before the data, scraped every 15 s.
-struct Job {
-    name: &'static str,
+struct Job<'a> {
+    name: &'a str,
     begin: i64,
 }
 
-impl Job {
+impl Job<'_> {
     fn series(
         &self,
         metric: &str,
@@ -55,7 +55,7 @@ impl Job {
 
     fn hazard(&self, of: Vec<Series>, scraped: impl Fn(i64) -> bool, truth: i64) -> Hazard {
         let series = of.into_iter().chain(self.target(scraped, 15)).collect();
-        Hazard { job: self.name, series, truth, known: END }
+        Hazard { job: self.name.to_owned(), series, truth, known: END }
     }
 }
 
@@ -114,7 +114,7 @@ fn hazards(begin: i64) -> Vec<Hazard> {
         let job = job("minute");
         let series = job.series("req", &[], grows(0, END).filter(|(t, _)| t % 60 == 0));
         let series = std::iter::once(series).chain(job.target(always, 60)).collect();
-        Hazard { job: "minute", series, truth: (END / 60 - 1) * 80, known: END }
+        Hazard { job: "minute".to_owned(), series, truth: (END / 60 - 1) * 80, known: END }
     };
     vec![relabelled(), dip(), first_scrape(), joins(), back(), stops(), minute(), dying(begin)]
 }
@@ -144,7 +144,7 @@ fn dying(begin: i64) -> Hazard {
         series.extend(all);
     }
     series.push(steady);
-    Hazard { job: "dying", series, truth, known: END }
+    Hazard { job: "dying".to_owned(), series, truth, known: END }
 }
 
 #[tokio::test]
@@ -154,7 +154,7 @@ async fn nothing_that_was_not_done_is_booked() {
     let data: Vec<Series> = hazards.iter().flat_map(|h| h.series.clone()).collect();
     let yaml: String = hazards
         .iter()
-        .map(|h| events(h.job, &format!(r#"err{{job="{}"}}"#, h.job), &format!(r#"req{{job="{}"}}"#, h.job)))
+        .map(|h| events(&h.job, &format!(r#"err{{job="{}"}}"#, h.job), &format!(r#"req{{job="{}"}}"#, h.job)))
         .collect();
     for version in Version::ALL {
         let prometheus = Prometheus::of(version).data(&data).start().await;
@@ -167,11 +167,40 @@ async fn nothing_that_was_not_done_is_booked() {
         later.backfill(begin, begin + END).await;
         for hazard in &hazards {
             for (how, observer) in [("live", &live), ("later", &later)] {
-                let counts = observer.between(hazard.job, begin, begin + END);
+                let counts = observer.between(&hazard.job, begin, begin + END);
                 let about = format!("{version:?} {how} {}: {counts:?}", hazard.job);
                 assert_eq!(counts.total, Events::whole(hazard.truth), "{about}");
                 assert_eq!((counts.bad, counts.covered), (Events::ZERO, hazard.known), "{about}");
             }
+        }
+    }
+}
+
+/// Errors that come for the first time look like everything above; where they come in many places at
+/// once, backfill must still look into each.
+#[tokio::test]
+async fn the_first_errors_of_forty_services_are_all_counted_afterwards() {
+    let begin = now_ms() / 1000 / 300 * 300 - END - 600;
+    let names: Vec<String> = (0..40).map(|i| format!("service-{i}")).collect();
+    let mut data = Vec::new();
+    for (i, name) in (0..).zip(&names) {
+        let job = Job { name, begin };
+        data.extend(job.target(|_| true, 15));
+        data.push(job.series("req", &[], grows(0, END)));
+        let burst = 1800 + i * 105;
+        data.push(job.series("err", &[("code", "500")], grows(burst, END).map(|(t, _)| (t, 40))));
+    }
+    let define =
+        |name: &String| events(name, &format!(r#"err{{job="{name}"}}"#), &format!(r#"req{{job="{name}"}}"#));
+    let yaml: String = names.iter().map(define).collect();
+    for version in Version::ALL {
+        let prometheus = Prometheus::of(version).data(&data).start().await;
+        let mut observer = Observer::new(&prometheus, 30, &yaml).await;
+        observer.measure(begin + END).await;
+        observer.backfill(begin, begin + END).await;
+        for name in &names {
+            let counts = observer.between(name, begin, begin + END);
+            assert_eq!((counts.bad, counts.covered), (Events::whole(40), END), "{version:?} {name}");
         }
     }
 }
