@@ -4,7 +4,7 @@
 use damper::slo::unit::Events;
 
 use super::observer::{Observer, events};
-use super::truth::Dice;
+use super::truth::{Dice, Truth};
 use crate::support::now_ms;
 use crate::support::prometheus::{Prometheus, Version};
 use crate::support::tsdb::Series;
@@ -116,7 +116,17 @@ fn hazards(begin: i64) -> Vec<Hazard> {
         let series = std::iter::once(series).chain(job.target(always, 60)).collect();
         Hazard { job: "minute".to_owned(), series, truth: (END / 60 - 1) * 80, known: END }
     };
-    vec![relabelled(), dip(), first_scrape(), joins(), back(), stops(), minute(), dying(begin)]
+    vec![
+        relabelled(),
+        dip(),
+        first_scrape(),
+        joins(),
+        back(),
+        stops(),
+        minute(),
+        dying(begin),
+        crash_loop(begin),
+    ]
 }
 
 /// Processes that start and die at any moment, with their last scrape inside a slice.
@@ -145,6 +155,29 @@ fn dying(begin: i64) -> Hazard {
     }
     series.push(steady);
     Hazard { job: "dying".to_owned(), series, truth, known: END }
+}
+
+/// A process that starts again and again after less than two minutes, under the same labels.
+fn crash_loop(begin: i64) -> Hazard {
+    let mut dice = Dice(8);
+    let job = Job { name: "crash-loop", begin };
+    let mut starts = vec![-600];
+    while starts.last().is_some_and(|start| *start < END) {
+        let after = if starts.len() == 1 { TROUBLE + 600 } else { 50 + dice.roll(60) };
+        starts.push(starts[starts.len() - 1] + after);
+    }
+    let start = |t: i64| *starts.iter().rfind(|start| **start <= t + 3).unwrap();
+    let times = || (0..END / 15).map(|n| n * 15);
+    let requests = job.series("req", &[], times().map(|t| (t, (t + 3 - start(t)) * 10)));
+    let truth = Truth::of([&requests], begin).between(begin + 30, begin + END);
+    #[expect(clippy::cast_possible_truncation, reason = "a small whole number")]
+    let truth = truth as i64;
+    let series = vec![
+        requests,
+        job.series("up", &[], times().map(|t| (t, 1))),
+        job.series("process_start_time_seconds", &[], times().map(|t| (t, begin + start(t)))),
+    ];
+    Hazard { job: "crash-loop".to_owned(), series, truth, known: END }
 }
 
 #[tokio::test]
