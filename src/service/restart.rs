@@ -25,7 +25,7 @@ pub(super) async fn restore(shared: &Shared, plan: Plan) -> Result<(), StoreErro
         }
     }
     let mut ledger = Ledger::default();
-    ledger.adopt(keeps(&plan));
+    ledger.adopt(keeps(&plan, super::clock::now()));
     journal::restore(shared, &mut ledger).await?;
     let mut world = shared.world.write();
     // Slices are journaled after the decisions made on them, so what the ledger knows was judged.
