@@ -16,6 +16,7 @@
 #![allow(dead_code, reason = "fixtures offer what the next test will need")]
 
 mod collect;
+mod delivery;
 mod fixtures;
 mod layering;
 mod support;
