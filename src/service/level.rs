@@ -11,7 +11,7 @@ use super::shared::Shared;
 use crate::engine::notice::Notice;
 use crate::notify::Outcome;
 use crate::notify::alertmanager::{Alertmanager, AmAlert};
-use crate::store::{LevelRow, StoreError};
+use crate::store::{LevelRow, LevelState, StoreError};
 
 /// Pause after a post that no instance took.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -21,8 +21,6 @@ const LOOK: Duration = Duration::from_secs(5);
 const MOST: i64 = 1000;
 /// A resolved alert that no instance ever took is given up after this.
 const GIVE_UP_MS: i64 = 3 * 24 * 3600 * 1000;
-/// Firing alerts that no instance takes for so long go to the fallback receiver.
-const FALLBACK_AFTER_MS: i64 = 60 * 1000;
 
 /// Runs one Alertmanager receiver until shutdown.
 pub(super) async fn run(shared: Arc<Shared>, name: String, alertmanager: Alertmanager) {
@@ -68,8 +66,18 @@ async fn tell(shared: &Shared, name: &str, alertmanager: &Alertmanager) -> Resul
             shared.store.levels_sent(epoch, &rows, clock::now_ms()).await?;
             Ok(LOOK)
         }
-        Outcome::Retry { error, .. } | Outcome::Permanent { error, .. } => {
+        Outcome::Retry { error, .. } => {
             tracing::warn!(receiver = name, alerts = alerts.len(), error, "no instance took the alerts");
+            shared.store.levels_failed(epoch, &rows, &error).await?;
+            Ok(PAUSE)
+        }
+        Outcome::Permanent { error, .. } => {
+            tracing::error!(
+                receiver = name,
+                alerts = alerts.len(),
+                error,
+                "every instance refused the alerts"
+            );
             shared.store.levels_failed(epoch, &rows, &error).await?;
             fall_back(shared, epoch, &notices, now).await?;
             Ok(PAUSE)
@@ -77,7 +85,7 @@ async fn tell(shared: &Shared, name: &str, alertmanager: &Alertmanager) -> Resul
     }
 }
 
-/// States that no instance takes for a minute go to the fallback receiver, once each.
+/// Alerts that will not be taken as they are go to the fallback receiver at once.
 async fn fall_back(
     shared: &Shared,
     epoch: i64,
@@ -85,7 +93,7 @@ async fn fall_back(
     now: i64,
 ) -> Result<(), StoreError> {
     for (row, notice) in notices {
-        if row.last_sent_at.is_none() && now.saturating_sub(row.since) > FALLBACK_AFTER_MS {
+        if row.last_sent_at.is_none() && row.state == LevelState::Firing {
             owe_fallback(shared, epoch, notice, now).await?;
         }
     }

@@ -1,9 +1,13 @@
 //! `kill -9` at any moment loses no page and no resolve, and invents none.
 
+use std::ops::Range;
 use std::time::Duration;
+
+use serde_json::Value;
 
 use super::told;
 use crate::support::damper::Damper;
+use crate::support::postgres;
 use crate::support::random::Random;
 use crate::support::receiver::{Behaviour, Receiver};
 use crate::support::shop::Shop;
@@ -16,15 +20,41 @@ const SETTLED: Duration = Duration::from_secs(240);
 
 #[tokio::test]
 async fn fifty_kills_while_alerts_fire_and_resolve_lose_nothing_and_invent_nothing() {
+    storm(50, 300..4000, None).await;
+}
+
+/// Its lease outlives the process that held it: the next one on the same address must not wait for its end.
+#[tokio::test]
+async fn kills_on_postgresql_lose_nothing_and_invent_nothing() {
+    storm(10, 3000..9000, Some(postgres::fresh_database())).await;
+}
+
+#[tokio::test]
+async fn a_killed_leader_on_postgresql_leads_again_without_waiting_for_its_lease() {
+    let shop = Shop::open(&["pay"]).await;
+    let receiver = Receiver::start();
+    let mut damper = damper(&shop, &receiver, &["pay"], Some(&postgres::fresh_database()));
+    damper.start().await;
+    for _ in 0..3 {
+        damper.kill();
+        damper.spawn();
+        let leads = |json: &Value| json["leader"].as_bool()?.then_some(());
+        damper.wait_for(Duration::from_secs(8), "/api/v1/status", "the lease to be taken over", leads).await;
+    }
+}
+
+/// Kills Damper again and again, each time after a random life within `lives` (milliseconds), while
+/// services fail and recover and the receiver misbehaves; then checks who was told what.
+async fn storm(kills: usize, lives: Range<i64>, store: Option<String>) {
     let seed = Random::seed();
     let mut random = Random::of(seed);
     let shop = Shop::open(&SERVICES).await;
     let mut receiver = Receiver::start();
-    let mut damper = damper(&shop, &receiver, "");
+    let mut damper = damper(&shop, &receiver, &SERVICES, store.as_deref());
     damper.start().await;
     shop.flap(seed);
-    for _ in 0..50 {
-        pass(Duration::from_millis(random.between(300, 4000).unsigned_abs())).await;
+    for _ in 0..kills {
+        pass(Duration::from_millis(random.between(lives.start, lives.end).unsigned_abs())).await;
         damper.kill();
         receiver.behave(behaviour(&mut random));
         damper.spawn();
@@ -33,16 +63,18 @@ async fn fifty_kills_while_alerts_fire_and_resolve_lose_nothing_and_invent_nothi
     shop.calm();
     settle(&damper, &shop).await;
     damper.stop().await;
-    told::check(&damper, &receiver, &shop.phases()).await;
+    let store = store.unwrap_or_else(|| format!("sqlite:{}", damper.path("damper.db").display()));
+    told::check(&store, &receiver, &shop.phases()).await;
 }
 
-fn damper(shop: &Shop, receiver: &Receiver, more: &str) -> Damper {
-    let webhook = format!("{{url: '{}', timeout: 1s}}", receiver.url());
+fn damper(shop: &Shop, receiver: &Receiver, services: &[&str], store: Option<&str>) -> Damper {
+    let store = store.map_or_else(String::new, |store| format!("store: '{store}'\n"));
     let damper = Damper::new(&format!(
-        "{}receivers: [{{name: oncall, webhook: {webhook}}}]\nlog: {{level: 'info,damper=debug'}}\n{more}",
-        shop.settings()
+        "{}receivers: [{{name: oncall, webhook: {{url: '{}', timeout: 1s}}}}]\n{store}",
+        shop.settings(),
+        receiver.url()
     ));
-    for service in SERVICES {
+    for service in services {
         damper.definition(&format!("{service}.yaml"), &Shop::slo(service));
     }
     damper
@@ -66,9 +98,9 @@ async fn settle(damper: &Damper, shop: &Shop) {
     let over = async || shop.phases().iter().all(|phase| phase.to.is_some()).then_some(());
     wait_until(SETTLED, "every service to be well", over).await;
     let last = shop.phases().iter().filter_map(|phase| phase.to).max().unwrap();
-    let judged = |json: &serde_json::Value| (json["ticks"]["at"].as_i64()? * 1000 > last + 15_000).then_some(());
+    let judged = |json: &Value| (json["ticks"]["at"].as_i64()? * 1000 > last + 15_000).then_some(());
     damper.wait_for(SETTLED, "/api/v1/status", "the present to be judged", judged).await;
-    let none = |json: &serde_json::Value| json["items"].as_array()?.is_empty().then_some(());
+    let none = |json: &Value| json["items"].as_array()?.is_empty().then_some(());
     damper.wait_for(SETTLED, "/api/v1/alerts", "no alert", none).await;
     damper.wait_for(SETTLED, "/api/v1/deliveries?status=pending", "nothing pending", none).await;
 }

@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use damper::store::{Options, Store};
+use damper::store::{Options, OutboxFilter, Status, Store};
 
-use crate::support::damper::Damper;
 use crate::support::receiver::{Receiver, Request};
 use crate::support::shop::Phase;
 
@@ -53,10 +52,11 @@ type Transition = (String, String);
 
 /// Fails the test unless everything owed was told, nothing else was, each transition under one key,
 /// and each incident as a firing before its resolve.
-pub async fn check(damper: &Damper, receiver: &Receiver, phases: &[Phase]) {
+pub async fn check(store: &str, receiver: &Receiver, phases: &[Phase]) {
     let told: Vec<Told> = receiver.requests().iter().map(Told::read).collect();
-    let store = format!("sqlite:{}", damper.path("damper.db").display());
-    let decided = decided(&store).await;
+    let decided = decided(store).await;
+    let taken = told.iter().filter(|told| told.accepted).count();
+    eprintln!("{} transitions, {taken} messages taken, {} refused", decided.len(), told.len() - taken);
     same_message_under_one_key(&told);
     told_is_owed(&told, &decided);
     firing_then_resolved(&told);
@@ -74,9 +74,9 @@ pub async fn decided(store: &str) -> BTreeSet<Transition> {
         let incident = body["incident"].as_str().unwrap().to_owned();
         assert!(all.insert((incident, line.kind.clone())), "decided twice: {line:?}");
     }
-    let undelivered = store.outbox(&damper::store::OutboxFilter::default(), None, 1000).await.unwrap();
-    for row in undelivered.items {
-        assert_eq!(row.status, damper::store::Status::Delivered, "{row:?}");
+    let messages = store.outbox(&OutboxFilter::default(), None, 1000).await.unwrap();
+    for row in messages.items {
+        assert_eq!(row.status, Status::Delivered, "{row:?}");
     }
     store.close().await;
     all
@@ -128,11 +128,8 @@ fn one_incident_per_phase(decided: &BTreeSet<Transition>, told: &[Told], phases:
     let services: BTreeSet<&str> = phases.iter().map(|phase| phase.service.as_str()).collect();
     for service in services {
         let failed = phases.iter().filter(|phase| phase.service == service).count();
-        let incidents: BTreeSet<&str> = told
-            .iter()
-            .filter(|t| t.labels["service"] == service)
-            .map(|t| t.incident.as_str())
-            .collect();
+        let incidents: BTreeSet<&str> =
+            told.iter().filter(|t| t.labels["service"] == service).map(|t| t.incident.as_str()).collect();
         assert_eq!(incidents.len(), failed, "incidents of {service}, which failed so often: {phases:?}");
     }
 }

@@ -100,7 +100,8 @@ spec:
         let mut services = self.services.lock().unwrap();
         let mut random = Random::of(seed);
         let now = now_ms();
-        let next = services.failing.keys().map(|name| (name.clone(), now + random.between(0, 20_000))).collect();
+        let next =
+            services.failing.keys().map(|name| (name.clone(), now + random.between(0, 20_000))).collect();
         services.flapping = Some(Flapping { random, next, calming: false });
     }
 
