@@ -10,12 +10,16 @@ use super::exporter::{Exporter, Target};
 use super::now_ms;
 use super::prometheus::{Prometheus, Version};
 use super::random::Random;
+use super::tsdb::Series;
+use super::wait_until;
 
 /// Requests of each service at every turn, ten turns a second.
 const REQUESTS: f64 = 5.0;
 const TURN: Duration = Duration::from_millis(100);
-/// Scrapes, one a second, until the longest window of [`Shop::slo`] is covered.
-const COVERED: u64 = 40;
+/// Seconds of data before the start.
+const PAST: u16 = 180;
+/// And after it: Prometheus takes so long to begin to scrape.
+const AHEAD: u16 = 12;
 
 /// A time in which a service failed; milliseconds since the epoch.
 #[derive(Clone, Debug)]
@@ -51,18 +55,32 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// Starts, and waits until the windows of [`Self::slo`] are covered.
+    /// Starts, with a few minutes of good traffic behind it, so that the windows of [`Self::slo`]
+    /// are covered from the beginning.
     pub async fn open(names: &[&str]) -> Self {
         let exporter = Exporter::start();
         let target = exporter.target("/metrics");
+        let now = now_ms();
+        let past: Vec<Series> = names.iter().flat_map(|name| past(name, &exporter.address(), now)).collect();
+        let served = REQUESTS * 10.0 * f64::from(PAST);
+        target.change(|metrics| {
+            for name in names {
+                metrics.add("requests_total", &[("service", name), ("code", "200")], served);
+            }
+        });
         let failing = names.iter().map(|name| ((*name).to_owned(), false)).collect();
         let services = Arc::new(Mutex::new(Services { failing, ..Services::default() }));
         let traffic = tokio::spawn(serve(Arc::clone(&services), target.clone()));
         let prometheus = Prometheus::of(Version::New)
+            .data(&past)
             .scrape("shop", &[exporter.address()], "/metrics", Duration::from_secs(1))
             .start()
             .await;
-        target.scraped(COVERED, Duration::from_secs(90)).await;
+        let limit = Duration::from_secs(60);
+        let authored = now + i64::from(AHEAD) * 1000;
+        wait_until(limit, "the data to reach the present", async || (now_ms() > authored).then_some(()))
+            .await;
+        target.scraped(2, limit).await;
         Self { prometheus, services, traffic, _exporter: exporter }
     }
 
@@ -146,6 +164,19 @@ impl Services {
         }
         self.flapping = Some(flapping);
     }
+}
+
+/// Good traffic of a service, a sample a second, as the scrapes will go on with it.
+fn past(name: &str, instance: &str, now: i64) -> [Series; 2] {
+    let labels = |code| [("job", "shop"), ("instance", instance), ("service", name), ("code", code)];
+    let seconds =
+        || (0..=PAST + AHEAD).map(|s| (now + (i64::from(s) - i64::from(PAST)) * 1000, f64::from(s)));
+    let good = seconds().map(|(at, s)| (at, s * REQUESTS * 10.0));
+    let bad = seconds().map(|(at, _)| (at, 0.0));
+    [
+        Series::new("requests_total", &labels("200")).with(good),
+        Series::new("requests_total", &labels("500")).with(bad),
+    ]
 }
 
 async fn serve(services: Arc<Mutex<Services>>, target: Target) {
