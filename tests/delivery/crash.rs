@@ -12,7 +12,7 @@ use crate::support::random::Random;
 use crate::support::receiver::{Behaviour, Receiver};
 use crate::support::shop::Shop;
 use crate::support::wait::pass;
-use crate::support::wait_until;
+use crate::support::{now_ms, wait_until};
 
 const SERVICES: [&str; 6] = ["cart", "checkout", "login", "pay", "search", "ship"];
 /// The last attempts before the receiver came back may have put the next ones off for two minutes.
@@ -54,7 +54,7 @@ async fn storm(kills: usize, lives: Range<i64>, store: Option<String>) {
     damper.start().await;
     shop.flap(seed);
     for _ in 0..kills {
-        pass(Duration::from_millis(random.between(lives.start, lives.end).unsigned_abs())).await;
+        moment(&mut random, lives.clone(), &receiver).await;
         damper.kill();
         receiver.behave(behaviour(&mut random));
         damper.spawn();
@@ -80,12 +80,37 @@ fn damper(shop: &Shop, receiver: &Receiver, services: &[&str], store: Option<&st
     damper
 }
 
+/// Waits for the moment of the next kill: any, or around a tick's commit, or while a message is
+/// between the receiver and the mark that says so.
+async fn moment(random: &mut Random, lives: Range<i64>, receiver: &Receiver) {
+    let life = random.between(lives.start, lives.end);
+    match random.between(0, 3) {
+        0 => pass(millis(life)).await,
+        1 => {
+            let tick = (now_ms() + life) / 5000 * 5000 + 5000 + 250;
+            pass(millis(tick - now_ms() + random.between(0, 250))).await;
+        }
+        _ => {
+            let before = receiver.requests().len();
+            let arrived = async || (receiver.requests().len() > before).then_some(());
+            let message = wait_until(millis(lives.end * 3), "a message", arrived);
+            // Where none comes, this moment is as good as any.
+            let _ = tokio::time::timeout(millis(lives.end * 2), message).await;
+            pass(millis(random.between(0, 60))).await;
+        }
+    }
+}
+
+fn millis(number: i64) -> Duration {
+    Duration::from_millis(number.unsigned_abs())
+}
+
 /// A receiver is well half of the time.
 fn behaviour(random: &mut Random) -> Behaviour {
     let all = [
         Behaviour::Accept,
         Behaviour::Accept,
-        Behaviour::Accept,
+        Behaviour::Slow(Duration::from_millis(500)),
         Behaviour::Refuse,
         Behaviour::Hang,
         Behaviour::Fail(500, None),
