@@ -40,7 +40,7 @@ pub fn budget(book: &Book<'_>, objective: Objective, period: &Period, to: Ts) ->
     let begun = book.begun()?;
     let counts = match period {
         Period::Rolling(span) => book.window(*span, to),
-        Period::Calendar { .. } => book.between(super::ledger::edge(start, to), to),
+        Period::Calendar { .. } => book.since(start, to),
     };
     if counts.covered == 0 && counts.absent == 0 {
         return None;

@@ -85,17 +85,38 @@ impl<'a> Book<'a> {
 
     /// The window `(from, to]`; `from` must be an edge that [`edge`] gives.
     pub fn between(&self, from: Ts, to: Ts) -> Counts {
+        Counts {
+            bad: sum_by(&self.bad, |group| group.sum(from, to)),
+            total: sum_by(&self.total, |group| group.sum(from, to)),
+            ..self.between_edges(from, to)
+        }
+    }
+
+    /// How much of `(from, to]` is known, without its events.
+    fn between_edges(&self, from: Ts, to: Ts) -> Counts {
         let known = self.answered(from, to);
         let absent = self.absent(from, to);
         let unsure = self.entries().filter_map(|e| e.group).map(|g| g.unsure(from, to)).max().unwrap_or(0);
         Counts {
             from,
             to,
-            bad: sum(&self.bad, from, to),
-            total: sum(&self.total, from, to),
+            bad: Events::ZERO,
+            total: Events::ZERO,
             covered: (known - absent - unsure).max(0),
             absent,
         }
+    }
+
+    /// What has been since a calendar period began at `start`.
+    pub fn since(&self, start: Ts, to: Ts) -> Counts {
+        let began = self.entries().filter_map(|e| e.group).map(|g| g.since(start, to).0).min();
+        let mut counts = self.between(edge(start, to), to);
+        if began == Some(start) {
+            counts = self.between_edges(start, to);
+            counts.bad = sum_by(&self.bad, |group| group.since(start, to).1);
+            counts.total = sum_by(&self.total, |group| group.since(start, to).1);
+        }
+        counts
     }
 
     /// Where the source's answers about all series begin.
@@ -159,10 +180,10 @@ pub enum Slice {
     Unknown,
 }
 
-fn sum(entries: &[Entry<'_>], from: Ts, to: Ts) -> Events {
+fn sum_by(entries: &[Entry<'_>], events: impl Fn(&Group) -> Events) -> Events {
     let add = |sum: Events, e: &Entry<'_>| match e.group {
-        Some(group) if e.weight == WEIGHT_ONE => sum.plus(group.sum(from, to)),
-        Some(group) => sum.plus(group.sum(from, to).scaled(e.weight, WEIGHT_ONE)),
+        Some(group) if e.weight == WEIGHT_ONE => sum.plus(events(group)),
+        Some(group) => sum.plus(events(group).scaled(e.weight, WEIGHT_ONE)),
         None => sum,
     };
     entries.iter().fold(Events::ZERO, add).clamped()

@@ -16,6 +16,7 @@ mod gather;
 mod journal;
 mod lease;
 mod level;
+mod linked;
 mod measure;
 mod missed;
 mod owed;

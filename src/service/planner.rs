@@ -13,8 +13,9 @@ use crate::engine::ledger::Keep;
 use crate::engine::plan::{self, Plan, PlanContext, SourceTraits};
 use crate::prometheus::{Priority, Source, SourceKind};
 use crate::slo::model::Slo;
+use crate::slo::period::Period;
 use crate::slo::query::Selector;
-use crate::slo::time::Span;
+use crate::slo::time::{Span, Ts};
 
 /// How long a source may take to say its version.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -91,7 +92,8 @@ impl Measured {
 }
 
 /// What the ledger is to keep for a plan.
-pub(super) fn keeps(plan: &Plan) -> Vec<Keep> {
+pub(super) fn keeps(plan: &Plan, now: Ts) -> Vec<Keep> {
+    let cuts: BTreeMap<SeriesIx, Ts> = cuts(plan, now).collect();
     let mut limits: BTreeMap<SeriesIx, usize> = BTreeMap::new();
     for planned in &plan.slos {
         let limit = planned.slo.group_by.as_ref().map_or(1, |by| by.limit);
@@ -110,8 +112,19 @@ pub(super) fn keeps(plan: &Plan) -> Vec<Keep> {
         span: series.keep,
         reach: reaches.get(&SeriesIx(ix)).copied().unwrap_or(Span::from_mins(10)),
         limit: limits.get(&SeriesIx(ix)).copied().unwrap_or(1),
+        cut: cuts.get(&SeriesIx(ix)).copied(),
     };
     (0..).zip(&plan.series).map(keep).collect()
+}
+
+/// Where the present calendar period of each series' SLO began.
+pub(super) fn cuts(plan: &Plan, now: Ts) -> impl Iterator<Item = (SeriesIx, Ts)> {
+    plan.slos.iter().filter(|planned| matches!(planned.slo.period, Period::Calendar { .. })).flat_map(
+        move |planned| {
+            let (start, _) = planned.slo.period.bounds(now);
+            planned.bad.iter().chain(&planned.total).map(move |(_, ix)| (*ix, start))
+        },
+    )
 }
 
 fn kind(kind: SourceKind) -> plan::SourceKind {

@@ -29,7 +29,7 @@ pub(super) async fn restore(shared: &Shared, plan: Plan) -> Result<(), StoreErro
         }
     }
     let mut ledger = Ledger::default();
-    ledger.adopt(keeps(&plan));
+    ledger.adopt(keeps(&plan, super::clock::now()));
     journal::restore(shared, &mut ledger).await?;
     let decided = decided(shared).await?;
     let mut world = shared.world.write();

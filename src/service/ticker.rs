@@ -8,7 +8,7 @@ use super::asking::Asking;
 use super::clock;
 use super::journal::{self, Journal};
 use super::measure;
-use super::planner::keeps;
+use super::planner::{cuts, keeps};
 use super::round::{Done, round};
 use super::shared::Shared;
 use crate::engine::fact::SeriesIx;
@@ -87,7 +87,7 @@ async fn swap_plan(shared: &Arc<Shared>) {
     let plan = Arc::new(plan);
     let new: Vec<SeriesIx> = {
         let mut world = shared.world.write();
-        world.ledger.adopt(keeps(&plan));
+        world.ledger.adopt(keeps(&plan, clock::now()));
         world.plan = Arc::clone(&plan);
         world.observed.alive.clear();
         world.observed.direct.clear();
@@ -158,6 +158,9 @@ async fn keep_house(shared: &Shared) {
                 let known = expiry.entry(*ix).or_insert(by.expire_after);
                 *known = by.expire_after.max(*known);
             }
+        }
+        for (ix, start) in cuts(&plan, clock::now()) {
+            world.ledger.note_cut(ix, start);
         }
         world.ledger.expire(clock::now(), |ix| expiry.get(&ix).copied());
     }

@@ -1,7 +1,7 @@
 //! One group of a series: its events, what is not whole about them, and what was ruled about its births.
 
 use super::intervals::Intervals;
-use super::track::Track;
+use super::track::{Track, edge};
 use crate::engine::collect::Ruling;
 use crate::engine::fact::{GroupFact, Tier, Trust};
 use crate::slo::model::Labels;
@@ -27,6 +27,9 @@ pub struct Group {
     pub(super) counted: Ts,
     /// Newest slot the group was in an answer.
     pub(super) seen: Ts,
+    /// Events of the hour in which a calendar period begins, up to its beginning: hours are kept
+    /// longer than what would tell the two parts apart, and time zones do not fall on hours.
+    pub(super) cut: Option<(Ts, Events)>,
     /// The largest slice of this day and of the one before.
     pub(super) largest: [(i64, Events); 2],
 }
@@ -49,6 +52,7 @@ impl Group {
             rulings: Vec::new(),
             counted: Ts(i64::MIN),
             seen: Ts(i64::MIN),
+            cut: None,
             largest: [(i64::MIN, Events::ZERO); 2],
         }
     }
@@ -59,7 +63,10 @@ impl Group {
         let from = end.minus(tier.span(step));
         let changed = match tier {
             Tier::Fine => self.track.set_fine(end, booked),
-            Tier::FiveMinutes | Tier::Hour => self.track.set_five(end, booked),
+            Tier::FiveMinutes | Tier::Hour => {
+                self.cut_old(end, booked);
+                self.track.set_five(end, booked)
+            }
         };
         self.seen = self.seen.max(end);
         self.rule(tier, end, Ruling { withheld: fact.withheld, trust: fact.trust });
@@ -86,6 +93,27 @@ impl Group {
     /// Events in `(from, to]`; the old edge as [`edge`](super::edge) gives it.
     pub fn sum(&self, from: Ts, to: Ts) -> Events {
         self.track.sum(from, to)
+    }
+
+    /// Events since a calendar period began, and from when they are really counted.
+    pub fn since(&self, start: Ts, to: Ts) -> (Ts, Events) {
+        let from = edge(start, to);
+        let sum = self.track.sum(from, to);
+        let before = self.track.hour_until(start).or(self.cut.filter(|(at, _)| *at == start).map(|(_, e)| e));
+        match before {
+            _ if from == start => (start, sum),
+            // Rounded outward to five minutes only: a beginning lies on them.
+            _ if from.0 % 3600 != 0 => (from, sum),
+            Some(before) => (start, sum.minus(before)),
+            None => (from, sum),
+        }
+    }
+
+    /// Remembers the part of the hour before a period's beginning, while it can be told.
+    pub(super) fn note_cut(&mut self, boundary: Ts) {
+        if let Some(before) = self.track.hour_until(boundary) {
+            self.cut = Some((boundary, before));
+        }
     }
 
     /// Seconds of `(from, to]` that are answered but not whole: stale or partial.
@@ -125,6 +153,16 @@ impl Group {
             + self.partial.heap()
             + self.rulings.capacity() * size_of::<Ruled>()
             + self.labels.iter().map(|(k, v)| k.len() + v.len() + 64).sum::<usize>()
+    }
+
+    /// Backfilled five minutes that only their hour will keep: those before a period's beginning
+    /// are remembered apart. They are told once.
+    fn cut_old(&mut self, end: Ts, booked: Events) {
+        let Some((boundary, before)) = &mut self.cut else { return };
+        let of_its_hour = end <= *boundary && end > boundary.floor_to(Span::from_hours(1));
+        if of_its_hour && !self.track.holds_five(end) {
+            *before = before.plus(booked);
+        }
     }
 
     fn rule(&mut self, tier: Tier, end: Ts, ruling: Ruling) {

@@ -40,6 +40,7 @@ struct GroupImage {
     counted: Ts,
     seen: Ts,
     largest: [(i64, i64); 2],
+    cut: Option<(Ts, i64)>,
 }
 
 /// Values newest first, trailing zeros left out; whole events where all are whole.
@@ -129,6 +130,7 @@ impl GroupImage {
             counted: group.counted,
             seen: group.seen,
             largest: group.largest.map(|(day, events)| (day, events.thousandths())),
+            cut: group.cut.map(|(at, events)| (at, events.thousandths())),
         }
     }
 
@@ -158,6 +160,7 @@ impl GroupImage {
             .collect();
         group.counted = self.counted;
         group.seen = self.seen;
+        group.cut = self.cut.map(|(at, events)| (at, Events::from_thousandths(events)));
         group.largest = self.largest.map(|(day, events)| (day, Events::from_thousandths(events)));
     }
 }

@@ -1,7 +1,7 @@
 //! Good and total events per slice, in tiers; any window is a sum.
 //!
 //! A ledger holds one [`Series`] per thing counted, shared by every SLO that counts it. It is told
-//! [`Facts`](crate::engine::fact::Facts): absolute, idempotent, in any order. It knows nothing of SLOs.
+//! [`Facts`]: absolute, idempotent, in any order. It knows nothing of SLOs.
 
 mod group;
 mod image;
@@ -86,6 +86,13 @@ impl Ledger {
     pub fn expire(&mut self, now: Ts, expire: impl Fn(SeriesIx) -> Option<Span>) {
         for (ix, series) in self.series.iter_mut().enumerate() {
             series.expire(now, expire(SeriesIx(u32::try_from(ix).unwrap_or(u32::MAX))));
+        }
+    }
+
+    /// Notes where the present calendar period of a series' SLO began. To be called at least daily.
+    pub fn note_cut(&mut self, ix: SeriesIx, boundary: Ts) {
+        if let Some(series) = usize::try_from(ix.0).ok().and_then(|ix| self.series.get_mut(ix)) {
+            series.note_cut(boundary);
         }
     }
 

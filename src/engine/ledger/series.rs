@@ -21,6 +21,8 @@ pub struct Keep {
     pub reach: Span,
     /// Groups kept apart at most.
     pub limit: usize,
+    /// Where a calendar period began, if one of the SLOs has one.
+    pub cut: Option<Ts>,
 }
 
 /// The label value that stands for all groups beyond the limit.
@@ -158,6 +160,14 @@ impl Series {
         changed | self.groups.get_mut(ix).is_some_and(|g| g.book(tier, end, &fact, step, reach))
     }
 
+    /// Remembers what lies before the beginning of the present calendar period.
+    pub(super) fn note_cut(&mut self, boundary: Ts) {
+        self.keep.cut = Some(boundary);
+        for group in &mut self.groups {
+            group.note_cut(boundary);
+        }
+    }
+
     /// Forgets coverage beyond what is kept, and groups not seen for `expire`.
     pub(super) fn expire(&mut self, now: Ts, expire: Option<Span>) {
         let before = now.minus(self.keep.span).minus(Span::from_days(2));
@@ -208,7 +218,9 @@ impl Series {
 
     pub(super) fn add_group(&mut self, labels: Labels) -> usize {
         let ix = self.groups.len();
-        self.groups.push(Group::new(labels.clone(), self.keep.key.step, self.keep.span));
+        let mut group = Group::new(labels.clone(), self.keep.key.step, self.keep.span);
+        group.cut = self.keep.cut.map(|boundary| (boundary, Events::ZERO));
+        self.groups.push(group);
         self.by_labels.insert(labels, ix);
         ix
     }

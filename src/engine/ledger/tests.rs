@@ -24,6 +24,7 @@ fn keep(metric: &str, days: u32) -> Keep {
         span: Span::from_days(days),
         reach: Span::from_mins(10),
         limit: 3,
+        cut: None,
     }
 }
 
@@ -202,4 +203,103 @@ fn groups_not_seen_are_forgotten_and_their_place_is_free_again() {
     let series = ledger.series(SeriesIx(0)).unwrap();
     assert!(series.group(&route("a")).is_none());
     assert_eq!(series.group(&route("b")).unwrap().sum(Ts(0), Ts(90_000)), Events::whole(2));
+}
+
+#[test]
+fn a_calendar_period_that_begins_inside_an_hour_is_exact_to_its_end() {
+    // A month that began at midnight in Kolkata, 18:30 UTC, told as it came; and one backfilled.
+    let start = Ts(1_800_000_000 - 1_800_000_000 % 86_400 + 66_600);
+    let begin = start.0 - 2 * 86_400;
+    let now = start.0 + 20 * 86_400;
+    let told = |slice: i64| slice % 11;
+    let expected: i64 = (start.0 / S + 1..=now / S).map(told).sum();
+
+    let mut live = ledger();
+    live.note_cut(SeriesIx(0), start);
+    for slice in begin / S + 1..=now / S {
+        tell(&mut live, slice * S, SlotState::Known(vec![fact("a", told(slice), Trust::Counted)]));
+        if slice * S % 3600 == 0 && slice * S > start.0 {
+            live.note_cut(SeriesIx(0), start);
+        }
+    }
+    let mut backfilled = ledger();
+    backfilled.note_cut(SeriesIx(0), start);
+    let fine_from = now - 43_200;
+    for slice in fine_from / S + 1..=now / S {
+        tell(&mut backfilled, slice * S, SlotState::Known(vec![fact("a", told(slice), Trust::Counted)]));
+    }
+    for slot in (begin / 300 + 1..=fine_from / 300).rev() {
+        let events = ((slot - 1) * 10 + 1..=slot * 10).map(told).sum();
+        let state = SlotState::Known(vec![fact("a", events, Trust::Counted)]);
+        let slots = vec![SlotFact { end: Ts(slot * 300), state }];
+        backfilled.apply(&Facts { series: SeriesIx(0), tier: Tier::FiveMinutes, slots });
+    }
+    for ledger in [live, backfilled] {
+        let bytes = SeriesImage::of(ledger.series(SeriesIx(0)).unwrap()).to_bytes();
+        let mut restored = self::ledger();
+        assert!(restored.restore(SeriesImage::from_bytes(&bytes).unwrap()).unwrap());
+        for ledger in [&ledger, &restored] {
+            let group = ledger.series(SeriesIx(0)).unwrap().group(&route("a")).unwrap();
+            assert_eq!(group.since(start, Ts(now)), (start, Events::whole(expected)));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+    /// Weeks of slices, told late and twice, with outages that are asked again in five minutes after
+    /// the slices have aged out, and restarts: every window of every age is the naive sum.
+    #[test]
+    fn windows_stay_exact_as_slices_age_into_coarser_tiers(
+        start in 0i64..10_000,
+        outages in prop::collection::vec((0i64..2000, 1i64..300), 0..4),
+        windows in prop::collection::vec((0i64..2300, 0i64..2300), 12),
+        seed in 1i64..1000,
+    ) {
+        // Slots of five minutes, about eight days; each of ten slices.
+        let begin = start * 3600;
+        let out = |slot: i64| outages.iter().any(|(from, len)| slot > *from && slot <= from + len);
+        let told = |slice: i64| (slice * seed) % 17;
+        let mut ledger = ledger();
+        for slot in 1..=2300i64 {
+            for slice in 1..=10 {
+                let slice = (begin / S) + (slot - 1) * 10 + slice;
+                if !out(slot) {
+                    tell(&mut ledger, slice * S, SlotState::Known(vec![fact("a", told(slice), Trust::Counted)]));
+                }
+            }
+            // What lies more than twelve hours back is asked again in five minutes.
+            let back = slot - 146;
+            if back > 0 && out(back) {
+                let events = (1..=10).map(|slice| told((begin / S) + (back - 1) * 10 + slice)).sum();
+                let slots = vec![SlotFact { end: Ts(begin + back * 300), state: SlotState::Known(vec![fact("a", events, Trust::Counted)]) }];
+                ledger.apply(&Facts { series: SeriesIx(0), tier: Tier::FiveMinutes, slots });
+            }
+            if slot % 700 == 0 {
+                let bytes = SeriesImage::of(ledger.series(SeriesIx(0)).unwrap()).to_bytes();
+                ledger = self::ledger();
+                ledger.restore(SeriesImage::from_bytes(&bytes).unwrap()).unwrap();
+            }
+        }
+        let now = Ts(begin + 2300 * 300);
+        let series = ledger.series(SeriesIx(0)).unwrap();
+        let group = series.group(&route("a")).unwrap();
+        for (a, b) in windows {
+            let (a, b) = (a.min(b), a.max(b));
+            let to = Ts(begin + b * 300);
+            let from = edge(Ts(begin + a * 300), now).max(Ts(begin));
+            let from = if now.since(from) > FIVE_REACH { from.floor_to(Span::from_hours(1)).max(Ts(begin)) } else { from };
+            if now.since(to) > FIVE_REACH {
+                continue;
+            }
+            let hour_edge = from == Ts(begin) || now.since(from) <= FIVE_REACH || from.0 % 3600 == 0;
+            prop_assume!(hour_edge);
+            let known = |slot: &i64| !out(*slot) || *slot <= 2300 - 146;
+            let slots = (from.0 - begin) / 300 + 1..=b;
+            let events: i64 = slots.clone().filter(known).flat_map(|slot| (1..=10).map(move |s| (begin / S) + (slot - 1) * 10 + s)).map(told).sum();
+            prop_assert_eq!(group.sum(from, to), Events::whole(events));
+            let covered = i64::try_from(slots.filter(known).count()).unwrap() * 300;
+            prop_assert_eq!(series.answered().overlap(from, to), covered);
+        }
+    }
 }

@@ -91,6 +91,14 @@ impl Track {
         sum_from(&tiers, from.0, to.0)
     }
 
+    /// Events of the hour that `boundary` lies in, up to it; `None` once five minutes do not reach back.
+    pub(super) fn hour_until(&self, boundary: Ts) -> Option<Events> {
+        let hour = boundary.floor_to(Span::from_hours(1));
+        let first = slot(hour.plus(Span::from_mins(5)), FIVE);
+        let held = self.five.held().is_some_and(|(oldest, _)| first >= oldest);
+        held.then(|| self.five.sum(first, slot(boundary, FIVE)))
+    }
+
     /// Bytes held on the heap.
     pub fn heap(&self) -> usize {
         self.fine.heap() + self.five.heap() + self.hour.heap() + self.day.heap()

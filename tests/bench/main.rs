@@ -1,0 +1,45 @@
+//! `make bench`: what Damper costs, side by side with what it replaces, in one run.
+//!
+//! One part for each question: [`core`], processor and memory per SLO; [`cost`], what Prometheus
+//! pays. Every figure is measured here and now; the table goes to the terminal and to `target/bench.md`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "it fails by panicking, lives in real time and talks to the terminal"
+)]
+#![allow(unreachable_pub, reason = "nothing is exported from a benchmark")]
+
+mod core;
+mod cost;
+mod definitions;
+mod measure;
+#[expect(dead_code, reason = "the tests' own fixtures; only some are needed here")]
+#[path = "../support/mod.rs"]
+mod support;
+mod table;
+
+use support::prometheus::Version;
+use table::Table;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, part, slos, rounds] = &arguments[..]
+        && part == "core"
+    {
+        return core::measure_and_print(slos.parse().unwrap(), rounds.parse().unwrap());
+    }
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    provider.install_default().expect("nothing installed one before");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut table = Table::default();
+    table.add(core::rows());
+    table.add(runtime.block_on(cost::rows(Version::New)));
+    println!("{table}");
+    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench.md"), table.to_string()).unwrap();
+}
