@@ -87,15 +87,15 @@ async fn moment(random: &mut Random, lives: Range<i64>, receiver: &Receiver) {
     match random.between(0, 3) {
         0 => pass(millis(life)).await,
         1 => {
-            let tick = (now_ms() + life) / 5000 * 5000 + 5000 + 250;
+            let tick = now_ms() / 5000 * 5000 + 5000 + 250;
             pass(millis(tick - now_ms() + random.between(0, 250))).await;
         }
         _ => {
             let before = receiver.requests().len();
             let arrived = async || (receiver.requests().len() > before).then_some(());
-            let message = wait_until(millis(lives.end * 3), "a message", arrived);
+            let message = wait_until(SETTLED, "a message", arrived);
             // Where none comes, this moment is as good as any.
-            let _ = tokio::time::timeout(millis(lives.end * 2), message).await;
+            let _ = tokio::time::timeout(millis(lives.end), message).await;
             pass(millis(random.between(0, 60))).await;
         }
     }
