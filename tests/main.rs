@@ -17,6 +17,7 @@
 
 mod accuracy;
 mod collect;
+mod delivery;
 mod fixtures;
 mod layering;
 mod support;

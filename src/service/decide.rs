@@ -10,6 +10,7 @@ use crate::slo::time::Ts;
 use crate::store::{Decisions, HistoryPut, StatePut, StoreError};
 
 /// Commits a delta with what `judged` says was judged; memory changes only when that succeeded.
+/// Nothing decided is nothing written.
 pub(super) async fn decide(
     shared: &Shared,
     delta: Delta,

@@ -1,6 +1,7 @@
 //! Empties the outbox: one loop per receiver, so that a dead one delays no other. Each message is
 //! sent at least once, in the order of its incident, under the same key at every attempt.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +9,11 @@ use futures_util::future::join_all;
 
 use super::backoff::delay;
 use super::clock;
-use super::owed::{fallback_for, fallback_id, is_level, owe_fallback};
+use super::owed::owe_fallback;
 use super::shared::Shared;
+use super::state::Guarded;
 use crate::engine::notice::{Event, Notice};
 use crate::notify::{Outcome, Receiver};
-use crate::slo::model::Severity;
 use crate::store::{Decisions, OutboxFilter, OutboxRow, Status, StoreError, Superseded};
 
 /// Messages in flight to one receiver.
@@ -21,14 +22,12 @@ const TOGETHER: i64 = 4;
 const LOOK: Duration = Duration::from_secs(5);
 /// A message older than this is late: what happened to its alert since is told in one message.
 const LATE_MS: i64 = 10 * 60 * 1000;
-/// A message that fails for so long goes to the fallback receiver too.
-const FALLBACK_AFTER_MS: i64 = 60 * 1000;
 /// A message that fails for so long is given up and listed as dead.
 const GIVE_UP_AFTER_MS: i64 = 3 * 24 * 3600 * 1000;
 
 /// Runs one receiver's queue until shutdown.
 pub(super) async fn run(shared: Arc<Shared>, name: String, receiver: Arc<dyn Receiver>) {
-    let queue = Queue { shared, name, receiver };
+    let queue = Queue { shared, name, receiver, taken: Guarded::default() };
     loop {
         let woken = queue.shared.outbox_wake.notified();
         tokio::pin!(woken);
@@ -52,6 +51,9 @@ struct Queue {
     shared: Arc<Shared>,
     name: String,
     receiver: Arc<dyn Receiver>,
+    /// Messages that the receiver has taken and the store does not know of yet: they are marked
+    /// once it can be written, and not sent again meanwhile.
+    taken: Guarded<BTreeSet<String>>,
 }
 
 impl Queue {
@@ -60,7 +62,8 @@ impl Queue {
         loop {
             let Some(epoch) = self.shared.epoch() else { return Ok(LOOK) };
             let now = clock::now_ms();
-            let rows = self.shared.store.due(&self.name, now, TOGETHER).await?;
+            let unmarked = i64::try_from(self.taken.read().len()).unwrap_or(0);
+            let rows = self.shared.store.due(&self.name, now, TOGETHER.saturating_add(unmarked)).await?;
             if rows.is_empty() || self.shared.drained.is_cancelled() {
                 let next = self.shared.store.next_due(&self.name).await?;
                 let rest =
@@ -74,6 +77,9 @@ impl Queue {
     }
 
     async fn send(&self, epoch: i64, row: &OutboxRow) -> Result<(), StoreError> {
+        if self.taken.read().contains(&row.id) {
+            return self.mark_taken(epoch, row).await;
+        }
         let now = clock::now_ms();
         if self.is_told_by_a_later_one(epoch, row, now).await? {
             return Ok(());
@@ -88,8 +94,7 @@ impl Queue {
         match outcome {
             Outcome::Delivered { note } => {
                 tracing::info!(receiver = self.name, id = row.id, event = row.event, note, "delivered");
-                self.follow_up(epoch, row, &notice).await?;
-                self.shared.store.delivered(epoch, &row.id, clock::now_ms()).await.map(drop)
+                self.mark_taken(epoch, row).await
             }
             Outcome::Retry { after, error, .. } => self.retry(epoch, row, &notice, after, &error).await,
             Outcome::Permanent { error, .. } => {
@@ -97,6 +102,13 @@ impl Queue {
                 self.give_up(epoch, row, &notice, &error).await
             }
         }
+    }
+
+    async fn mark_taken(&self, epoch: i64, row: &OutboxRow) -> Result<(), StoreError> {
+        self.taken.write().insert(row.id.clone());
+        self.shared.store.delivered(epoch, &row.id, clock::now_ms()).await?;
+        self.taken.write().remove(&row.id);
+        Ok(())
     }
 
     async fn retry(
@@ -118,9 +130,6 @@ impl Queue {
         );
         if age > GIVE_UP_AFTER_MS {
             return self.give_up(epoch, row, notice, error).await;
-        }
-        if age > FALLBACK_AFTER_MS && notice.alert.severity == Severity::Page {
-            owe_fallback(&self.shared, epoch, notice, now).await?;
         }
         let wait = delay(row.attempts, after);
         let next_at = now.saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
@@ -159,27 +168,4 @@ impl Queue {
         let decisions = Decisions { superseded, ..Decisions::default() };
         self.shared.store.commit(epoch, &decisions).await.map(|_| true)
     }
-
-    /// Whoever was told "firing" in this receiver's stead is told "resolved" too.
-    async fn follow_up(&self, epoch: i64, row: &OutboxRow, notice: &Notice) -> Result<(), StoreError> {
-        let Some(fallback) = fallback_for(&self.shared, &self.name) else { return Ok(()) };
-        if row.event != Event::Resolved.as_str() {
-            return Ok(());
-        }
-        let firing = format!("{}-{}-{}", row.incident, Event::Firing.as_str(), self.name);
-        let told = if is_level(&self.shared, fallback) {
-            let row = self.shared.store.outbox_row(&firing).await?;
-            row.is_some_and(|row| {
-                row.status == Status::Dead || (row.attempts > 0 && lasted(&row) > FALLBACK_AFTER_MS)
-            })
-        } else {
-            self.shared.store.outbox_row(&fallback_id(&firing, fallback)).await?.is_some()
-        };
-        if told { owe_fallback(&self.shared, epoch, notice, clock::now_ms()).await } else { Ok(()) }
-    }
-}
-
-/// How long a message waited until it was done with.
-fn lasted(row: &OutboxRow) -> i64 {
-    row.finished_at.unwrap_or_else(clock::now_ms).saturating_sub(row.created_at)
 }

@@ -1,6 +1,7 @@
 //! Leadership: one process decides and delivers. The lease's epoch is named with every write, so
 //! that a leader which was replaced writes nothing more.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,22 @@ use crate::store::{Lease, StoreError};
 const TTL_MS: i64 = 15_000;
 /// How often it is renewed, or asked for.
 const EVERY: Duration = Duration::from_secs(4);
+
+/// The name this process leads under. Where it can be known, it is the place that only one living
+/// process can have, because it listens there: host, boot, network and address. A lease held under
+/// it was left by a process that was killed, and need not be waited for.
+pub(super) fn holder(bound: Option<SocketAddr>, started_at_ms: i64) -> String {
+    let unique = || format!("process {} started {started_at_ms}", std::process::id());
+    bound.and_then(place).unwrap_or_else(unique)
+}
+
+fn place(bound: SocketAddr) -> Option<String> {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    // A number that no other living network namespace has: containers of one host differ by it.
+    let network = std::fs::read_link("/proc/self/ns/net").ok()?;
+    Some(format!("{bound} on {} (boot {}, {})", host.trim(), boot.trim(), network.display()))
+}
 
 /// Waits until this process leads; `false` when it is told to stop before.
 pub(super) async fn acquire(shared: &Shared, holder: &str) -> Result<bool, StoreError> {
@@ -47,14 +64,17 @@ pub(super) async fn keep(shared: Arc<Shared>) {
         }
         let Some(epoch) = shared.epoch() else { return };
         match shared.store.renew(epoch, clock::now_ms(), TTL_MS).await {
-            Ok(()) => {}
+            Ok(()) => shared.trouble("lease", None),
             Err(StoreError::LostLease { .. }) => {
                 tracing::error!("another replica leads now; stopping");
                 shared.set_epoch(None);
                 shared.fail("the lease was lost to another replica".into());
                 return;
             }
-            Err(error) => tracing::warn!(%error, "the lease was not renewed"),
+            Err(error) => {
+                tracing::warn!(%error, "the lease was not renewed");
+                shared.trouble("lease", Some(error.to_string()));
+            }
         }
     }
 }

@@ -9,8 +9,8 @@ use super::owed::owe_fallback;
 use super::shared::Shared;
 use crate::engine::notice::Notice;
 use crate::notify::Outcome;
-use crate::notify::alertmanager::{Alertmanager, AmAlert};
-use crate::store::{LevelRow, StoreError};
+use crate::notify::alertmanager::{Alertmanager, AmAlert, PostReport, Refused};
+use crate::store::{LevelRow, LevelState, StoreError};
 
 /// Pause after a post that no instance took.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -20,8 +20,6 @@ const LOOK: Duration = Duration::from_secs(5);
 const MOST: i64 = 1000;
 /// A resolved alert that no instance ever took is given up after this.
 const GIVE_UP_MS: i64 = 3 * 24 * 3600 * 1000;
-/// Firing alerts that no instance takes for so long go to the fallback receiver.
-const FALLBACK_AFTER_MS: i64 = 60 * 1000;
 
 /// Runs one Alertmanager receiver until shutdown.
 pub(super) async fn run(shared: Arc<Shared>, name: String, alertmanager: Alertmanager) {
@@ -54,39 +52,80 @@ async fn tell(shared: &Shared, name: &str, alertmanager: &Alertmanager) -> Resul
         return Ok(LOOK);
     }
     let external = shared.settings.external_url.clone();
-    let notices: Vec<(&LevelRow, Notice)> =
-        rows.iter().filter_map(|row| Some((row, serde_json::from_str(&row.payload).ok()?))).collect();
-    let alerts: Vec<AmAlert> =
-        notices.iter().map(|(_, notice)| AmAlert::new(&notice.alert, &external)).collect();
+    let notices = rows.into_iter().filter_map(|row| Some((serde_json::from_str(&row.payload).ok()?, row)));
+    let told: Vec<Level> = notices
+        .map(|(notice, row): (Notice, _)| Level {
+            alert: AmAlert::new(&notice.alert, &external),
+            notice,
+            row,
+        })
+        .collect();
+    let alerts: Vec<AmAlert> = told.iter().map(|level| level.alert.clone()).collect();
     let began = tokio::time::Instant::now();
-    let outcome = alertmanager.post_alerts(&alerts, clock::now()).await.outcome();
+    let report = alertmanager.post_alerts(&alerts, clock::now()).await;
+    let outcome = report.outcome();
     shared.metrics.delivery(name, &outcome, began.elapsed());
+    mark(shared, epoch, name, told, &report, outcome).await
+}
+
+/// One state to tell.
+struct Level {
+    row: LevelRow,
+    notice: Notice,
+    alert: AmAlert,
+}
+
+async fn mark(
+    shared: &Shared,
+    epoch: i64,
+    name: &str,
+    told: Vec<Level>,
+    report: &PostReport,
+    outcome: Outcome,
+) -> Result<Duration, StoreError> {
     match outcome {
         Outcome::Delivered { note } => {
-            tracing::debug!(receiver = name, alerts = alerts.len(), note, "told");
-            shared.store.levels_sent(epoch, &rows, clock::now_ms()).await?;
+            tracing::debug!(receiver = name, alerts = told.len(), note, "told");
+            let refused: Vec<&Refused> = report.refused().collect();
+            let is_refused = |level: &Level| refused.iter().any(|r| r.labels == level.alert.labels);
+            let (left, taken): (Vec<Level>, Vec<Level>) = told.into_iter().partition(is_refused);
+            shared.store.levels_sent(epoch, &rows(&taken), clock::now_ms()).await?;
+            if let Some(first) = refused.first() {
+                give_up(shared, epoch, name, &left, &first.error).await?;
+            }
             Ok(LOOK)
         }
-        Outcome::Retry { error, .. } | Outcome::Permanent { error, .. } => {
-            tracing::warn!(receiver = name, alerts = alerts.len(), error, "no instance took the alerts");
-            shared.store.levels_failed(epoch, &rows, &error).await?;
-            fall_back(shared, epoch, &notices, now).await?;
+        Outcome::Retry { error, .. } => {
+            tracing::warn!(receiver = name, alerts = told.len(), error, "no instance took the alerts");
+            shared.store.levels_failed(epoch, &rows(&told), &error).await?;
+            Ok(PAUSE)
+        }
+        Outcome::Permanent { error, .. } => {
+            give_up(shared, epoch, name, &told, &error).await?;
             Ok(PAUSE)
         }
     }
 }
 
-/// States that no instance takes for a minute go to the fallback receiver, once each.
-async fn fall_back(
+fn rows(levels: &[Level]) -> Vec<LevelRow> {
+    levels.iter().map(|level| level.row.clone()).collect()
+}
+
+/// Alerts that will not be taken as they are: the fallback receiver is told of them at once, and
+/// they are tried again all the same, as somebody may mend what is wrong.
+async fn give_up(
     shared: &Shared,
     epoch: i64,
-    notices: &[(&LevelRow, Notice)],
-    now: i64,
+    name: &str,
+    levels: &[Level],
+    error: &str,
 ) -> Result<(), StoreError> {
-    for (row, notice) in notices {
-        if row.last_sent_at.is_none() && now.saturating_sub(row.since) > FALLBACK_AFTER_MS {
-            owe_fallback(shared, epoch, notice, now).await?;
-        }
+    tracing::error!(receiver = name, alerts = levels.len(), error, "alerts were refused");
+    shared.store.levels_failed(epoch, &rows(levels), error).await?;
+    let never_told =
+        |level: &&Level| level.row.last_sent_at.is_none() && level.row.state == LevelState::Firing;
+    for level in levels.iter().filter(never_told) {
+        owe_fallback(shared, epoch, &level.notice, clock::now_ms()).await?;
     }
     Ok(())
 }

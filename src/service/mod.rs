@@ -10,6 +10,7 @@ mod catalogue;
 pub mod clock;
 mod decide;
 mod deliver;
+mod fallback;
 pub mod files;
 mod gather;
 mod journal;

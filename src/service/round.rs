@@ -43,6 +43,7 @@ pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &m
         answered_until: BTreeMap::new(),
         tally: BTreeMap::new(),
         done: Done::default(),
+        uncommitted: None,
     };
     let mut answers: FuturesUnordered<_> = asking.questions(shared, &round.plan, at).into_iter().collect();
     let mut ready = Vec::new();
@@ -63,11 +64,10 @@ pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &m
     }
     round.judge(ready).await;
     round.judge_sources().await;
-    if let Err(error) = journal.write(shared).await {
-        shared.trouble("journal", Some(error.to_string()));
-    } else {
-        shared.trouble("journal", None);
-    }
+    let journaled = journal.write(shared).await;
+    shared.trouble("journal", journaled.err().map(|error| error.to_string()));
+    // Once for the whole round: a batch with nothing to commit does not say that the store is well.
+    shared.trouble("store", round.uncommitted.take());
     round.done
 }
 
@@ -81,6 +81,8 @@ struct Round<'a> {
     /// By source: questions answered, and questions whose failure is the source's.
     tally: BTreeMap<String, (u64, u64)>,
     done: Done,
+    /// Why a decision of this round was not committed.
+    uncommitted: Option<String>,
 }
 
 impl Round<'_> {
@@ -173,10 +175,11 @@ impl Round<'_> {
 
     async fn commit(&mut self, delta: Delta, judged: Vec<(String, Ts)>) {
         match decide(self.shared, delta, judged).await {
-            Ok(()) => self.shared.trouble("store", None),
+            Ok(()) => {}
             Err(error) => {
                 tracing::error!(%error, "decisions were not committed; the next tick decides again");
                 self.shared.trouble("store", Some(error.to_string()));
+                self.uncommitted.get_or_insert(error.to_string());
                 self.done.uncommitted += 1;
             }
         }

@@ -10,7 +10,7 @@ use super::clock;
 use super::reload::Reloader;
 use super::shared::Shared;
 use super::watch::Watch;
-use super::{backfill, deliver, lease, level, restart, signals, ticker};
+use super::{backfill, deliver, fallback, lease, level, restart, signals, ticker};
 use crate::notify::alertmanager::Alertmanager;
 use crate::notify::email::Email;
 use crate::notify::heartbeat::Heartbeat;
@@ -74,6 +74,7 @@ pub async fn run<F: Future<Output = ()> + Send + 'static>(
     let address = shared.settings.listen;
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|error| ServiceError::Listen { address, error })?;
+    let bound = listener.local_addr().ok();
     let spawn = |name: &'static str, shared: &Arc<Shared>| Guard { name, shared: Arc::clone(shared) };
 
     let guard = spawn("signals", &shared);
@@ -84,8 +85,7 @@ pub async fn run<F: Future<Output = ()> + Send + 'static>(
     shared.tasks.spawn(async move { guard.watch(task).await });
     tracing::info!(%address, store = shared.store.name(), version = env!("CARGO_PKG_VERSION"), "started");
 
-    let holder = format!("{}-{}", std::process::id(), shared.started_at_ms);
-    if lease::acquire(&shared, &holder).await? {
+    if lease::acquire(&shared, &lease::holder(bound, shared.started_at_ms)).await? {
         lead(&shared, edges, levels, heartbeat).await?;
     }
     shared.shutdown.cancelled().await;
@@ -121,6 +121,9 @@ async fn lead(
         let task = level::run(Arc::clone(shared), name, alertmanager);
         shared.tasks.spawn(async move { guard.watch(task).await });
     }
+    let guard = spawn("fallback");
+    let task = fallback::run(Arc::clone(shared));
+    shared.tasks.spawn(async move { guard.watch(task).await });
     let guard = spawn("reload");
     let task = reloader.run(Arc::clone(shared));
     shared.tasks.spawn(async move {

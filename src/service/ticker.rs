@@ -59,6 +59,7 @@ pub(super) async fn run(shared: Arc<Shared>, heartbeat: Option<Heartbeat>) {
         report(&shared, due, &done, began.elapsed());
         measure::standing(&shared).await;
         if done.uncommitted == 0
+            && store_is_well(&shared)
             && let Some(heartbeat) = heartbeat.clone()
         {
             let shared = Arc::clone(&shared);
@@ -133,6 +134,13 @@ fn report(shared: &Shared, at: Ts, done: &Done, took: Duration) {
     ticks.lag_seconds = lag;
     ticks.step_seconds = done.step_seconds;
     measure::tick(shared, took, lag, done.step_seconds, done.uncommitted > 0);
+}
+
+/// A tick with nothing to decide proves nothing: a page could not have been committed while the
+/// ledger's journal or the lease cannot be written.
+fn store_is_well(shared: &Shared) -> bool {
+    let troubles = shared.troubles.read();
+    !["store", "journal", "lease"].iter().any(|part| troubles.contains_key(part))
 }
 
 async fn beat(shared: &Shared, heartbeat: &Heartbeat) {

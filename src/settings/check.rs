@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -17,6 +18,8 @@ use crate::telemetry::LogSettings;
 /// Labels that alerts carry by themselves.
 const OWN_LABELS: [&str; 4] = ["alertname", "service", "slo", "severity"];
 const MAX_SOURCES: usize = 64;
+/// Sooner, one slow answer would page twice; later, nobody is told in time.
+const FALLBACK_AFTER: RangeInclusive<Span> = Span::from_secs(5)..=Span::from_hours(1);
 
 /// Collects problems under their place.
 pub(super) struct Check<'m> {
@@ -223,7 +226,9 @@ impl Check<'_> {
         let Some(route) = written else {
             let mut all = names.into_iter();
             return match (all.next(), all.next()) {
-                (Some(receiver), None) => Some(Route { receiver, fallback: None }),
+                (Some(receiver), None) => {
+                    Some(Route { receiver, fallback: None, fallback_after: Route::FALLBACK_AFTER })
+                }
                 (Some(_), Some(_)) if !self.told("route") => {
                     self.add(
                         "",
@@ -242,7 +247,21 @@ impl Check<'_> {
                 self.named("route.fallback", fallback, &names);
             }
         }
-        Some(Route { receiver: route.receiver, fallback: route.fallback })
+        let fallback_after = self.fallback_after(route.fallback_after, route.fallback.is_some());
+        Some(Route { receiver: route.receiver, fallback: route.fallback, fallback_after })
+    }
+
+    fn fallback_after(&mut self, written: Option<String>, has_fallback: bool) -> Span {
+        let Some(text) = written else { return Route::FALLBACK_AFTER };
+        let key = "route.fallbackAfter";
+        if !has_fallback {
+            self.add(key, "has no effect without `fallback`");
+        }
+        let span = self.parse(key, Some(text)).unwrap_or(Route::FALLBACK_AFTER);
+        if !FALLBACK_AFTER.contains(&span) {
+            self.add(key, format!("must be between {} and {}", FALLBACK_AFTER.start(), FALLBACK_AFTER.end()));
+        }
+        span
     }
 
     fn named(&mut self, key: &str, name: &str, names: &BTreeSet<String>) {

@@ -8,7 +8,7 @@ use crate::slo::nearest::nearest;
 
 /// Settings that a variable can give. Lists of mappings, `sources` and `receivers`, are written in
 /// the file; a secret inside of them can name a variable itself: `{env: NAME}`.
-const KEYS: [&str; 30] = [
+const KEYS: [&str; 31] = [
     "definitions",
     "externalUrl",
     "heartbeat.bearerToken",
@@ -36,6 +36,7 @@ const KEYS: [&str; 30] = [
     "prometheus.tls.serverName",
     "prometheus.url",
     "route.fallback",
+    "route.fallbackAfter",
     "route.receiver",
     "step",
     "store",

@@ -29,7 +29,7 @@ use std::path::PathBuf;
 use crate::notify::ReceiverConfig;
 use crate::notify::heartbeat::HeartbeatConfig;
 use crate::prometheus::SourceConfig;
-use crate::slo::time::Step;
+use crate::slo::time::{Span, Step};
 use crate::telemetry::LogSettings;
 
 pub use load::Flag;
@@ -71,6 +71,13 @@ pub struct Route {
     pub receiver: String,
     /// Told what the receiver did not take; another one.
     pub fallback: Option<String>,
+    /// How long the receiver may leave a page untaken before the fallback is told.
+    pub fallback_after: Span,
+}
+
+impl Route {
+    /// `fallbackAfter` where it is not written.
+    pub const FALLBACK_AFTER: Span = Span::from_mins(1);
 }
 
 /// Without what may hold a secret: receivers by name, since whoever knows a webhook's address can use it.

@@ -37,7 +37,8 @@ fn the_documented_file_is_read_and_shows_its_defaults() {
     assert_eq!((settings.sources.len(), settings.receivers.len()), (1, 3));
     assert_eq!(settings.external_url, "https://damper.example.org");
     assert_eq!(settings.external_labels["cluster"], "prod-eu1");
-    let route = Route { receiver: "oncall".into(), fallback: Some("alertmanager".into()) };
+    let fallback_after = Route::FALLBACK_AFTER;
+    let route = Route { receiver: "oncall".into(), fallback: Some("alertmanager".into()), fallback_after };
     assert_eq!(settings.route, Some(route));
     let plain = good(GOOD, &[]);
     assert_eq!(
@@ -181,12 +182,18 @@ fn mistakes_in_secrets_do_not_repeat_them() {
 #[test]
 fn a_single_receiver_needs_no_route_and_several_do() {
     let one = format!("{GOOD}receivers: [{{name: a, webhook: {{url: 'http://x'}}}}]\n");
-    assert_eq!(good(&one, &[]).route, Some(Route { receiver: "a".into(), fallback: None }));
+    let route = Route { receiver: "a".into(), fallback: None, fallback_after: Route::FALLBACK_AFTER };
+    assert_eq!(good(&one, &[]).route, Some(route));
     let two = format!(
         "{GOOD}receivers: [{{name: a, webhook: {{url: 'http://x'}}}}, {{name: b, webhook: {{url: 'http://x'}}}}]\n"
     );
     assert!(wrong(&two, &[]).contains("several receivers and no route"));
     assert_eq!(good(&two, &[("DAMPER_ROUTE__RECEIVER", "b")]).route.unwrap().receiver, "b");
+    let route = |more: &str| format!("{two}route: {{receiver: a, fallback: b, fallbackAfter: {more}}}\n");
+    assert_eq!(good(&route("5s"), &[]).route.unwrap().fallback_after, Span::from_secs(5));
+    assert!(wrong(&route("1s"), &[]).contains("route.fallbackAfter: must be between 5s and 1h"));
+    let alone = format!("{two}route: {{receiver: a, fallbackAfter: 1m}}\n");
+    assert!(wrong(&alone, &[]).contains("route.fallbackAfter: has no effect without `fallback`"));
 }
 
 #[test]

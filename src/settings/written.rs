@@ -32,6 +32,7 @@ pub(super) struct Written {
 pub(super) struct WrittenRoute {
     pub(super) receiver: String,
     pub(super) fallback: Option<String>,
+    pub(super) fallback_after: Option<String>,
 }
 
 /// `log:`

@@ -53,6 +53,17 @@ impl<D: sqlx::Database> Db<D> {
         self.limited(self.options.maintenance, doing, work).await
     }
 
+    /// A file's one writer that does not become free is waiting for somebody; only a server's
+    /// connection can be out of reach.
+    fn told(&self, fault: Fault, doing: &'static str) -> StoreError {
+        let is_busy = self.lock.is_some() && matches!(fault, Fault::Sql(sqlx::Error::PoolTimedOut));
+        if is_busy {
+            let detail = "the one connection that writes did not become free in time".into();
+            return StoreError::Busy { store: self.name.clone(), doing, detail };
+        }
+        fault.told(&self.name, doing)
+    }
+
     async fn limited<T>(
         &self,
         limit: Duration,
@@ -60,7 +71,7 @@ impl<D: sqlx::Database> Db<D> {
         work: impl Future<Output = Result<T, Fault>>,
     ) -> Result<T, StoreError> {
         match tokio::time::timeout(limit, work).await {
-            Ok(done) => done.map_err(|fault| fault.told(&self.name, doing)),
+            Ok(done) => done.map_err(|fault| self.told(fault, doing)),
             Err(_) => Err(StoreError::Timeout { store: self.name.clone(), doing, limit }),
         }
     }

@@ -54,7 +54,9 @@ pub enum StoreError {
         by: String,
     },
     /// Somebody holds a database lock for too long.
-    #[error("{store}: locked while {doing}: another program holds it open for writing ({detail})")]
+    #[error(
+        "{store}: locked while {doing}: another program holds it open for writing, or the disk is slow ({detail})"
+    )]
     Busy {
         /// Which store.
         store: String,

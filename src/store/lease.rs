@@ -61,9 +61,9 @@ each! {
 }
 
 both! {
-    /// Asks for the lease from `now_ms` for `ttl_ms`. `holder` names this process to people; it must
-    /// be unique, as a lease that has not ended is respected even under the same name. On SQLite the
-    /// file's lock proves that no holder is alive, and the lease is taken over at once.
+    /// Asks for the lease from `now_ms` for `ttl_ms`. `holder` must be a name that no two living
+    /// processes can have at once: a lease held under it is a dead predecessor's, and is taken over at
+    /// once. On SQLite the file's lock proves the same of every holder.
     pub async fn acquire(&self, holder: &str, now_ms: i64, ttl_ms: i64) -> Result<Lease>
     while "asking for the lease" {
         let mut tx = self.begin().await?;
@@ -72,7 +72,7 @@ both! {
             "insert into lease (id, holder, epoch, until_ms) values (1, $1, 1, $2)
              on conflict (id) do update
                 set holder = excluded.holder, epoch = lease.epoch + 1, until_ms = excluded.until_ms
-              where lease.until_ms <= $3
+              where lease.until_ms <= $3 or lease.holder = excluded.holder
              returning epoch",
         )
         .bind(holder)

@@ -59,10 +59,10 @@ pub struct LevelRow {
     pub last_error: Option<String>,
 }
 
-type Columns = (String, String, String, String, i64, i64, Option<i64>, Option<String>);
+pub(super) type Columns = (String, String, String, String, i64, i64, Option<i64>, Option<String>);
 
 impl LevelRow {
-    fn read(row: Columns) -> Result<Self, Fault> {
+    pub(super) fn read(row: Columns) -> Result<Self, Fault> {
         let (receiver, incident, payload, state, since, resend_until, last_sent_at, last_error) = row;
         let state = LevelState::read(&state)?;
         Ok(Self { receiver, incident, payload, state, since, resend_until, last_sent_at, last_error })

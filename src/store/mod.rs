@@ -27,6 +27,7 @@ mod open;
 mod outbox;
 mod queue;
 mod slices;
+mod standin;
 #[cfg(test)]
 mod tests;
 

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::server::Server;
+use super::wait::pass;
 use super::{now_ms, wait_until};
 
 /// A request as it arrived.
@@ -24,7 +25,7 @@ pub struct Request {
     pub headers: HeaderMap,
     /// Its body.
     pub body: Bytes,
-    /// Whether the answer was a success: only then does the sender know that it arrived.
+    /// Whether it was taken; the sender knows it only from the answer, and may have died before that.
     pub accepted: bool,
 }
 
@@ -45,6 +46,8 @@ impl Request {
 pub enum Behaviour {
     /// 200.
     Accept,
+    /// 200, after a while.
+    Slow(Duration),
     /// This status, with `Retry-After` where seconds are given.
     Fail(u16, Option<u32>),
     /// 200 with this body: chat services tell errors so.
@@ -109,12 +112,16 @@ async fn take(State(inner): State<Arc<Mutex<Inner>>>, uri: Uri, headers: HeaderM
     let behaviour = {
         let mut inner = inner.lock().unwrap();
         let behaviour = inner.behaviour.clone();
-        let accepted = matches!(behaviour, Behaviour::Accept);
+        let accepted = matches!(behaviour, Behaviour::Accept | Behaviour::Slow(_));
         inner.requests.push(Request { at: now_ms(), path: uri.to_string(), headers, body, accepted });
         behaviour
     };
     match behaviour {
         Behaviour::Accept => StatusCode::OK.into_response(),
+        Behaviour::Slow(time) => {
+            pass(time).await;
+            StatusCode::OK.into_response()
+        }
         Behaviour::Say(text) => text.into_response(),
         Behaviour::Fail(status, after) => {
             let mut answer = StatusCode::from_u16(status).unwrap().into_response();

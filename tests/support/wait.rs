@@ -16,3 +16,8 @@ pub async fn wait_until<T>(limit: Duration, what: &str, mut ask: impl AsyncFnMut
         }
     }
 }
+
+/// Lets time pass where time is what the test is about, such as the moment of a kill.
+pub async fn pass(time: Duration) {
+    tokio::time::sleep(time).await;
+}

@@ -39,6 +39,17 @@ impl Refused {
 }
 
 impl PostReport {
+    /// Alerts that nobody took: every instance that took the others refused them.
+    pub fn refused(&self) -> impl Iterator<Item = &Refused> {
+        let mut taking = self.addresses.iter().filter(|address| address.outcome.is_delivered());
+        let first = taking.next();
+        let rest: Vec<&AddressReport> = taking.collect();
+        let everywhere = move |one: &&Refused| {
+            rest.iter().all(|address| address.refused.iter().any(|other| other.labels == one.labels))
+        };
+        first.into_iter().flat_map(|address| &address.refused).filter(everywhere)
+    }
+
     /// For the cluster: delivered when at least one instance took it (they gossip what they tell
     /// people), with what the others said as its note; else worth a retry if it is for any of them.
     pub fn outcome(&self) -> Outcome {

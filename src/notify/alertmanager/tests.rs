@@ -77,6 +77,10 @@ async fn a_refused_batch_is_split_down_to_the_alerts_at_fault() {
     let Outcome::Delivered { note: Some(note) } = report.outcome() else { panic!("{report:?}") };
     assert!(note.contains("refused 1 of 5") && note.contains("not for me"), "{note}");
     assert_eq!(report.addresses[0].refused[0].labels["number"], "BAD");
+    assert_eq!(report.refused().count(), 1, "nobody has it");
+    let other = Mock::start(Behaviour::Answer(200, vec![], "")).await;
+    let report = cluster(&[&mock.url, &other.url]).post_alerts(&five, NOW).await;
+    assert_eq!(report.refused().count(), 0, "somebody has it");
 
     let report = cluster(&[&mock.url]).post_alerts(&five[3..4], NOW).await;
     assert!(matches!(report.outcome(), Outcome::Permanent { .. }), "a lone refused alert is not delivered");

@@ -53,6 +53,8 @@ create table outbox (
 );
 create index outbox_queue on outbox (receiver, incident, seq) where status = 'pending';
 create index outbox_next on outbox (receiver, next_at, seq) where status = 'pending';
+create index outbox_incident on outbox (incident, event);
+create index outbox_stand_in on outbox (incident) where fallback_of is not null;
 create index outbox_dead on outbox (receiver) where status = 'dead';
 create index outbox_finished on outbox (finished_at) where status <> 'pending';
 

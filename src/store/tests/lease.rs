@@ -24,6 +24,8 @@ async fn each_takeover_has_a_higher_epoch(home: &Home) {
     assert!(matches!(store.acquire("b", 1_899, 500).await.unwrap(), Lease::HeldBy { .. }));
     assert_eq!(store.acquire("b", 1_900, 500).await.unwrap(), Lease::Acquired { epoch: 2 });
     assert!(matches!(store.renew(1, 1_901, 500).await, Err(StoreError::LostLease { .. })));
+    // The same name can only be a dead predecessor's.
+    assert_eq!(store.acquire("b", 1_902, 500).await.unwrap(), Lease::Acquired { epoch: 3 });
 }
 
 async fn a_stale_leader_writes_nothing(home: &Home) {

@@ -12,6 +12,7 @@ mod outbox;
 mod postgres;
 mod rest;
 mod slices;
+mod standin;
 
 /// Makes two tests of each function: `sqlite::name` and `postgres::name`.
 macro_rules! on_both {

@@ -1,0 +1,94 @@
+//! Who stands in for whom: found in what was told, whichever kinds of receivers the two are.
+
+use super::home::{Home, message, owing};
+use super::on_both;
+use crate::store::{Decisions, LevelPut, LevelState, OutboxPut, Store};
+
+on_both! {
+    a_page_that_waits_is_overdue_until_somebody_was_told_or_it_is_over
+    a_state_never_taken_is_overdue_until_somebody_was_told
+    resolves_are_passed_on_to_whoever_stands_in
+}
+
+fn stand_in(incident: &str) -> OutboxPut {
+    let id = format!("{incident}-for-other");
+    OutboxPut {
+        receiver: "other".into(),
+        fallback_of: Some(format!("{incident}-f")),
+        ..message(&id, incident, 0)
+    }
+}
+
+fn resolve(incident: &str) -> OutboxPut {
+    let payload = format!("{incident} ended");
+    OutboxPut { event: "resolved".into(), payload, ..message(&format!("{incident}-r"), incident, 20) }
+}
+
+fn level(receiver: &str, incident: &str, state: LevelState) -> Decisions {
+    let put = LevelPut {
+        receiver: receiver.into(),
+        incident: incident.into(),
+        payload: format!("{incident} at {receiver}"),
+        state,
+        since: 10,
+        resend_until: 99,
+    };
+    Decisions { levels: vec![put], ..Decisions::default() }
+}
+
+async fn overdue(store: &Store, after: i64) -> Vec<String> {
+    let rows = store.overdue("hook", after, 10, 100).await.unwrap();
+    rows.into_iter().map(|row| row.id).collect()
+}
+
+async fn a_page_that_waits_is_overdue_until_somebody_was_told_or_it_is_over(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    let all = [("a", 10), ("b", 10), ("c", 10), ("young", 11), ("d", 10)];
+    let all: Vec<OutboxPut> = all.iter().map(|(i, at)| message(&format!("{i}-f"), i, *at)).collect();
+    store.commit(epoch, &owing(&all)).await.unwrap();
+    assert_eq!(overdue(&store, 0).await, ["a-f", "b-f", "c-f", "d-f"]);
+    assert_eq!(overdue(&store, 2).await, ["c-f", "d-f"], "after those looked at");
+    store.commit(epoch, &owing(&[stand_in("a"), resolve("b")])).await.unwrap();
+    store.commit(epoch, &level("am", "c", LevelState::Firing)).await.unwrap();
+    assert_eq!(overdue(&store, 0).await, ["d-f"]);
+    store.delivered(epoch, "d-f", 12).await.unwrap();
+    assert_eq!(overdue(&store, 0).await, Vec::<String>::new());
+}
+
+async fn a_state_never_taken_is_overdue_until_somebody_was_told(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    for (incident, state) in
+        [("a", LevelState::Firing), ("b", LevelState::Firing), ("c", LevelState::Resolved)]
+    {
+        store.commit(epoch, &level("am", incident, state)).await.unwrap();
+    }
+    assert_eq!(store.levels_overdue("am", 9, 10).await.unwrap(), []);
+    let rows = store.levels_overdue("am", 10, 10).await.unwrap();
+    assert_eq!(rows.iter().map(|row| &*row.incident).collect::<Vec<_>>(), ["a", "b"]);
+    store.levels_sent(epoch, &rows[..1], 11).await.unwrap();
+    store.commit(epoch, &owing(&[stand_in("b")])).await.unwrap();
+    assert_eq!(store.levels_overdue("am", 10, 10).await.unwrap(), []);
+}
+
+async fn resolves_are_passed_on_to_whoever_stands_in(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    let expect = async |expected: &[(&str, &str)]| {
+        let mut found = store.resolves_to_pass_on().await.unwrap();
+        found.sort();
+        let expected: Vec<(String, String)> =
+            expected.iter().map(|(payload, to)| ((*payload).to_owned(), (*to).to_owned())).collect();
+        assert_eq!(found, expected);
+    };
+    // a: webhook for webhook; b: webhook for Alertmanager; c: Alertmanager for webhook; d: nobody stands in.
+    store.commit(epoch, &owing(&[stand_in("a"), stand_in("b"), message("d-f", "d", 0)])).await.unwrap();
+    store.commit(epoch, &level("am", "b", LevelState::Firing)).await.unwrap();
+    store.commit(epoch, &level("am", "c", LevelState::Firing)).await.unwrap();
+    expect(&[]).await;
+    store.commit(epoch, &owing(&[resolve("a"), resolve("c"), resolve("d")])).await.unwrap();
+    store.commit(epoch, &level("am", "b", LevelState::Resolved)).await.unwrap();
+    expect(&[("a ended", "other"), ("b at am", "other"), ("c ended", "am")]).await;
+    let told = |i: &str| OutboxPut { event: "resolved".into(), id: format!("{i}-r-o"), ..stand_in(i) };
+    store.commit(epoch, &owing(&[told("a"), told("b")])).await.unwrap();
+    store.commit(epoch, &level("am", "c", LevelState::Resolved)).await.unwrap();
+    expect(&[]).await;
+}

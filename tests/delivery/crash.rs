@@ -1,0 +1,131 @@
+//! `kill -9` at any moment loses no page and no resolve, and invents none.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::told;
+use crate::support::damper::Damper;
+use crate::support::postgres;
+use crate::support::random::Random;
+use crate::support::receiver::{Behaviour, Receiver};
+use crate::support::shop::Shop;
+use crate::support::wait::pass;
+use crate::support::{now_ms, wait_until};
+
+const SERVICES: [&str; 6] = ["cart", "checkout", "login", "pay", "search", "ship"];
+/// The last attempts before the receiver came back may have put the next ones off for two minutes.
+const SETTLED: Duration = Duration::from_secs(240);
+
+#[tokio::test]
+async fn fifty_kills_while_alerts_fire_and_resolve_lose_nothing_and_invent_nothing() {
+    storm(50, 300..4000, None).await;
+}
+
+/// Its lease outlives the process that held it: the next one on the same address must not wait for its end.
+#[tokio::test]
+async fn kills_on_postgresql_lose_nothing_and_invent_nothing() {
+    storm(10, 3000..9000, Some(postgres::fresh_database())).await;
+}
+
+#[tokio::test]
+async fn a_killed_leader_on_postgresql_leads_again_without_waiting_for_its_lease() {
+    let shop = Shop::open(&["pay"]).await;
+    let receiver = Receiver::start();
+    let mut damper = damper(&shop, &receiver, &["pay"], Some(&postgres::fresh_database()));
+    damper.start().await;
+    for _ in 0..3 {
+        damper.kill();
+        damper.spawn();
+        let leads = |json: &Value| json["leader"].as_bool()?.then_some(());
+        damper.wait_for(Duration::from_secs(8), "/api/v1/status", "the lease to be taken over", leads).await;
+    }
+}
+
+/// Kills Damper again and again, each time after a random life within `lives` (milliseconds), while
+/// services fail and recover and the receiver misbehaves; then checks who was told what.
+async fn storm(kills: usize, lives: Range<i64>, store: Option<String>) {
+    let seed = Random::seed();
+    let mut random = Random::of(seed);
+    let shop = Shop::open(&SERVICES).await;
+    let mut receiver = Receiver::start();
+    let mut damper = damper(&shop, &receiver, &SERVICES, store.as_deref());
+    damper.start().await;
+    shop.flap(seed);
+    for _ in 0..kills {
+        moment(&mut random, lives.clone(), &receiver).await;
+        damper.kill();
+        receiver.behave(behaviour(&mut random));
+        damper.spawn();
+    }
+    receiver.behave(Behaviour::Accept);
+    shop.calm();
+    settle(&damper, &shop).await;
+    damper.stop().await;
+    let store = store.unwrap_or_else(|| format!("sqlite:{}", damper.path("damper.db").display()));
+    told::check(&store, &receiver, &shop.phases()).await;
+}
+
+fn damper(shop: &Shop, receiver: &Receiver, services: &[&str], store: Option<&str>) -> Damper {
+    let store = store.map_or_else(String::new, |store| format!("store: '{store}'\n"));
+    let damper = Damper::new(&format!(
+        "{}receivers: [{{name: oncall, webhook: {{url: '{}', timeout: 1s}}}}]\n{store}",
+        shop.settings(),
+        receiver.url()
+    ));
+    for service in services {
+        damper.definition(&format!("{service}.yaml"), &Shop::slo(service));
+    }
+    damper
+}
+
+/// Waits for the moment of the next kill: any, or around a tick's commit, or while a message is
+/// between the receiver and the mark that says so.
+async fn moment(random: &mut Random, lives: Range<i64>, receiver: &Receiver) {
+    let life = random.between(lives.start, lives.end);
+    match random.between(0, 3) {
+        0 => pass(millis(life)).await,
+        1 => {
+            let tick = now_ms() / 5000 * 5000 + 5000 + 250;
+            pass(millis(tick - now_ms() + random.between(0, 250))).await;
+        }
+        _ => {
+            let before = receiver.requests().len();
+            let arrived = async || (receiver.requests().len() > before).then_some(());
+            let message = wait_until(SETTLED, "a message", arrived);
+            // Where none comes, this moment is as good as any.
+            let _ = tokio::time::timeout(millis(lives.end), message).await;
+            pass(millis(random.between(0, 60))).await;
+        }
+    }
+}
+
+fn millis(number: i64) -> Duration {
+    Duration::from_millis(number.unsigned_abs())
+}
+
+/// A receiver is well half of the time.
+fn behaviour(random: &mut Random) -> Behaviour {
+    let all = [
+        Behaviour::Accept,
+        Behaviour::Accept,
+        Behaviour::Slow(Duration::from_millis(500)),
+        Behaviour::Refuse,
+        Behaviour::Hang,
+        Behaviour::Fail(500, None),
+    ];
+    random.pick(&all).clone()
+}
+
+/// Waits until every service is well again, every alert is over and nothing waits to be told.
+async fn settle(damper: &Damper, shop: &Shop) {
+    let over = async || shop.phases().iter().all(|phase| phase.to.is_some()).then_some(());
+    wait_until(SETTLED, "every service to be well", over).await;
+    let last = shop.phases().iter().filter_map(|phase| phase.to).max().unwrap();
+    let judged = |json: &Value| (json["ticks"]["at"].as_i64()? * 1000 > last + 15_000).then_some(());
+    damper.wait_for(SETTLED, "/api/v1/status", "the present to be judged", judged).await;
+    let none = |json: &Value| json["items"].as_array()?.is_empty().then_some(());
+    damper.wait_for(SETTLED, "/api/v1/alerts", "no alert", none).await;
+    damper.wait_for(SETTLED, "/api/v1/deliveries?status=pending", "nothing pending", none).await;
+}

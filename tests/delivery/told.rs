@@ -1,0 +1,135 @@
+//! What a webhook receiver was told, and whether that is what was owed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use damper::store::{Options, OutboxFilter, Status, Store};
+
+use crate::support::receiver::{Receiver, Request};
+use crate::support::shop::Phase;
+
+/// One message as it arrived, perhaps not for the first time.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// Its `Idempotency-Key`.
+    pub key: String,
+    /// `damper.incident`.
+    pub incident: String,
+    /// `damper.event`.
+    pub event: String,
+    /// When the alert began, as told.
+    pub starts_at: String,
+    /// The alert's labels.
+    pub labels: Value,
+    /// Whether the receiver took it.
+    pub accepted: bool,
+    body: Vec<u8>,
+}
+
+impl Told {
+    /// Reads a request; fails the test if it is no webhook message.
+    pub fn read(request: &Request) -> Self {
+        let json = request.json();
+        let alert = &json["alerts"][0];
+        let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("no text in {json}")).to_owned();
+        let told = Self {
+            key: request.header("idempotency-key").expect("a key").to_owned(),
+            incident: text(&alert["damper"]["incident"]),
+            event: text(&alert["damper"]["event"]),
+            starts_at: text(&alert["startsAt"]),
+            labels: alert["labels"].clone(),
+            accepted: request.accepted,
+            body: request.body.to_vec(),
+        };
+        assert_eq!(text(&alert["damper"]["id"]), told.key, "the key in the body");
+        told
+    }
+}
+
+/// A transition that was decided: incident and event.
+type Transition = (String, String);
+
+/// Fails the test unless everything owed was told, nothing else was, each transition under one key,
+/// and each incident as a firing before its resolve.
+pub async fn check(store: &str, receiver: &Receiver, phases: &[Phase]) {
+    let told: Vec<Told> = receiver.requests().iter().map(Told::read).collect();
+    let decided = decided(store).await;
+    let taken = told.iter().filter(|told| told.accepted).count();
+    eprintln!("{} transitions, {taken} messages taken, {} refused", decided.len(), told.len() - taken);
+    same_message_under_one_key(&told);
+    told_is_owed(&told, &decided);
+    firing_then_resolved(&told);
+    one_incident_per_phase(&decided, &told, phases);
+}
+
+/// Every transition in the history of a store, which nobody may have open; each must be there once.
+pub async fn decided(store: &str) -> BTreeSet<Transition> {
+    let store = Store::open(store, Options::default()).await.unwrap();
+    let lines = store.history(None, None, 1000).await.unwrap();
+    assert!(lines.next.is_none(), "more history than the test reads");
+    let mut all = BTreeSet::new();
+    for line in lines.items {
+        let body: Value = serde_json::from_str(&line.body).unwrap();
+        let incident = body["incident"].as_str().unwrap().to_owned();
+        assert!(all.insert((incident, line.kind.clone())), "decided twice: {line:?}");
+    }
+    let messages = store.outbox(&OutboxFilter::default(), None, 1000).await.unwrap();
+    for row in messages.items {
+        assert_eq!(row.status, Status::Delivered, "{row:?}");
+    }
+    store.close().await;
+    all
+}
+
+fn same_message_under_one_key(told: &[Told]) {
+    let mut by_key: BTreeMap<&str, &Told> = BTreeMap::new();
+    let mut by_transition: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+    for one in told {
+        let first = by_key.entry(&one.key).or_insert(one);
+        assert_eq!(
+            String::from_utf8_lossy(&first.body),
+            String::from_utf8_lossy(&one.body),
+            "two messages under one key"
+        );
+        let key = by_transition.entry((&one.incident, &one.event)).or_insert(&one.key);
+        assert_eq!(*key, one.key, "two keys for one transition");
+    }
+}
+
+fn told_is_owed(told: &[Told], decided: &BTreeSet<Transition>) {
+    let tried: BTreeSet<Transition> = told.iter().map(|t| (t.incident.clone(), t.event.clone())).collect();
+    let invented: Vec<_> = tried.difference(decided).collect();
+    assert!(invented.is_empty(), "told but never decided: {invented:?}");
+    let taken = told.iter().filter(|t| t.accepted);
+    let taken: BTreeSet<Transition> = taken.map(|t| (t.incident.clone(), t.event.clone())).collect();
+    let lost: Vec<_> = decided.difference(&taken).collect();
+    assert!(lost.is_empty(), "decided but never told: {lost:?}");
+}
+
+fn firing_then_resolved(told: &[Told]) {
+    let mut incidents: BTreeMap<&str, Vec<&Told>> = BTreeMap::new();
+    for one in told.iter().filter(|t| t.accepted) {
+        incidents.entry(&one.incident).or_default().push(one);
+    }
+    for (incident, told) in incidents {
+        let mut events: Vec<&str> = told.iter().map(|t| t.event.as_str()).collect();
+        events.dedup();
+        assert_eq!(events, ["firing", "resolved"], "incident {incident}: {told:?}");
+        for one in &told {
+            assert_eq!((&one.labels, &one.starts_at), (&told[0].labels, &told[0].starts_at));
+        }
+    }
+}
+
+/// The truth that Damper does not know: how often each service really failed.
+fn one_incident_per_phase(decided: &BTreeSet<Transition>, told: &[Told], phases: &[Phase]) {
+    assert!(decided.iter().all(|(_, event)| event == "firing" || event == "resolved"), "{decided:?}");
+    let services: BTreeSet<&str> = phases.iter().map(|phase| phase.service.as_str()).collect();
+    for service in services {
+        let failed = phases.iter().filter(|phase| phase.service == service).count();
+        let incidents: BTreeSet<&str> =
+            told.iter().filter(|t| t.labels["service"] == service).map(|t| t.incident.as_str()).collect();
+        assert_eq!(incidents.len(), failed, "incidents of {service}, which failed so often: {phases:?}");
+    }
+}
