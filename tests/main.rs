@@ -16,6 +16,7 @@
 #![allow(dead_code, reason = "fixtures offer what the next test will need")]
 
 mod accuracy;
+mod check;
 mod collect;
 mod fixtures;
 mod layering;

@@ -55,6 +55,9 @@ pub(super) struct CheckArgs {
     /// Length of a slice that the definitions must fit
     #[arg(long, default_value = "30s", value_parser = step)]
     pub(super) step: Step,
+    /// Also asks this server whether metrics, labels and bounds exist, such as http://127.0.0.1:9090
+    #[arg(long, value_name = "URL")]
+    pub(super) prometheus: Option<String>,
     /// For people or for programs
     #[arg(long, value_enum, default_value = "text")]
     pub(super) output: Output,
@@ -79,20 +82,8 @@ impl Cli {
     pub async fn run(self) -> Result<u8, CommandError> {
         match self.command {
             Command::Run(args) => super::run::run(args).await,
-            Command::Check(args) => check(&args),
+            Command::Check(args) => super::check::command::run(args).await,
         }
-    }
-}
-
-fn check(args: &CheckArgs) -> Result<u8, CommandError> {
-    let context = crate::slo::Context { step: args.step, sources: Vec::new() };
-    let mut out = std::io::stdout().lock();
-    let done = super::check::check(&args.paths, &context, args.output, args.verbose, &mut out);
-    match done {
-        Ok(verdict) => Ok(verdict.exit_code()),
-        // `damper check … | head` has seen enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(1),
-        Err(error) => Err(error.into()),
     }
 }
 
