@@ -83,8 +83,13 @@ impl Observer {
     fn replan(&mut self) {
         self.plan = Plan::build(&self.slos, &self.context);
         let reach = SourceTraits::default().lookback;
-        let keep =
-            self.plan.series.iter().map(|s| Keep { key: s.key.clone(), span: s.keep, reach, limit: 500 });
+        let keep = self.plan.series.iter().map(|s| Keep {
+            key: s.key.clone(),
+            span: s.keep,
+            reach,
+            limit: 500,
+            cut: None,
+        });
         self.ledger.adopt(keep.collect());
     }
 
