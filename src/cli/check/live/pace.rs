@@ -50,10 +50,10 @@ pub(super) async fn check(
     falls(server, atom, findings).await
 }
 
-/// The shorter of what two and thirty minutes say: young series have no more.
+/// The shortest of what ranges of growing length say: young series fill only the short ones.
 async fn interval(server: &Server, atom: &Atom) -> Result<Option<Span>, Trouble> {
     let mut best: Option<Span> = None;
-    for secs in [120.0, 1800.0_f64] {
+    for secs in [6.0, 30.0, 120.0, 1800.0_f64] {
         let samples = server.number(&format!("max(count_over_time({}[{secs}s]))", atom.selector)).await?;
         if samples >= 3.0 {
             #[expect(clippy::cast_possible_truncation, reason = "between 1 and 600")]
