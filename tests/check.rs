@@ -56,7 +56,7 @@ async fn shop(version: Version) -> (Exporter, Prometheus) {
     let builder = Prometheus::of(version).native_histograms();
     let prometheus =
         builder.scrape("shop", &[exporter.address()], "/metrics", Duration::from_secs(1)).start().await;
-    target.scraped(5, LIMIT).await;
+    target.scraped(8, LIMIT).await;
     (exporter, prometheus)
 }
 

@@ -7,6 +7,7 @@
 mod alerts;
 mod components;
 mod deliveries;
+mod gauges;
 mod health;
 mod layers;
 mod look;

@@ -24,6 +24,10 @@ enum Command {
     Run(RunArgs),
     /// Tells every problem of definition files
     Check(CheckArgs),
+    /// Shows how a running Damper fares
+    Status(RemoteArgs),
+    /// Has a running Damper read its definitions again
+    Reload(ReloadArgs),
 }
 
 /// `damper run`
@@ -66,6 +70,30 @@ pub(super) struct CheckArgs {
     pub(super) verbose: bool,
 }
 
+/// `damper status`, and whom every command for operators asks
+#[derive(Args, Debug)]
+pub(super) struct RemoteArgs {
+    /// Where Damper listens; by default `listen` of the settings file, or http://127.0.0.1:9095
+    #[arg(long, value_name = "URL")]
+    pub(super) url: Option<String>,
+    /// Settings file
+    #[arg(long, value_name = "FILE", env = "DAMPER_CONFIG", default_value = "damper.yaml")]
+    pub(super) config: PathBuf,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value = "text")]
+    pub(super) output: Output,
+}
+
+/// `damper reload`
+#[derive(Args, Debug)]
+pub(super) struct ReloadArgs {
+    /// Carries out a reload that waits because it removes many SLOs, or one that is firing
+    #[arg(long)]
+    pub(super) accept: bool,
+    #[command(flatten)]
+    pub(super) remote: RemoteArgs,
+}
+
 fn step(text: &str) -> Result<Step, String> {
     let span: Span = text.parse().map_err(|error| format!("{error}"))?;
     Step::new(span).ok_or_else(|| {
@@ -81,7 +109,9 @@ impl Cli {
     /// What kept the command from doing it; the exit code is then 1.
     pub async fn run(self) -> Result<u8, CommandError> {
         match self.command {
-            Command::Run(args) => super::run::run(args).await,
+            Command::Run(args) => Box::pin(super::run::run(args)).await,
+            Command::Status(args) => super::remote::status(args).await,
+            Command::Reload(args) => super::remote::reload(args).await,
             Command::Check(args) => super::check::command::run(args).await,
         }
     }
