@@ -18,6 +18,7 @@
 mod accuracy;
 mod check;
 mod collect;
+mod docs;
 mod fixtures;
 mod layering;
 mod support;
