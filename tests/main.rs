@@ -21,4 +21,5 @@ mod collect;
 mod docs;
 mod fixtures;
 mod layering;
+mod remote;
 mod support;

@@ -11,6 +11,7 @@ use super::CommandError;
 use super::args::{ReloadArgs, RemoteArgs};
 use super::check::Output;
 use crate::settings::Settings;
+use crate::slo::time::Span;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -123,7 +124,7 @@ fn is_in_trouble(status: &Value) -> bool {
 /// The status in lines.
 fn described(status: &Value) -> String {
     let mut lines = vec![
-        format!("Damper {}, store {}", plain(&status["version"]), plain(&status["store"])),
+        format!("Damper {}, {}", plain(&status["version"]), plain(&status["store"])),
         format!(
             "ticks        {} completed, {} skipped, {} not committed; lag {:.2}s",
             status["ticks"]["completed"],
@@ -152,12 +153,12 @@ fn described(status: &Value) -> String {
     for slo in items(&definitions["waitingForAccept"]) {
         lines.push(format!("  {} would be removed; damper reload --accept does it", plain(slo)));
     }
-    if status["backfill"]["leftSeconds"].as_i64().is_some_and(|left| left > 0) {
-        let backfill = &status["backfill"];
-        lines.push(format!(
-            "backfill     {} series lack {}s of history",
-            backfill["seriesLeft"], backfill["leftSeconds"]
-        ));
+    let left = status["backfill"]["leftSeconds"].as_i64().unwrap_or(0);
+    if left > 0 {
+        // Of all series together, and to the hour: it is an outlook, not a measure.
+        let left = Span::from_secs_saturating((left + 3599) / 3600 * 3600);
+        let series = &status["backfill"]["seriesLeft"];
+        lines.push(format!("backfill     {left} of history to ask for, for {series} series together"));
     }
     for (component, why) in status["troubles"].as_object().into_iter().flatten() {
         lines.push(format!("trouble      {component}: {}", plain(why)));
@@ -190,14 +191,19 @@ mod tests {
     #[test]
     fn trouble_is_shown_and_ends_with_one() {
         let mut status = json!({
-            "version": "0.1.0", "store": "sqlite:damper.db",
+            "version": "0.1.0", "store": "SQLite store damper.db",
             "ticks": {"completed": 3, "skipped": 0, "uncommitted": 0, "lagSeconds": 0.25},
             "sources": [{"name": "local", "kind": "prometheus", "version": "3.5.0", "blind": false, "failures": 0}],
             "definitions": {"revision": 2, "slos": 1, "problems": [], "waitingForAccept": []},
             "backfill": {"seriesLeft": 0, "leftSeconds": 0}, "troubles": {},
         });
         assert!(!is_in_trouble(&status));
-        insta::assert_snapshot!(described(&status), @"");
+        insta::assert_snapshot!(described(&status), @r"
+        Damper 0.1.0, SQLite store damper.db
+        ticks        3 completed, 0 skipped, 0 not committed; lag 0.25s
+        source       local: prometheus 3.5.0, answers; 0 queries failed
+        definitions  revision 2, 1 SLOs
+        ");
         status["definitions"]["problems"] = json!([{"file": "a.yaml", "line": 3, "column": 1, "error": true, "what": "wrong\u{1b}", "hint": null}]);
         assert!(is_in_trouble(&status));
         assert!(described(&status).contains("  error: a.yaml:3:1: wrong \n"), "{}", described(&status));

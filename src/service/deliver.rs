@@ -8,7 +8,6 @@ use futures_util::future::join_all;
 
 use super::backoff::delay;
 use super::clock;
-use super::measure;
 use super::owed::{fallback_for, fallback_id, is_level, owe_fallback};
 use super::shared::Shared;
 use crate::engine::notice::{Event, Notice};
@@ -85,7 +84,7 @@ impl Queue {
         };
         let began = tokio::time::Instant::now();
         let outcome = self.receiver.deliver(&notice, clock::now()).await;
-        measure::delivery(&self.shared, &self.name, &outcome, began.elapsed());
+        self.shared.metrics.delivery(&self.name, &outcome, began.elapsed());
         match outcome {
             Outcome::Delivered { note } => {
                 tracing::info!(receiver = self.name, id = row.id, event = row.event, note, "delivered");

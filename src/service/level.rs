@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock;
-use super::measure;
 use super::owed::owe_fallback;
 use super::shared::Shared;
 use crate::engine::notice::Notice;
@@ -61,7 +60,7 @@ async fn tell(shared: &Shared, name: &str, alertmanager: &Alertmanager) -> Resul
         notices.iter().map(|(_, notice)| AmAlert::new(&notice.alert, &external)).collect();
     let began = tokio::time::Instant::now();
     let outcome = alertmanager.post_alerts(&alerts, clock::now()).await.outcome();
-    measure::delivery(shared, name, &outcome, began.elapsed());
+    shared.metrics.delivery(name, &outcome, began.elapsed());
     match outcome {
         Outcome::Delivered { note } => {
             tracing::debug!(receiver = name, alerts = alerts.len(), note, "told");

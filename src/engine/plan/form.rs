@@ -4,9 +4,9 @@
 //!
 //! ```text
 //! u = last_over_time(x[S])      p = last_over_time(x[L] offset S)
-//! D = (u − p) >= 0              difference of a living series
-//!     or u + max(m − p, 0)      reset, where u < ⅞ p: it began again at zero, after it had grown to
-//!                               m = max_over_time(x[S])
+//! m = max_over_time(x[S])
+//! D = u + max(m − p, 0)         reset, where u < ⅞ p or u < ⅞ m: it grew to m and began again at zero
+//!     or (u − p) >= 0           difference of a living series
 //!     or u where no p           newborn
 //!     or 0 where any sample     a dip, or no scrape in the slot
 //! ```
@@ -65,6 +65,17 @@ impl Around {
         format!("last_over_time({}[{}] offset {})", self.x, self.lookback, self.slot)
     }
 
+    /// The largest sample in the slot.
+    pub(super) fn most(&self) -> String {
+        format!("max_over_time({}[{}])", self.x, self.slot)
+    }
+
+    /// The newest sample in the slot, of counters that began again in it.
+    pub(super) fn fell(&self) -> String {
+        let (u, p, m) = (self.now(), self.before(), self.most());
+        format!("({u} < {RESET_BELOW} * {p}) or (({u} < {RESET_BELOW} * {m}) and {p})")
+    }
+
     /// Lookback and slot together.
     pub(super) fn whole(&self) -> Span {
         Span::from_secs_saturating(self.lookback.secs() + self.slot.secs())
@@ -110,9 +121,8 @@ pub fn joined(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
         return native::before_resets(&at, &group.labels(), above, group.left_open, every);
     }
     let (u, p, held) = (at.now(), at.before(), at.held());
-    let before_reset = format!("clamp_min(max_over_time({}[{slot}]) - {p}, 0)", at.x);
-    let reset = format!("({u} < {RESET_BELOW} * {p}) + {before_reset}");
-    let each = format!("(({u} - {p}) >= 0) or ({reset}) or ({u} unless {p}) or (0 * {held})");
+    let reset = format!("({}) + clamp_min({} - {p}, 0)", at.fell(), at.most());
+    let each = format!("({reset}) or (({u} - {p}) >= 0) or ({u} unless {p}) or (0 * {held})");
     parts(&[("d", aggregate("sum", &group.labels(), &each))])
 }
 

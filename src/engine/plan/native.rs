@@ -17,7 +17,7 @@
 //! ```
 //!
 //! What a series counted between `hp` and a reset in the same slot is in neither; where series fell it
-//! is asked for, see [`before_resets`].
+//! is asked for, see `before_resets`.
 //!
 //! Counts and fractions are parts of one request; products are taken on our side, because the
 //! fraction of an empty histogram is not a number.
@@ -87,7 +87,7 @@ pub(super) fn before_resets(
 }
 
 /// The counts of series that restarted.
-fn fell(at: &Around, subtracts: bool) -> String {
+pub(super) fn fell(at: &Around, subtracts: bool) -> String {
     let now = if subtracts { at.now() } else { at.x.to_string() };
     format!("({} < {RESET_BELOW} * {})", count(&now), count(&before(at, subtracts)))
 }

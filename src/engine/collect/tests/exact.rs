@@ -47,10 +47,10 @@ fn stream() -> impl Strategy<Value = Stream> {
 /// reset in between. That is the ideal observer itself, unless a series restarts twice in a slot.
 fn ideal(stream: &Stream, group: &QueryGroup, closed: bool, t: i64) -> f64 {
     let (s, l) = (30, group.lookback(Span::from_secs(30)).secs());
+    let most = stream.largest(closed, t - s, t).unwrap_or_default();
     match (stream.last(closed, t - s, t), stream.last(closed, t - s - l, t - s)) {
-        (Some(u), Some(p)) if u >= p => u - p,
-        (Some(u), Some(p)) if u >= 0.875 * p => 0.0,
-        (Some(u), Some(p)) => u + stream.largest(closed, t - s, t).unwrap_or(p).max(p) - p,
+        (Some(u), Some(p)) if u < 0.875 * p.max(most) => u + (most - p).max(0.0),
+        (Some(u), Some(p)) => (u - p).max(0.0),
         (Some(u), None) => u,
         (None, _) => 0.0,
     }
