@@ -6,7 +6,6 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 
-use super::gauges;
 use super::look::{aside, at_slo, newest};
 use super::problem::Problem;
 use crate::engine::view::pooled;
@@ -19,7 +18,6 @@ use crate::telemetry::metrics;
     responses((status = 200, body = String, content_type = "application/openmetrics-text")),
 )]
 pub(super) async fn metrics_text(State(shared): State<Arc<Shared>>) -> Result<impl IntoResponse, Problem> {
-    gauges::refresh(&shared).await;
     let text = aside(&shared, |shared| shared.metrics.encode(|slos| add_slos(shared, slos))).await?;
     Ok(([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text))
 }

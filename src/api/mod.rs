@@ -7,7 +7,6 @@
 mod alerts;
 mod components;
 mod deliveries;
-mod gauges;
 mod health;
 mod layers;
 mod look;
