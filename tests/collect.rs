@@ -145,14 +145,16 @@ fn fleet(t0: i64) -> Vec<Series> {
 
 /// What an observer of one series counts in the slot that ends at `t`.
 fn observed(series: &Series, closed: bool, t: i64, l: i64) -> Option<f64> {
-    let last = |from: i64, to: i64| {
-        let inside = |at: i64| at > from * 1000 - i64::from(closed) && at <= to * 1000;
-        series.samples.iter().rfind(|(at, _)| inside(*at)).map(|(_, v)| *v)
+    let range = |from: i64, to: i64| {
+        let inside = move |at: i64| at > from * 1000 - i64::from(closed) && at <= to * 1000;
+        series.samples.iter().filter(move |(at, _)| inside(*at)).map(|(_, v)| *v)
     };
+    let last = |from: i64, to: i64| range(from, to).next_back();
     match (last(t - 30, t), last(t - 30 - l, t - 30)) {
         (Some(u), Some(p)) if u >= p => Some(u - p),
         (Some(u), Some(p)) if u >= 0.875 * p => Some(0.0),
-        (Some(u), _) => Some(u),
+        (Some(u), Some(p)) => Some(u + range(t - 30, t).fold(p, f64::max) - p),
+        (Some(u), None) => Some(u),
         (None, p) => p.map(|_| 0.0),
     }
 }

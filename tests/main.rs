@@ -15,6 +15,7 @@
 #![allow(unreachable_pub, reason = "nothing is exported from a test binary")]
 #![allow(dead_code, reason = "fixtures offer what the next test will need")]
 
+mod accuracy;
 mod collect;
 mod fixtures;
 mod layering;

@@ -9,15 +9,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
+
 use super::gather::{Gathered, gather};
+use super::linked::{ask as ask_source, clusters, settle_doubts};
 use super::round::Question;
 use super::shared::Shared;
 use crate::engine::fact::{Facts, Tier};
 use crate::engine::ledger::FINE_REACH;
 use crate::engine::plan::{AliveIx, AliveReading, DirectIx, Form, Plan, QueryGroup};
-use crate::engine::sample::{Answer, Failure, Query};
+use crate::engine::sample::{Answer, Failure};
 use crate::engine::step::DirectSeen;
-use crate::prometheus::{Priority, Source};
+use crate::prometheus::Priority;
 use crate::slo::time::{Span, Step, Ts};
 
 /// How long a merged query that failed is asked in its parts before it is tried whole again.
@@ -63,6 +66,8 @@ pub(super) struct Asking {
     split: HashMap<u64, Ts>,
     /// Queries at fault: until when they rest, and how long.
     resting: HashMap<u64, (Ts, Span, String)>,
+    /// Places of query groups, those that are judged together.
+    clusters: Vec<Vec<usize>>,
     /// When direct windows were last asked.
     direct: BTreeMap<DirectIx, Ts>,
 }
@@ -74,7 +79,10 @@ impl Asking {
     pub(super) fn prepare(&mut self, plan: &Arc<Plan>) {
         if self.plan.as_ref().is_none_or(|old| !Arc::ptr_eq(old, plan)) {
             self.plan = Some(Arc::clone(plan));
+            self.clusters = clusters(plan);
             self.direct.clear();
+            self.split.clear();
+            self.resting.clear();
         }
     }
 
@@ -132,23 +140,27 @@ impl Asking {
                 }))
             });
         }
-        for (place, group) in plan.groups.iter().enumerate() {
-            let at = moment(&group.source);
-            let from = known_until(shared, group, at, step);
-            let split = self.split.get(&id(group)).is_some_and(|until| *until > at);
-            let parts = if split && group.members.len() > 1 {
-                group.split().into_iter().map(Arc::new).collect()
-            } else {
-                vec![Arc::clone(group)]
-            };
-            let parts = parts.into_iter().map(|part| {
-                let rests = self.resting.get(&id(&part)).filter(|(until, ..)| *until > at).is_some();
-                (part, rests)
+        for cluster in &self.clusters {
+            let asks = cluster.iter().filter_map(|place| {
+                let group = plan.groups.get(*place)?;
+                let at = moment(&group.source);
+                Some((*place, self.parts(group, at), (known_until(shared, group, at, step), at)))
             });
-            let parts: Vec<_> = parts.collect();
-            questions.push(Box::pin(ask_group(shared, place, parts, (from, at), limit)));
+            questions.push(Box::pin(ask_cluster(shared, Arc::clone(plan), asks.collect(), limit)));
         }
         questions
+    }
+
+    /// A group as it is to be asked, each part with whether it rests.
+    fn parts(&self, group: &Arc<QueryGroup>, at: Ts) -> Vec<(Arc<QueryGroup>, bool)> {
+        let split = self.split.get(&id(group)).is_some_and(|until| *until > at);
+        let parts = if split && group.members.len() > 1 {
+            group.split().into_iter().map(Arc::new).collect()
+        } else {
+            vec![Arc::clone(group)]
+        };
+        let rests = |part: &QueryGroup| self.resting.get(&id(part)).is_some_and(|(until, ..)| *until > at);
+        parts.into_iter().map(|part| (Arc::clone(&part), rests(&part))).collect()
     }
 }
 
@@ -184,6 +196,37 @@ fn known_until(shared: &Shared, group: &QueryGroup, at: Ts, step: Step) -> Ts {
     // A series that was never asked is backfill's business.
     let from = known.map_or(again, |known| known.min(again));
     from.max(at.minus(FINE_REACH)).floor_to(step.span())
+}
+
+/// Asks linked groups at once, and settles what only all of them together can tell.
+async fn ask_cluster(
+    shared: &Shared,
+    plan: Arc<Plan>,
+    groups: Vec<(usize, Vec<(Arc<QueryGroup>, bool)>, (Ts, Ts))>,
+    limit: Duration,
+) -> Asked {
+    let end = tokio::time::Instant::now() + limit;
+    let linked = groups.len() > 1;
+    let asks: Vec<_> = groups
+        .into_iter()
+        .map(|(place, parts, range)| ask_group(shared, place, parts, range, limit))
+        .collect();
+    let mut all = join_all(asks).await.into_iter();
+    let Some(mut asked) = all.next() else { return Asked::default() };
+    for other in all {
+        asked.known &= other.known;
+        asked.answered |= other.answered;
+        asked.source_failed |= other.source_failed;
+        asked.settles.extend(other.settles);
+        asked.facts.extend(other.facts);
+        asked.split.extend(other.split);
+        asked.at_fault.extend(other.at_fault);
+    }
+    if linked {
+        let left = end.saturating_duration_since(tokio::time::Instant::now());
+        settle_doubts(shared, &plan, &mut asked.facts, Priority::Tick, left).await;
+    }
+    asked
 }
 
 async fn ask_group(
@@ -243,7 +286,7 @@ fn note(asked: &mut Asked, group: &QueryGroup, gathered: Gathered, at: Ts) {
 
 async fn ask_alive(shared: &Shared, plan: Arc<Plan>, place: usize, at: Ts, limit: Duration) -> Asked {
     let Some(group) = plan.alive_groups.get(place) else { return Asked::default() };
-    let answer = ask(shared, &group.query(at), limit).await;
+    let answer = ask_source(shared, group.query(at), Priority::Tick, limit).await;
     let mut asked = outcome(&group.source, at, Question::Alive(place), &answer);
     for (ix, reading) in group.read(&answer) {
         match reading {
@@ -256,7 +299,7 @@ async fn ask_alive(shared: &Shared, plan: Arc<Plan>, place: usize, at: Ts, limit
 
 async fn ask_direct(shared: &Shared, plan: Arc<Plan>, place: usize, at: Ts, limit: Duration) -> Asked {
     let Some(direct) = plan.direct.get(place) else { return Asked::default() };
-    let answer = ask(shared, &direct.query(at), limit).await;
+    let answer = ask_source(shared, direct.query(at), Priority::Tick, limit).await;
     let mut asked = outcome(&direct.source, at, Question::Direct(place), &answer);
     if matches!(answer, Answer::Frames { .. }) {
         let twice = Span::from_secs_saturating(direct.every.secs() * 2);
@@ -264,13 +307,6 @@ async fn ask_direct(shared: &Shared, plan: Arc<Plan>, place: usize, at: Ts, limi
         asked.direct.push((DirectIx(u32::try_from(place).unwrap_or(u32::MAX)), seen));
     }
     asked
-}
-
-async fn ask(shared: &Shared, query: &Query, limit: Duration) -> Answer {
-    match shared.sources.get(&query.source) {
-        Some(source) => source.ask(query, Priority::Tick, limit).await,
-        None => Answer::Frames { frames: Vec::new(), notes: Vec::new() },
-    }
 }
 
 fn outcome(source: &str, at: Ts, question: Question, answer: &Answer) -> Asked {

@@ -8,9 +8,10 @@ use std::time::Duration;
 use super::clock;
 use super::gather::gather;
 use super::journal::Journal;
+use super::linked::{clusters, settle_doubts};
 use super::shared::Shared;
 use super::state::BackfillView;
-use crate::engine::fact::Tier;
+use crate::engine::fact::{Facts, Tier};
 use crate::engine::ledger::FINE_REACH;
 use crate::engine::plan::{Form, Plan, QueryGroup};
 use crate::prometheus::Priority;
@@ -78,16 +79,11 @@ async fn fill(
     piece: &Piece,
     journal: &mut Journal,
 ) -> Result<(), (bool, String)> {
-    let Some(group) = plan.groups.get(piece.group) else { return Ok(()) };
-    let range = (piece.from, piece.to);
-    let gathered = tokio::select! {
-        gathered = gather(shared, group, piece.tier, range, Priority::Background, LIMIT) => gathered,
+    let facts = tokio::select! {
+        facts = ask(shared, plan, piece) => facts?,
         () = shared.shutdown.cancelled() => return Ok(()),
     };
-    if let Some(failure) = gathered.failure {
-        return Err((failure.kind.is_of_source(), failure.message));
-    }
-    journal.book(shared, plan, &gathered.facts);
+    journal.book(shared, plan, &facts);
     if let Err(error) = journal.write_facts(shared).await {
         tracing::warn!(%error, "backfilled slices were not written; they are kept in memory");
     }
@@ -95,6 +91,23 @@ async fn fill(
     view.done_seconds += piece.to.since(piece.from).secs();
     view.waiting = None;
     Ok(())
+}
+
+/// Asks a piece, with the groups that only together can be judged.
+async fn ask(shared: &Shared, plan: &Plan, piece: &Piece) -> Result<Vec<Facts>, (bool, String)> {
+    let clusters = clusters(plan);
+    let cluster = clusters.iter().find(|cluster| cluster.contains(&piece.group));
+    let mut facts = Vec::new();
+    for group in cluster.into_iter().flatten().filter_map(|place| plan.groups.get(*place)) {
+        let range = (piece.from, piece.to);
+        let gathered = gather(shared, group, piece.tier, range, Priority::Background, LIMIT).await;
+        if let Some(failure) = gathered.failure {
+            return Err((failure.kind.is_of_source(), failure.message));
+        }
+        facts.extend(gathered.facts);
+    }
+    settle_doubts(shared, plan, &mut facts, Priority::Background, LIMIT).await;
+    Ok(facts)
 }
 
 /// The next piece to ask, page windows first: the newest unknown stretch of any series.

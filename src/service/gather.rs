@@ -10,8 +10,8 @@ use super::shared::Shared;
 use crate::engine::collect::{Ask, Collect, LookUp};
 use crate::engine::fact::{Facts, SeriesIx, SlotState, Tier};
 use crate::engine::plan::QueryGroup;
-use crate::engine::sample::{Answer, Failure, FailureKind};
-use crate::prometheus::{Priority, Source};
+use crate::engine::sample::{Answer, Failure};
+use crate::prometheus::Priority;
 use crate::slo::time::Ts;
 
 /// What became of one query group.
@@ -73,13 +73,9 @@ pub(super) async fn gather(
 }
 
 async fn answer(shared: &Shared, ask: &Ask, priority: Priority, end: Instant, limit: Duration) -> Answer {
-    let Some(source) = shared.sources.get(&ask.query.source) else {
-        let message = format!("no source is named `{}` in the settings", ask.query.source);
-        return Answer::Failed(Failure { kind: FailureKind::QueryError, message });
-    };
     let left = match priority {
         Priority::Tick => end.saturating_duration_since(Instant::now()),
         Priority::Background => limit,
     };
-    source.ask(&ask.query, priority, left).await
+    super::linked::ask(shared, ask.query.clone(), priority, left).await
 }

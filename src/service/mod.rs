@@ -15,6 +15,7 @@ mod gather;
 mod journal;
 mod lease;
 mod level;
+mod linked;
 mod measure;
 mod missed;
 mod owed;

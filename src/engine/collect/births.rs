@@ -20,8 +20,9 @@ use crate::engine::sample::Frame;
 use crate::slo::time::{Span, Ts};
 use crate::slo::unit::Events;
 
-/// Slots investigated per collect at most; the newborn part of further ones is withheld.
-const INVESTIGATIONS: usize = 20;
+/// Slots investigated per collect at most; the newborn part of further ones is withheld. A tick has three
+/// or four; backfill of many services that are asked together has births in many.
+const INVESTIGATIONS: usize = 200;
 
 /// What has been learned about births.
 #[derive(Debug, Default)]

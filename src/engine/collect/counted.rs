@@ -12,7 +12,7 @@ use super::spread::Reach;
 use super::table::{Cell, Key, Table};
 use super::{births, emit, young};
 use crate::engine::fact::Facts;
-use crate::engine::plan::{Narrow, QueryGroup, evidence, form};
+use crate::engine::plan::{Form, Narrow, QueryGroup, evidence, form};
 use crate::engine::sample::{Answer, Frame};
 use crate::slo::time::{Span, Ts};
 
@@ -119,6 +119,10 @@ impl Counted {
                 let cell = match read::main(&self.group.form, member, &point) {
                     Said::Nothing => continue,
                     Said::Cell(cell) => cell,
+                    Said::Restarted(cell) => {
+                        self.doubtful.insert((key.clone(), at));
+                        cell
+                    }
                     Said::Doubtful { all_new } => {
                         self.doubtful.insert((key.clone(), at));
                         Cell { all_new, ..Cell::unreadable(member.wanted.len()) }
@@ -132,7 +136,13 @@ impl Counted {
     fn take_joined(&mut self, frames: &[Frame]) {
         for (key, points) in read::points(&self.group, frames) {
             let Some(row) = self.table.get_mut(&key) else { continue };
+            let member =
+                self.group.members.get(key.0).filter(|_| matches!(self.group.form, Form::Native { .. }));
             for (at, point) in points {
+                if let (Some(member), Some(cell)) = (member, row.get_mut(&at)) {
+                    read::add_before_resets(cell, member, &point);
+                    continue;
+                }
                 let Some(cell) = row.get_mut(&at).filter(|cell| cell.unreadable) else { continue };
                 let Some(count) = read::events(&point, "d") else { continue };
                 *cell = Cell::counted(count, vec![count; cell.values.len()], cell.all_new);

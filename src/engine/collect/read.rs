@@ -36,6 +36,8 @@ pub(super) enum Said {
     Nothing,
     /// The count and the values.
     Cell(Cell),
+    /// The same, less what some series had counted before they restarted.
+    Restarted(Cell),
     /// Some series fell, or the sums are too large: the joined form must be asked.
     Doubtful {
         /// No series of the group existed before the slot.
@@ -61,7 +63,10 @@ pub(super) fn main(form: &Form, member: &Member, point: &Point<'_>) -> Said {
         _ => Events::from_f64(count - before),
     };
     match (Events::from_f64(count - before), member.wanted.iter().map(take).collect()) {
-        (Some(count), Some(values)) => Said::Cell(Cell::counted(count, values, false)),
+        (Some(count), Some(values)) => {
+            let cell = Cell::counted(count, values, false);
+            if point.contains_key("r") { Said::Restarted(cell) } else { Said::Cell(cell) }
+        }
         _ => Said::Cell(Cell::unreadable(wanted)),
     }
 }
@@ -79,6 +84,18 @@ fn cheap(point: &Point<'_>, wanted: usize) -> Said {
     match Events::from_f64(a - b.unwrap_or(0.0)) {
         Some(count) => Said::Cell(Cell::counted(count, vec![count; wanted], all_new)),
         None => Said::Cell(Cell::unreadable(wanted)),
+    }
+}
+
+/// Adds what histograms had counted before they restarted.
+pub(super) fn add_before_resets(cell: &mut Cell, member: &Member, point: &Point<'_>) {
+    let part = |name: &str| events(point, name).unwrap_or_default();
+    cell.count = cell.count.plus(part("d"));
+    for (value, wanted) in cell.values.iter_mut().zip(&member.wanted) {
+        *value = value.plus(match wanted.take {
+            Take::Above(bound) => part(&format!("f{bound}")),
+            _ => part("d"),
+        });
     }
 }
 

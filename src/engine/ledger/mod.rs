@@ -1,7 +1,7 @@
 //! Good and total events per slice, in tiers; any window is a sum.
 //!
 //! A ledger holds one [`Series`] per thing counted, shared by every SLO that counts it. It is told
-//! [`Facts`](crate::engine::fact::Facts): absolute, idempotent, in any order. It knows nothing of SLOs.
+//! [`Facts`]: absolute, idempotent, in any order. It knows nothing of SLOs.
 
 mod group;
 mod image;

@@ -110,7 +110,7 @@ impl Values {
             Form::Native { .. } => {
                 let c = count(&x.to_string());
                 Self {
-                    p: count(&format!("{x} offset {slot}")),
+                    p: count(&native::before(at, false)),
                     q: format!("last_over_time({c}[{memory}:1m] offset {slot})"),
                     held: format!("last_over_time({c}[{lately}:5s])"),
                     u: c,

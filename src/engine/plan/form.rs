@@ -5,7 +5,8 @@
 //! ```text
 //! u = last_over_time(x[S])      p = last_over_time(x[L] offset S)
 //! D = (u − p) >= 0              difference of a living series
-//!     or u where u < ⅞ p        reset: it began again at zero
+//!     or u + max(m − p, 0)      reset, where u < ⅞ p: it began again at zero, after it had grown to
+//!                               m = max_over_time(x[S])
 //!     or u where no p           newborn
 //!     or 0 where any sample     a dip, or no scrape in the slot
 //! ```
@@ -35,6 +36,9 @@ pub const PART: &str = "damper_part";
 
 /// A fall below this share of the previous value is a reset, a smaller one a dip.
 pub const RESET_BELOW: &str = "0.875";
+
+/// Between moments at which a histogram is looked up: no scrape may hide between two.
+const MOMENTS: Span = Span::from_secs(5);
 
 /// Ranges around one slot of one selector.
 pub(super) struct Around {
@@ -97,12 +101,18 @@ pub fn main(group: &QueryGroup, selector: Selector, slot: Span) -> String {
     }
 }
 
-/// The joined form of a counter, for what the cheap one could not prove. One part, `d`.
+/// The joined form of a counter, for what the cheap one could not prove: one part, `d`. Of a native
+/// histogram, what came before resets.
 pub fn joined(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
     let at = Around::of(group, group.narrowed(narrow), slot);
+    if let Form::Native { above } = &group.form {
+        let every = group.interval.unwrap_or(MOMENTS).min(MOMENTS);
+        return native::before_resets(&at, &group.labels(), above, group.left_open, every);
+    }
     let (u, p, held) = (at.now(), at.before(), at.held());
-    let each =
-        format!("(({u} - {p}) >= 0) or ({u} < {RESET_BELOW} * {p}) or ({u} unless {p}) or (0 * {held})");
+    let before_reset = format!("clamp_min(max_over_time({}[{slot}]) - {p}, 0)", at.x);
+    let reset = format!("({u} < {RESET_BELOW} * {p}) + {before_reset}");
+    let each = format!("(({u} - {p}) >= 0) or ({reset}) or ({u} unless {p}) or (0 * {held})");
     parts(&[("d", aggregate("sum", &group.labels(), &each))])
 }
 

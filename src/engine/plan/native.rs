@@ -12,16 +12,24 @@
 //! inside a slot is lost, and a series that changes its resolution shifts between buckets:
 //!
 //! ```text
-//! D = sum by (g) (h unless dip)   E = sum by (g) (h offset S and (cu − cp) >= 0)   events = count(D) − count(E)
+//! hp = h offset S or h offset (S + 5m)
+//! D = sum by (g) (h unless dip)   E = sum by (g) (hp and (cu − cp) >= 0)   events = count(D) − count(E)
 //! ```
+//!
+//! What a series counted between `hp` and a reset in the same slot is in neither; where series fell it
+//! is asked for, see `before_resets`.
 //!
 //! Counts and fractions are parts of one request; products are taken on our side, because the
 //! fraction of an empty histogram is not a number.
 
 use super::form::{Around, RESET_BELOW, aggregate, parts};
+use crate::slo::time::Span;
+
+/// How far back a moment sees a series, unless Prometheus is told otherwise.
+const MOMENT: Span = Span::from_mins(5);
 
 /// Parts: `d` and `e` with counts, `f0`, `f1`, … and `g0`, `g1`, … with their shares above each
-/// bound, `n` with how many series exist.
+/// bound, `n` with how many series exist, `r` with how many fell.
 pub(super) fn main(at: &Around, labels: &[&str], above: &[String], subtracts: bool) -> String {
     let mut all = vec![("n".to_owned(), aggregate("count", labels, &at.held()))];
     let mut add = |count_part: &str, share_part: &str, histogram: &str| {
@@ -35,10 +43,12 @@ pub(super) fn main(at: &Around, labels: &[&str], above: &[String], subtracts: bo
         add("d", "f", &difference(at));
     } else {
         let x = &at.x;
-        let (cu, cp) = (count(&x.to_string()), count(&format!("{x} offset {}", at.slot)));
+        let p = before(at, subtracts);
+        let (cu, cp) = (count(&x.to_string()), count(&p));
         add("d", "f", &format!("{x} unless (({cu} < {cp}) >= {RESET_BELOW} * {cp})"));
-        add("e", "g", &format!("{x} offset {} and (({cu} - {cp}) >= 0)", at.slot));
+        add("e", "g", &format!("{p} and (({cu} - {cp}) >= 0)"));
     }
+    all.push(("r".to_owned(), aggregate("count", labels, &fell(at, subtracts))));
     let all: Vec<(&str, String)> = all.iter().map(|(name, of)| (name.as_str(), of.clone())).collect();
     parts(&all)
 }
@@ -49,6 +59,47 @@ fn difference(at: &Around) -> String {
     format!(
         "(({u} - {p}) and (({cu} - {cp}) >= 0)) or ({u} and ({cu} < {RESET_BELOW} * {cp})) or ({u} unless {p})"
     )
+}
+
+/// What the series that fell had counted in the slot before they did: part `d`, and above each bound
+/// `f0`, `f1`, …. Floats are looked up at moments: no function gives the histogram before a reset.
+pub(super) fn before_resets(
+    at: &Around,
+    labels: &[&str],
+    above: &[String],
+    subtracts: bool,
+    every: Span,
+) -> String {
+    let (fell, p) = (fell(at, subtracts), before(at, subtracts));
+    let grown = |of: &dyn Fn(&str) -> String| {
+        let most = format!("max_over_time(({})[{}:{every}])", of(&at.x.to_string()), at.slot);
+        aggregate("sum", labels, &format!("clamp_min({most} - {}, 0) and {fell}", of(&p)))
+    };
+    let mut all = vec![("d".to_owned(), grown(&count))];
+    for (i, bound) in above.iter().enumerate() {
+        // Of an empty histogram the share is not a number.
+        let above =
+            |of: &str| format!("({} * (histogram_fraction({bound}, +Inf, {of}) >= 0) or 0 * {0})", count(of));
+        all.push((format!("f{i}"), grown(&above)));
+    }
+    let all: Vec<(&str, String)> = all.iter().map(|(name, of)| (name.as_str(), of.clone())).collect();
+    parts(&all)
+}
+
+/// The counts of series that restarted.
+fn fell(at: &Around, subtracts: bool) -> String {
+    let now = if subtracts { at.now() } else { at.x.to_string() };
+    format!("({} < {RESET_BELOW} * {})", count(&now), count(&before(at, subtracts)))
+}
+
+/// The histogram before the slot. On Prometheus 2 a moment sees five minutes back, two see ten.
+pub(super) fn before(at: &Around, subtracts: bool) -> String {
+    if subtracts {
+        return at.before();
+    }
+    let (x, slot) = (&at.x, at.slot);
+    let earlier = Span::from_secs_saturating(slot.secs() + MOMENT.secs());
+    format!("({x} offset {slot} or {x} offset {earlier})")
 }
 
 /// Observations in a histogram.

@@ -211,13 +211,15 @@ fn a_native_histogram_is_one_request_for_count_and_bounds() {
         format!(r#"label_replace(histogram_count({d}), "damper_part", "d", "", "")"#),
         format!(r#"label_replace(histogram_fraction(0.1, +Inf, {d}), "damper_part", "f0", "", "")"#),
         format!(r#"label_replace(histogram_fraction(0.3, +Inf, {d}), "damper_part", "f1", "", "")"#),
+        format!(r#"label_replace(count(({cu} < 0.875 * {cp})), "damper_part", "r", "", "")"#),
     ];
     assert_eq!(text(&plan.groups[0]), want.join(" or "));
 
     let old = text(&Plan::build(&slos, &context(SourceTraits::default())).groups[0]);
-    let (cu, cp) = (format!("histogram_count({x})"), format!("histogram_count({x} offset 30s)"));
+    let p = format!("({x} offset 30s or {x} offset 5m30s)");
+    let (cu, cp) = (format!("histogram_count({x})"), format!("histogram_count({p})"));
     let d = format!("sum({x} unless (({cu} < {cp}) >= 0.875 * {cp}))");
-    let e = format!("sum({x} offset 30s and (({cu} - {cp}) >= 0))");
+    let e = format!("sum({p} and (({cu} - {cp}) >= 0))");
     for part in [
         format!("histogram_count({d})"),
         format!("histogram_count({e})"),
@@ -225,10 +227,14 @@ fn a_native_histogram_is_one_request_for_count_and_bounds() {
     ] {
         assert!(old.contains(&part), "{old}");
     }
-    for group in Plan::build(&slos, &context(SourceTraits::default())).groups {
+    for traits in [left_open, SourceTraits::default()] {
+        let group = &Plan::build(&slos, &context(traits)).groups[0];
         let narrow = Narrow { members: [0].into(), ..Narrow::default() };
-        promql_parser::parser::parse(&evidence::newborn(&group, &narrow, SLOT)).unwrap();
-        promql_parser::parser::parse(&evidence::evidence(&group, &narrow, SLOT)).unwrap();
+        let resets = form::joined(group, &narrow, SLOT);
+        promql_parser::parser::parse(&resets).unwrap();
+        assert!(resets.contains(&format!("max_over_time((histogram_count({x}))[30s:5s])")), "{resets}");
+        promql_parser::parser::parse(&evidence::newborn(group, &narrow, SLOT)).unwrap();
+        promql_parser::parser::parse(&evidence::evidence(group, &narrow, SLOT)).unwrap();
     }
 }
 

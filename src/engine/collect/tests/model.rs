@@ -39,6 +39,10 @@ impl Stream {
     pub(super) fn last(&self, closed: bool, from: i64, to: i64) -> Option<f64> {
         self.range(closed, from, to)?.last().map(|(_, value)| *value)
     }
+
+    pub(super) fn largest(&self, closed: bool, from: i64, to: i64) -> Option<f64> {
+        self.range(closed, from, to)?.iter().map(|(_, value)| *value).reduce(f64::max)
+    }
 }
 
 impl Model {
@@ -73,9 +77,8 @@ impl Model {
             let asked = |(labels, _): &(Labels, f64)| promql.contains(&format!("{:?}", labels[PART]));
             return evidence.into_iter().filter(asked).collect();
         }
-        if promql.contains("max_over_time") {
-            let largest =
-                |x: &Stream| Some(x.range(c, t - s - l, t)?.iter().map(|(_, v)| *v).fold(f64::MIN, f64::max));
+        if promql.contains(r#""m", "", "")"#) {
+            let largest = |x: &Stream| x.largest(c, t - s - l, t);
             return [
                 part("a", total(&by, self.each(held))),
                 part("b", total(&by, self.each(p))),
@@ -86,7 +89,10 @@ impl Model {
         if promql.contains("(0 * ") {
             let joined = |x: &Stream| match (u(x), p(x)) {
                 (Some(u), Some(p)) if u >= p => Some(u - p),
-                (Some(u), Some(p)) if u < 0.875 * p => Some(u),
+                (Some(u), Some(p)) if u < 0.875 * p => {
+                    let before_reset = x.largest(c, t - s, t).unwrap_or(p).max(p);
+                    Some(u + before_reset - p)
+                }
                 (Some(u), None) => Some(u),
                 _ => held(x).map(|_| 0.0),
             };

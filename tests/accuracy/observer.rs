@@ -1,0 +1,214 @@
+//! From definitions to windows in the product's own way: YAML, plan, real queries over HTTP, ledger,
+//! window. Only the clock is the test's.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use damper::engine::collect::{Ask, Collect, Doubt};
+use damper::engine::fact::{Facts, SeriesIx, Tier};
+use damper::engine::ledger::{FINE_REACH, Keep, Ledger};
+use damper::engine::plan::{Plan, PlanContext, QueryGroup, SourceTraits};
+use damper::engine::sample::Answer;
+use damper::engine::window::{Book, Counts};
+use damper::prometheus::{Priority, Prometheus, Source as _, SourceConfig, SourceSettings};
+use damper::slo::model::{Labels, Slo};
+use damper::slo::time::{Span, Step, Ts};
+use damper::slo::unit::Events;
+use damper::slo::{Context, SourceFile, load};
+
+use crate::support::now_ms;
+use crate::support::prometheus::Prometheus as Server;
+
+const SOURCE: &str = "local";
+const LIMIT: Duration = Duration::from_secs(60);
+/// Points of one backfill query, as the service asks.
+const POINTS: i64 = 500;
+
+/// Damper without its service: what it knows about some SLOs of one Prometheus.
+pub struct Observer {
+    source: Prometheus,
+    context: PlanContext,
+    slos: Vec<Arc<Slo>>,
+    plan: Plan,
+    ledger: Ledger,
+}
+
+impl Observer {
+    /// Watches the SLOs of these documents, which must have no problems that are errors.
+    pub async fn new(server: &Server, step: u32, yaml: &str) -> Self {
+        let step = Step::new(Span::from_secs(step)).unwrap();
+        let file = SourceFile { path: "slos.yaml".to_owned(), text: yaml.to_owned() };
+        let loaded = load(&[file], &Context { step, sources: vec![SOURCE.to_owned()] });
+        for document in &loaded.documents {
+            assert!(document.slos.is_some(), "{:?} of {}", document.problems, document.text);
+        }
+        let context = PlanContext {
+            step,
+            default_source: SOURCE.to_owned(),
+            sources: BTreeMap::new(),
+            intervals: BTreeMap::new(),
+        };
+        let mut new = Self {
+            source: connect(server),
+            context,
+            slos: loaded.slos().cloned().map(Arc::new).collect(),
+            plan: Plan::default(),
+            ledger: Ledger::default(),
+        };
+        new.meet(server).await;
+        new
+    }
+
+    /// Goes on with another server behind the same source.
+    pub async fn meet(&mut self, server: &Server) {
+        self.source = connect(server);
+        let version = self.source.version(LIMIT).await;
+        let left_open = self.source.kind().has_left_open_ranges(version.as_deref());
+        let traits = SourceTraits { left_open, ..SourceTraits::default() };
+        self.context.sources.insert(SOURCE.to_owned(), traits);
+        self.replan();
+    }
+
+    /// Measures scrape intervals, as the service does now and then.
+    pub async fn measure(&mut self, at: i64) {
+        for group in self.plan.groups.clone() {
+            let Some(query) = group.interval_query(Ts(at)) else { continue };
+            let answer = self.source.ask(&query, Priority::Tick, LIMIT).await;
+            self.context.intervals.extend(group.read_interval(&answer));
+        }
+        self.replan();
+    }
+
+    fn replan(&mut self) {
+        self.plan = Plan::build(&self.slos, &self.context);
+        let reach = SourceTraits::default().lookback;
+        let keep = self.plan.series.iter().map(|s| Keep {
+            key: s.key.clone(),
+            span: s.keep,
+            reach,
+            limit: 500,
+            cut: None,
+        });
+        self.ledger.adopt(keep.collect());
+    }
+
+    /// Fills `(from, to]` as the service does for a new SLO: newest first, in pieces, by slices for
+    /// what is younger than 12 hours at `to` and by five minutes for the rest.
+    pub async fn backfill(&mut self, from: i64, to: i64) {
+        let coarse = (to - FINE_REACH.secs()).div_euclid(300) * 300 + 300;
+        let step = self.context.step.secs();
+        self.pieces(Tier::Fine, from.max(coarse), to, POINTS * step).await;
+        self.pieces(Tier::FiveMinutes, from, coarse.min(to), POINTS * 300).await;
+    }
+
+    async fn pieces(&mut self, tier: Tier, from: i64, mut to: i64, length: i64) {
+        while to > from {
+            let begin = from.max(to - length);
+            self.fill(tier, begin, to).await;
+            to = begin;
+        }
+    }
+
+    /// One tick: the last slices are asked again.
+    pub async fn tick(&mut self, at: i64) {
+        let again = (3 * self.context.step.secs()).max(60);
+        self.fill(Tier::Fine, at - again, at).await;
+    }
+
+    /// One tick after the other, over `(from, to]`.
+    pub async fn ticks(&mut self, from: i64, to: i64) {
+        let step = self.context.step.secs();
+        for tick in from / step + 1..=to / step {
+            self.tick(tick * step).await;
+        }
+    }
+
+    /// Asks all that is to know about `(from, to]`, and books it.
+    pub async fn fill(&mut self, tier: Tier, from: i64, to: i64) {
+        let mut facts = Vec::new();
+        for group in self.plan.groups.clone() {
+            facts.extend(self.collect(&group, tier, Ts(from), Ts(to)).await);
+        }
+        self.settle_buckets(&mut facts).await;
+        for facts in &facts {
+            self.ledger.apply(facts);
+        }
+    }
+
+    async fn collect(&self, group: &Arc<QueryGroup>, tier: Tier, from: Ts, to: Ts) -> Vec<Facts> {
+        let (mut collect, mut asks) = Collect::begin(group, tier, from, to);
+        let past = |ix: SeriesIx, labels: &Labels, end: Ts| self.ledger.past(ix, labels, tier, end);
+        while let Some(ask) = asks.pop() {
+            let answer = self.ask(&ask).await;
+            asks.extend(collect.answer(ask.id, answer, &past));
+        }
+        assert!(collect.is_done());
+        collect.finish()
+    }
+
+    async fn ask(&self, ask: &Ask) -> Answer {
+        let answer = self.source.ask(&ask.query, Priority::Tick, LIMIT).await;
+        let Answer::Frames { .. } = &answer else { panic!("{answer:?} to {:?}", ask.query) };
+        answer
+    }
+
+    async fn settle_buckets(&self, facts: &mut [Facts]) {
+        for pair in &self.plan.buckets {
+            let of = |ix: SeriesIx| facts.iter().position(|f| f.series == ix);
+            let (Some(count), Some(bucket)) = (of(pair.count), of(pair.bucket)) else { continue };
+            let unknown = |_: &Labels, _: Ts| Events::ZERO;
+            let Some(doubt) = Doubt::raise(&facts[count], &facts[bucket], &unknown) else { continue };
+            let query = doubt.query(pair).unwrap();
+            let answer = self.source.ask(&query, Priority::Tick, LIMIT).await;
+            doubt.settle(pair, &answer, &mut facts[bucket]);
+        }
+    }
+
+    /// The window of an SLO (by name) and group.
+    pub fn window(&self, slo: &str, group: &Labels, window: Span, to: i64) -> Counts {
+        self.book(slo, group).window(window, Ts(to))
+    }
+
+    /// Everything in `(from, to]` of an SLO without groups.
+    pub fn between(&self, slo: &str, from: i64, to: i64) -> Counts {
+        self.book(slo, &Labels::new()).between(Ts(from), Ts(to))
+    }
+
+    fn book(&self, slo: &str, group: &Labels) -> Book<'_> {
+        let planned = self.plan.slos.iter().find(|p| p.slo.id.name == slo).expect("an SLO of this name");
+        Book::open(&self.ledger, &planned.bad, &planned.total, group).unwrap()
+    }
+}
+
+/// The definition of a ratio of events.
+pub fn events(name: &str, bad: &str, total: &str) -> String {
+    slo(name, &format!("  objective: 99.9\n  sli: {{events: {{bad: '{bad}', total: '{total}'}}}}\n"))
+}
+
+/// The definition of answers within 300ms.
+pub fn latency(name: &str, histogram: &str, native: bool) -> String {
+    let objective = "[{percent: 99, within: 300ms}]";
+    slo(
+        name,
+        &format!(
+            "  sli: {{latency: {{histogram: {histogram}, native: {native}, objectives: {objective}}}}}\n"
+        ),
+    )
+}
+
+/// A definition with these further lines in its spec.
+pub fn slo(name: &str, spec: &str) -> String {
+    format!(
+        "apiVersion: damper.dev/v1\nkind: ServiceLevelObjective\nmetadata: {{name: {name}}}\nspec:\n  \
+         service: shop\n  window: 28d\n{spec}---\n"
+    )
+}
+
+fn connect(server: &Server) -> Prometheus {
+    // Somebody else may have been first.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let mut settings = SourceSettings::new(SOURCE, server.url());
+    settings.timeout = Span::from_mins(1);
+    Prometheus::new(SourceConfig::check(settings).unwrap(), || Ts(now_ms() / 1000)).unwrap()
+}
