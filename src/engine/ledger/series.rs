@@ -83,6 +83,9 @@ impl Series {
 
     /// The group with these label values.
     pub fn group(&self, labels: &Labels) -> Option<&Group> {
+        if let [only] = &*self.groups {
+            return (only.labels == *labels).then_some(only);
+        }
         self.groups.get(*self.by_labels.get(labels)?)
     }
 

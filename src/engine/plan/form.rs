@@ -11,20 +11,23 @@
 //!     or 0 where any sample     a dip, or no scrape in the slot
 //! ```
 //!
-//! Joins of vectors cost about five times a plain sum, so at first only plain sums are asked:
+//! Joins of vectors cost about five times a plain sum, and every sum more than any number of
+//! points, so at first only two plain sums are asked, from one slot before the first:
 //!
 //! ```text
-//! A = sum(last_over_time(x[L+S]))   B = sum(last_over_time(x[L] offset S))   M = sum(max_over_time(x[L+S]))
+//! A(t) = sum(last_over_time(x[L]))      M(t) = sum(max_over_time(x[L+S]))
 //! ```
 //!
-//! *Why `A − B` is `D` where `A = M`.* Both ranges have the same old edge, so every series falls
-//! into one of three: a sample in the slot and before (`u − p`), only before (the same sample in
-//! A and B: 0), only in the slot (A alone: `u`). That is `D` unless some series fell. `A ≤ M`
-//! holds series by series, so equal sums mean that every series stands at its maximum and none
-//! fell. With closed ranges (Prometheus 2) a sample exactly on `t − S` belongs to both `x[S]` and
-//! `p`: where it is the newest, A and B see the same sample, else both end before it; the
-//! difference is the same. Where `A < M`, or where sums are too large for exact arithmetic, the
-//! joined form is asked for the groups concerned.
+//! *Why `A(t) − A(t−S)` is `D` where `A(t) = M(t)`.* `A(t−S)` sums `p`, and its range has the old
+//! edge of `M`. A counter is never negative, so series by series what it adds to `A(t)`, nothing
+//! where its samples are all older, is at most what it adds to `M(t)`; equal sums mean that every
+//! series stands at its maximum, or is zero, and none fell or left the range. Then every series falls
+//! into one of three: a sample in the slot and before (`u − p`), only before (the same sample
+//! twice: 0), only in the slot (`u`). That is `D`. With closed ranges (Prometheus 2) a sample
+//! exactly on `t − S` belongs to both `x[S]` and `p`: where it is the newest, both sums see the
+//! same sample, else the later one ends before it; the difference is the same. Where
+//! `A(t) < M(t)`, which a series that ended does once, or where sums are too large for exact
+//! arithmetic, the joined form is asked for the groups concerned.
 
 use super::group::{Form, Narrow, QueryGroup};
 use super::native;
@@ -76,6 +79,11 @@ impl Around {
         format!("({u} < {RESET_BELOW} * {p}) or (({u} < {RESET_BELOW} * {m}) and {p})")
     }
 
+    /// The newest sample in the lookback from the slot's end; a slot earlier it is [`Self::before`].
+    pub(super) fn recent(&self) -> String {
+        format!("last_over_time({}[{}])", self.x, self.lookback)
+    }
+
     /// Lookback and slot together.
     pub(super) fn whole(&self) -> Span {
         Span::from_secs_saturating(self.lookback.secs() + self.slot.secs())
@@ -88,7 +96,7 @@ impl Around {
 }
 
 /// The query of every tick, catch-up and backfill. Its parts are told apart by [`PART`]:
-/// `a`, `b`, `m` for counters; else `d` with the events and `n` with how many series exist; more
+/// `a` and `m` for counters; else `d` with the events and `n` with how many series exist; more
 /// in [`native`]. Time slices and direct ratios have no parts.
 pub fn main(group: &QueryGroup, selector: Selector, slot: Span) -> String {
     let labels = group.labels();
@@ -96,8 +104,7 @@ pub fn main(group: &QueryGroup, selector: Selector, slot: Span) -> String {
     let count = |of: &str| aggregate("count", &labels, of);
     match &group.form {
         Form::Counter => parts(&[
-            ("a", aggregate("sum", &labels, &at.held())),
-            ("b", aggregate("sum", &labels, &at.before())),
+            ("a", aggregate("sum", &labels, &at.recent())),
             ("m", aggregate("sum", &labels, &format!("max_over_time({}[{}])", at.x, at.whole()))),
         ]),
         Form::Aggregated => parts(&[("d", rises(&at, &labels))]),

@@ -127,6 +127,20 @@ fn only_what_fell_is_asked_again() {
 }
 
 #[test]
+fn a_series_that_ended_is_looked_into_once_and_takes_nothing_away() {
+    let grows = |until: i64| Stream {
+        samples: (0..until).map(|i| (30 * i, 10.0 * i as f64 + 40.0)).collect(),
+        ..Stream::default()
+    };
+    for closed in [false, true] {
+        let model = Model { streams: vec![grows(60), grows(4)], closed, ..Model::default() };
+        let (facts, asked) = run(&QueryGroup { left_open: !closed, ..group() }, &model, (120, 1500), &calm);
+        assert!((150..=1500).step_by(30).all(|t| booked(&only(&facts, 0, t)) == 10.0), "closed: {closed}");
+        assert_eq!(asked.len(), 2, "closed: {closed}");
+    }
+}
+
+#[test]
 fn a_fall_that_cannot_be_looked_into_leaves_only_its_group_unknown() {
     let steady = Stream { labels: labels(&[("route", "a")]), samples: vec![(10, 50.0), (40, 60.0)] };
     let reset = Stream { labels: labels(&[("route", "b")]), samples: vec![(10, 50.0), (40, 7.0)] };
@@ -220,7 +234,7 @@ fn merged_members_go_their_own_ways() {
 fn long_ranges_are_asked_in_pieces() {
     let (_, asks) = Collect::begin(&Arc::new(group()), Tier::Fine, Ts(0), Ts(30 * 2500));
     let points = |a: &super::super::Ask| (a.query.end.0 - a.query.start.0) / 30 + 1;
-    assert_eq!(asks.iter().map(points).collect::<Vec<_>>(), [1000, 1000, 500]);
+    assert_eq!(asks.iter().map(points).collect::<Vec<_>>(), [1001, 1001, 501]);
 }
 
 #[test]

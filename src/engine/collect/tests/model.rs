@@ -84,13 +84,10 @@ impl Model {
             return evidence.into_iter().filter(asked).collect();
         }
         if promql.contains(r#""m", "", "")"#) {
+            let recent = |x: &Stream| x.last(c, t - l, t);
             let largest = |x: &Stream| x.largest(c, t - s - l, t);
-            return [
-                part("a", total(&by, self.each(held))),
-                part("b", total(&by, self.each(p))),
-                part("m", total(&by, self.each(largest))),
-            ]
-            .concat();
+            return [part("a", total(&by, self.each(recent))), part("m", total(&by, self.each(largest)))]
+                .concat();
         }
         if promql.contains("(0 * ") {
             let joined = |x: &Stream| match (u(x), p(x)) {
