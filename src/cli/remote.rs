@@ -111,56 +111,62 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 }
 
 fn is_in_trouble(status: &Value) -> bool {
-    let blind = |source: &Value| source["blind"] == true;
-    let error = |problem: &Value| problem["error"] == true;
+    let blind = |source: &Value| is_true(at(source, "/blind"));
+    let error = |problem: &Value| is_true(at(problem, "/error"));
     let any =
         |list: &Value, is: &dyn Fn(&Value) -> bool| list.as_array().is_some_and(|all| all.iter().any(is));
-    any(&status["sources"], &blind)
-        || any(&status["definitions"]["problems"], &error)
-        || status["definitions"]["waitingForAccept"].as_array().is_some_and(|waiting| !waiting.is_empty())
-        || status["troubles"].as_object().is_some_and(|troubles| !troubles.is_empty())
+    any(at(status, "/sources"), &blind)
+        || any(at(status, "/definitions/problems"), &error)
+        || at(status, "/definitions/waitingForAccept").as_array().is_some_and(|waiting| !waiting.is_empty())
+        || at(status, "/troubles").as_object().is_some_and(|troubles| !troubles.is_empty())
 }
 
 /// The status in lines.
 fn described(status: &Value) -> String {
     let mut lines = vec![
-        format!("Damper {}, {}", plain(&status["version"]), plain(&status["store"])),
+        format!("Damper {}, {}", plain(at(status, "/version")), plain(at(status, "/store"))),
         format!(
             "ticks        {} completed, {} skipped, {} not committed; lag {:.2}s",
-            status["ticks"]["completed"],
-            status["ticks"]["skipped"],
-            status["ticks"]["uncommitted"],
-            status["ticks"]["lagSeconds"].as_f64().unwrap_or(0.0)
+            at(status, "/ticks/completed"),
+            at(status, "/ticks/skipped"),
+            at(status, "/ticks/uncommitted"),
+            at(status, "/ticks/lagSeconds").as_f64().unwrap_or(0.0)
         ),
     ];
-    for source in items(&status["sources"]) {
-        let state = if source["blind"] == true { "BLIND" } else { "answers" };
-        let version = source["version"].as_str().map_or_else(String::new, |version| format!(" {version}"));
+    for source in items(at(status, "/sources")) {
+        let state = if is_true(at(source, "/blind")) { "BLIND" } else { "answers" };
+        let version =
+            at(source, "/version").as_str().map_or_else(String::new, |version| format!(" {version}"));
         lines.push(format!(
             "source       {}: {}{version}, {state}; {} queries failed",
-            plain(&source["name"]),
-            plain(&source["kind"]),
-            source["failures"]
+            plain(at(source, "/name")),
+            plain(at(source, "/kind")),
+            at(source, "/failures")
         ));
     }
-    let definitions = &status["definitions"];
-    lines.push(format!("definitions  revision {}, {} SLOs", definitions["revision"], definitions["slos"]));
-    for problem in items(&definitions["problems"]) {
-        let level = if problem["error"] == true { "error" } else { "notice" };
-        let at = format!("{}:{}:{}", plain(&problem["file"]), problem["line"], problem["column"]);
-        lines.push(format!("  {level}: {at}: {}", plain(&problem["what"])));
+    let definitions = at(status, "/definitions");
+    lines.push(format!(
+        "definitions  revision {}, {} SLOs",
+        at(definitions, "/revision"),
+        at(definitions, "/slos")
+    ));
+    for problem in items(at(definitions, "/problems")) {
+        let level = if is_true(at(problem, "/error")) { "error" } else { "notice" };
+        let place =
+            format!("{}:{}:{}", plain(at(problem, "/file")), at(problem, "/line"), at(problem, "/column"));
+        lines.push(format!("  {level}: {place}: {}", plain(at(problem, "/what"))));
     }
-    for slo in items(&definitions["waitingForAccept"]) {
+    for slo in items(at(definitions, "/waitingForAccept")) {
         lines.push(format!("  {} would be removed; damper reload --accept does it", plain(slo)));
     }
-    let left = status["backfill"]["leftSeconds"].as_i64().unwrap_or(0);
+    let left = at(status, "/backfill/leftSeconds").as_i64().unwrap_or(0);
     if left > 0 {
         // Of all series together, and to the hour: it is an outlook, not a measure.
         let left = Span::from_secs_saturating((left + 3599) / 3600 * 3600);
-        let series = &status["backfill"]["seriesLeft"];
+        let series = at(status, "/backfill/seriesLeft");
         lines.push(format!("backfill     {left} of history to ask for, for {series} series together"));
     }
-    for (component, why) in status["troubles"].as_object().into_iter().flatten() {
+    for (component, why) in at(status, "/troubles").as_object().into_iter().flatten() {
         lines.push(format!("trouble      {component}: {}", plain(why)));
     }
     lines.push(String::new());
@@ -169,6 +175,15 @@ fn described(status: &Value) -> String {
 
 fn items(list: &Value) -> impl Iterator<Item = &Value> {
     list.as_array().into_iter().flatten()
+}
+
+/// What stands at a JSON pointer; null where nothing does.
+fn at<'v>(value: &'v Value, pointer: &str) -> &'v Value {
+    value.pointer(pointer).unwrap_or(&Value::Null)
+}
+
+fn is_true(value: &Value) -> bool {
+    value.as_bool() == Some(true)
 }
 
 /// Text without quotes and control characters.

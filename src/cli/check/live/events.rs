@@ -3,17 +3,14 @@
 use super::Found;
 use super::ask::{Server, Trouble, counted};
 use super::place::Findings;
-use super::select::{self, held, recent};
-use super::{groups, latency, pace};
+use super::select::{self, held};
+use super::{groups, latency, pace, parts};
 use crate::slo::model::Slo;
 use crate::slo::query::{Atom, Counting, Linear, Term};
-use crate::slo::time::{Span, Step};
+use crate::slo::time::Step;
 
 /// Series beyond which a query is felt by the server.
 const MANY: u64 = 10_000;
-/// The window over which bad and total are compared.
-const COMPARED: Span = Span::from_hours(1);
-
 /// Where the queries of one SLO are written.
 struct Places {
     total: &'static [&'static str],
@@ -60,11 +57,11 @@ pub(super) async fn check(
     }
     for term in bad.terms.iter().filter(|term| !total.terms.iter().any(|t| t.atom == term.atom)) {
         if has_part(server, term, total, &places, findings).await? {
-            is_within(server, term, total, &places, findings).await?;
+            parts::is_within(server, term, total, places.part, findings).await?;
         }
     }
-    twice(server, total, &places, findings).await?;
-    ratio(server, (bad, total), &places, findings).await
+    parts::twice(server, total, places.total, findings).await?;
+    parts::ratio(server, (bad, total), places.part, findings).await
 }
 
 /// Whether anything of `total` exists; tells what does not.
@@ -145,105 +142,6 @@ async fn has_part(
     Ok(false)
 }
 
-/// Whether all series of a part are among those of `total`, where both select the same metric.
-async fn is_within(
-    server: &Server,
-    term: &Term,
-    total: &Linear,
-    places: &Places,
-    findings: &mut Findings,
-) -> Result<(), Trouble> {
-    let atom = &term.atom;
-    let same = |t: &&Term| t.atom.selector.metric == atom.selector.metric && t.atom.counting == atom.counting;
-    let whole: Vec<String> = total.terms.iter().filter(same).map(|t| recent(&t.atom.selector)).collect();
-    if whole.is_empty() || is_native(atom) {
-        return Ok(());
-    }
-    let outside =
-        server.count(&format!("{} unless ({})", recent(&atom.selector), whole.join(" or "))).await?;
-    if outside > 0 {
-        let all = server.count(&recent(&atom.selector)).await?;
-        let name = places.part.last().copied().unwrap_or("bad");
-        let what = format!(
-            "{outside} of {} of `{name}` are not in `total`: {name} is not a part of total",
-            counted(all, "series")
-        );
-        findings.error(
-            places.part,
-            what,
-            Some("give it all the matchers of `total`, and one more".to_owned()),
-        );
-    }
-    Ok(())
-}
-
-/// Two metrics of `total` that move together count the same events twice.
-async fn twice(
-    server: &Server,
-    total: &Linear,
-    places: &Places,
-    findings: &mut Findings,
-) -> Result<(), Trouble> {
-    let counters: Vec<&Term> =
-        total.terms.iter().filter(|t| t.weight > 0 && t.atom.counting == Counting::Counter).collect();
-    for pair in counters.windows(2) {
-        let [one, other] = pair else { continue };
-        let (a, b) = (&one.atom.selector, &other.atom.selector);
-        if a.metric == b.metric {
-            continue;
-        }
-        let equal = server.count(&format!("({a} > 0) == {b}")).await?;
-        if equal > 0 && equal == server.count(&a.to_string()).await? {
-            let what =
-                format!("`{}` and `{}` have the same values: every event counts twice", a.metric, b.metric);
-            findings.notice(
-                places.total,
-                what,
-                Some("keep one of the two, if they count the same thing".to_owned()),
-            );
-        }
-    }
-    Ok(())
-}
-
-/// Sums of the last hour: no more bad than all, and no more good than all.
-async fn ratio(
-    server: &Server,
-    (bad, total): (&Linear, &Linear),
-    places: &Places,
-    findings: &mut Findings,
-) -> Result<(), Trouble> {
-    // `increase` guesses at both ends of its window; a little more or less means nothing.
-    const SLACK: f64 = 0.02;
-    let all = server.number(&total.to_promql(COMPARED)).await?;
-    let part = server.number(&bad.to_promql(COMPARED)).await?;
-    let slack = all * SLACK + 1.0;
-    if findings.has_errors() || all <= 0.0 {
-        return Ok(());
-    }
-    if part > all + slack {
-        let what = format!(
-            "in the last hour {part:.0} events were bad, of {all:.0} in all: bad is not a part of total"
-        );
-        findings.error(
-            places.part,
-            what,
-            Some("select bad events from those that `total` counts".to_owned()),
-        );
-    } else if part < -slack {
-        let what = format!(
-            "in the last hour {:.0} events were good, of {all:.0} in all: good is not a part of total",
-            all - part
-        );
-        findings.error(
-            places.part,
-            what,
-            Some("select good events from those that `total` counts".to_owned()),
-        );
-    }
-    Ok(())
-}
-
-fn is_native(atom: &Atom) -> bool {
+pub(super) fn is_native(atom: &Atom) -> bool {
     matches!(atom.counting, Counting::NativeCount | Counting::NativeAbove(_))
 }

@@ -5,7 +5,8 @@
 //! | `ask`     | instant queries, each once, within a time                         |
 //! | `place`   | where in the file a finding belongs                               |
 //! | `select`  | why a selector matches nothing                                    |
-//! | `events`  | bad and total: do they match, and is one part of the other        |
+//! | `events`  | bad and total: does each selector match anything                  |
+//! | `parts`   | is bad a part of total, does anything count twice                 |
 //! | `latency` | bounds of histograms, classic and native mixed up                 |
 //! | `groups`  | labels of `groupBy`, how many groups                              |
 //! | `pace`    | how often is scraped, do counters fall                            |
@@ -19,6 +20,7 @@ mod groups;
 mod latency;
 mod other;
 mod pace;
+mod parts;
 mod place;
 mod select;
 
