@@ -16,8 +16,11 @@
 #![allow(dead_code, reason = "fixtures offer what the next test will need")]
 
 mod accuracy;
+mod check;
 mod collect;
 mod delivery;
+mod docs;
 mod fixtures;
 mod layering;
+mod remote;
 mod support;

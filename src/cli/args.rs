@@ -24,6 +24,10 @@ enum Command {
     Run(RunArgs),
     /// Tells every problem of definition files
     Check(CheckArgs),
+    /// Shows how a running Damper fares
+    Status(RemoteArgs),
+    /// Has a running Damper read its definitions again
+    Reload(ReloadArgs),
 }
 
 /// `damper run`
@@ -55,12 +59,39 @@ pub(super) struct CheckArgs {
     /// Length of a slice that the definitions must fit
     #[arg(long, default_value = "30s", value_parser = step)]
     pub(super) step: Step,
+    /// Also asks this server whether metrics, labels and bounds exist, such as http://127.0.0.1:9090
+    #[arg(long, value_name = "URL")]
+    pub(super) prometheus: Option<String>,
     /// For people or for programs
     #[arg(long, value_enum, default_value = "text")]
     pub(super) output: Output,
     /// Shows every SLO with its rules
     #[arg(long, short)]
     pub(super) verbose: bool,
+}
+
+/// `damper status`, and whom every command for operators asks
+#[derive(Args, Debug)]
+pub(super) struct RemoteArgs {
+    /// Where Damper listens; by default `listen` of the settings file, or http://127.0.0.1:9095
+    #[arg(long, value_name = "URL")]
+    pub(super) url: Option<String>,
+    /// Settings file
+    #[arg(long, value_name = "FILE", env = "DAMPER_CONFIG", default_value = "damper.yaml")]
+    pub(super) config: PathBuf,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value = "text")]
+    pub(super) output: Output,
+}
+
+/// `damper reload`
+#[derive(Args, Debug)]
+pub(super) struct ReloadArgs {
+    /// Carries out a reload that waits because it removes many SLOs, or one that is firing
+    #[arg(long)]
+    pub(super) accept: bool,
+    #[command(flatten)]
+    pub(super) remote: RemoteArgs,
 }
 
 fn step(text: &str) -> Result<Step, String> {
@@ -78,21 +109,11 @@ impl Cli {
     /// What kept the command from doing it; the exit code is then 1.
     pub async fn run(self) -> Result<u8, CommandError> {
         match self.command {
-            Command::Run(args) => super::run::run(args).await,
-            Command::Check(args) => check(&args),
+            Command::Run(args) => Box::pin(super::run::run(args)).await,
+            Command::Status(args) => super::remote::status(args).await,
+            Command::Reload(args) => super::remote::reload(args).await,
+            Command::Check(args) => super::check::command::run(args).await,
         }
-    }
-}
-
-fn check(args: &CheckArgs) -> Result<u8, CommandError> {
-    let context = crate::slo::Context { step: args.step, sources: Vec::new() };
-    let mut out = std::io::stdout().lock();
-    let done = super::check::check(&args.paths, &context, args.output, args.verbose, &mut out);
-    match done {
-        Ok(verdict) => Ok(verdict.exit_code()),
-        // `damper check … | head` has seen enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(1),
-        Err(error) => Err(error.into()),
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod args;
 pub mod check;
+mod remote;
 mod run;
 
 pub use args::{Cli, CommandError};

@@ -139,6 +139,15 @@ pub enum Trust {
 }
 
 impl SeriesKey {
+    /// The distance between its facts: a slice, a time slice, or the five minutes of a direct ratio.
+    pub fn grid(&self) -> Span {
+        match &self.what {
+            What::Atom(_) => self.step.span(),
+            What::Timeslice { slice, .. } => (*slice).max(self.step.span()),
+            What::Direct { .. } => Span::from_mins(5),
+        }
+    }
+
     /// A short id of the identity, stable over releases.
     pub fn id(&self) -> u64 {
         Digest::of(&[&self.to_string()]).short()

@@ -53,6 +53,8 @@ impl Counts {
 
 /// The part of the ledger that one SLO and group reads.
 pub struct Book<'a> {
+    /// The coarsest distance between facts of its series; nothing is known between.
+    grid: Span,
     bad: Vec<Entry<'a>>,
     total: Vec<Entry<'a>>,
 }
@@ -75,11 +77,20 @@ impl<'a> Book<'a> {
                 })
                 .collect::<Option<Vec<_>>>()
         };
-        Some(Self { bad: entries(bad)?, total: entries(total)? })
+        let (bad, total) = (entries(bad)?, entries(total)?);
+        let grid = bad.iter().chain(&total).map(|e| e.series.keep().key.grid()).max()?;
+        Some(Self { grid, bad, total })
+    }
+
+    /// The newest moment at or before `at` up to which facts can be there: a time slice that has
+    /// not ended has no verdict yet.
+    pub fn settled(&self, at: Ts) -> Ts {
+        at.floor_to(self.grid)
     }
 
     /// The window of nominal length `window` that ends at `to`.
     pub fn window(&self, window: Span, to: Ts) -> Counts {
+        let to = self.settled(to);
         self.between(edge(to.minus(window), to), to)
     }
 
@@ -109,6 +120,7 @@ impl<'a> Book<'a> {
 
     /// What has been since a calendar period began at `start`.
     pub fn since(&self, start: Ts, to: Ts) -> Counts {
+        let to = self.settled(to);
         let began = self.entries().filter_map(|e| e.group).map(|g| g.since(start, to).0).min();
         let mut counts = self.between(edge(start, to), to);
         if began == Some(start) {
@@ -131,6 +143,7 @@ impl<'a> Book<'a> {
 
     /// What the slice that ends at `at` says.
     pub fn slice(&self, at: Ts) -> Slice {
+        let at = self.settled(at);
         if !self.entries().all(|e| e.series.answered().contains(at)) {
             return Slice::Unknown;
         }

@@ -7,7 +7,7 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use super::test_peer::{DEADLINE, Peer, ask, client, failed, instant, nothing, response};
 use super::{SourceConfig, SourceSettings};
-use crate::engine::sample::{Answer, FailureKind};
+use crate::engine::sample::{Answer, FailureKind, Query};
 use crate::secret::Secret;
 use crate::slo::time::{Span, Ts};
 
@@ -234,7 +234,7 @@ async fn a_query_is_posted_as_a_form_with_all_that_the_settings_say() {
             "x-scope-orgid: team\r\n",
             "authorization: Basic dTpw\r\n",
             "cache-control: no-store\r\n",
-            "accept-encoding: gzip\r\n",
+            "accept-encoding: identity\r\n",
         ];
         parts.iter().all(|part| request.contains(part))
     })
@@ -250,6 +250,23 @@ async fn a_query_is_posted_as_a_form_with_all_that_the_settings_say() {
     });
     let answer = ask(&client(settings)).await;
     assert!(matches!(answer, Answer::Frames { .. }), "{answer:?}");
+}
+
+#[tokio::test]
+async fn only_long_answers_are_asked_for_compressed() {
+    for (points, encoding) in [(10u32, "accept-encoding: identity\r\n"), (11, "accept-encoding: gzip\r\n")] {
+        let requested = Peer::start(move |mut stream, request, _| async move {
+            let asked =
+                if request.contains(encoding) { nothing() } else { response("400 Bad Request", "", "") };
+            let _ = stream.write_all(asked.as_bytes()).await;
+        })
+        .await;
+        let start = Ts(0);
+        let end = start.plus(Span::from_secs(30 * (points - 1)));
+        let query = Query { start, end, every: Span::from_secs(30), ..instant("up") };
+        let answer = requested.client().ask(&query, DEADLINE).await;
+        assert!(matches!(answer, Answer::Frames { .. }), "{points}: {answer:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A Prometheus as the engine's source: the client behind a breaker, with places for ticks and
 //! fewer of their own for backfill, a watch on its clock, and counters.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub struct Prometheus {
     rest_until: Mutex<Instant>,
     skew: Mutex<Option<Skew>>,
     counters: Counters,
+    /// It does not answer, and the log says so.
+    silent: AtomicBool,
     wall: fn() -> Ts,
 }
 
@@ -53,6 +56,7 @@ impl Prometheus {
             rest_until: Mutex::new(Instant::now()),
             skew: Mutex::new(None),
             counters: Counters::default(),
+            silent: AtomicBool::new(false),
             wall,
         })
     }
@@ -156,6 +160,26 @@ impl Prometheus {
         answer
     }
 
+    /// Logs once that it stopped answering and why, and once that it answers again.
+    fn tell(&self, answer: &Answer) {
+        match answer {
+            Answer::Frames { .. } => {
+                if self.silent.swap(false, Ordering::Relaxed) {
+                    tracing::info!(source = self.name(), "the source answers again");
+                }
+            }
+            Answer::Failed(failure)
+                if failure.kind.blames_source()
+                    || matches!(failure.kind, FailureKind::Garbage | FailureKind::Clock) =>
+            {
+                if !self.silent.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(source = self.name(), why = failure.message, "the source does not answer");
+                }
+            }
+            Answer::Failed(_) => {}
+        }
+    }
+
     fn refused(&self, why: &str) -> Answer {
         self.failed(FailureKind::BreakerOpen, format!("was not asked, because it failed repeatedly: {why}"))
     }
@@ -173,6 +197,7 @@ impl Source for Prometheus {
                 Priority::Background => self.ask_in_background(query, deadline).await,
             };
             self.counters.count(&answer);
+            self.tell(&answer);
             answer
         }
         .boxed()

@@ -253,11 +253,11 @@ async fn ask_group(
             for single in part.split() {
                 let single = Arc::new(single);
                 let gathered = ask_part(shared, &single, (from, at), limit).await;
-                note(&mut asked, &single, gathered, at);
+                note(&mut asked, &single, gathered, (from, at));
             }
             continue;
         }
-        note(&mut asked, &part, gathered, at);
+        note(&mut asked, &part, gathered, (from, at));
     }
     asked
 }
@@ -267,8 +267,8 @@ async fn ask_part(shared: &Shared, group: &Arc<QueryGroup>, range: (Ts, Ts), lim
     gather(shared, group, tier, range, Priority::Tick, limit).await
 }
 
-fn note(asked: &mut Asked, group: &QueryGroup, gathered: Gathered, at: Ts) {
-    asked.known &= gathered.failure.is_none() && gathered.knows(at);
+fn note(asked: &mut Asked, group: &QueryGroup, gathered: Gathered, range: (Ts, Ts)) {
+    asked.known &= gathered.failure.is_none() && gathered.knows(group, range);
     match &gathered.failure {
         None => {
             asked.answered = true;

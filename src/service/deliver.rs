@@ -9,7 +9,6 @@ use futures_util::future::join_all;
 
 use super::backoff::delay;
 use super::clock;
-use super::measure;
 use super::owed::owe_fallback;
 use super::shared::Shared;
 use super::state::Guarded;
@@ -91,7 +90,7 @@ impl Queue {
         };
         let began = tokio::time::Instant::now();
         let outcome = self.receiver.deliver(&notice, clock::now()).await;
-        measure::delivery(&self.shared, &self.name, &outcome, began.elapsed());
+        self.shared.metrics.delivery(&self.name, &outcome, began.elapsed());
         match outcome {
             Outcome::Delivered { note } => {
                 tracing::info!(receiver = self.name, id = row.id, event = row.event, note, "delivered");

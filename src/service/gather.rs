@@ -9,10 +9,10 @@ use tokio::time::Instant;
 use super::shared::Shared;
 use crate::engine::collect::{Ask, Collect, LookUp};
 use crate::engine::fact::{Facts, SeriesIx, SlotState, Tier};
-use crate::engine::plan::QueryGroup;
+use crate::engine::plan::{Form, QueryGroup};
 use crate::engine::sample::{Answer, Failure};
 use crate::prometheus::Priority;
-use crate::slo::time::Ts;
+use crate::slo::time::{Span, Ts};
 
 /// What became of one query group.
 pub(super) struct Gathered {
@@ -23,21 +23,19 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    /// Whether the slot that ends at `at` is known for every series.
-    pub(super) fn knows(&self, at: Ts) -> bool {
-        !self.facts.is_empty()
-            && self.facts.iter().all(|facts| {
-                facts.slots.last().is_some_and(|slot| {
-                    slot.end >= at.floor_to(slot_grid(facts)) && slot.state != SlotState::Unknown
-                })
+    /// Whether everything asked after `from` is known up to `at` for every series.
+    pub(super) fn knows(&self, group: &QueryGroup, (from, at): (Ts, Ts)) -> bool {
+        let grid = match &group.form {
+            Form::Timeslice { slice, .. } => (*slice).max(group.step.span()),
+            Form::Direct { .. } => Span::from_mins(5),
+            _ => group.step.span(),
+        };
+        let newest = at.floor_to(grid);
+        // Between two ends nothing new can be known.
+        newest <= from
+            || self.facts.iter().all(|facts| {
+                facts.slots.last().is_some_and(|slot| slot.end >= newest && slot.state != SlotState::Unknown)
             })
-    }
-}
-
-fn slot_grid(facts: &Facts) -> crate::slo::time::Span {
-    match facts.tier {
-        Tier::Fine => crate::slo::time::Span::from_secs(1),
-        tier => tier.span(crate::slo::time::Step::DEFAULT),
     }
 }
 

@@ -52,6 +52,7 @@ impl Journal {
             else {
                 continue;
             };
+            super::measure::trust(shared, &changed);
             self.facts.push((id, facts.tier, changed));
         }
     }

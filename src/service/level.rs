@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock;
-use super::measure;
 use super::owed::owe_fallback;
 use super::shared::Shared;
 use crate::engine::notice::Notice;
@@ -65,7 +64,7 @@ async fn tell(shared: &Shared, name: &str, alertmanager: &Alertmanager) -> Resul
     let began = tokio::time::Instant::now();
     let report = alertmanager.post_alerts(&alerts, clock::now()).await;
     let outcome = report.outcome();
-    measure::delivery(shared, name, &outcome, began.elapsed());
+    shared.metrics.delivery(name, &outcome, began.elapsed());
     mark(shared, epoch, name, told, &report, outcome).await
 }
 

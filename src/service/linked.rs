@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use super::measure;
 use super::shared::Shared;
 use crate::engine::collect::Doubt;
 use crate::engine::fact::{Facts, SeriesIx, Tier};
@@ -68,7 +69,12 @@ pub(super) async fn settle_doubts(
 /// Asks for a tick, or for backfill.
 pub(super) async fn ask(shared: &Shared, query: Query, priority: Priority, limit: Duration) -> Answer {
     match shared.sources.get(&query.source) {
-        Some(source) => source.ask(&query, priority, limit).await,
+        Some(source) => {
+            let began = tokio::time::Instant::now();
+            let answer = source.ask(&query, priority, limit).await;
+            measure::query(shared, &query.source, &answer, began.elapsed());
+            answer
+        }
         None => {
             let message = format!("no source is named `{}` in the settings", query.source);
             Answer::Failed(Failure { kind: FailureKind::QueryError, message })

@@ -2,16 +2,13 @@
 
 use std::time::Duration;
 
+use super::clock;
 use super::shared::Shared;
-use crate::notify::Outcome;
-use crate::telemetry::labels::{DeliveryLabels, ReceiverLabels};
-
-/// One attempt to deliver.
-pub(super) fn delivery(shared: &Shared, receiver: &str, outcome: &Outcome, took: Duration) {
-    let outcome = outcome.failure().map_or("delivered", |(reason, _)| reason.as_str());
-    shared.metrics.deliveries.get_or_create(&DeliveryLabels::new(receiver, outcome)).inc();
-    shared.metrics.delivery_seconds.get_or_create(&ReceiverLabels::new(receiver)).observe(took.as_secs_f64());
-}
+use crate::engine::fact::{SlotFact, SlotState, Trust};
+use crate::engine::sample::Answer;
+use crate::slo::model::Severity;
+use crate::store::Backlog;
+use crate::telemetry::labels::{ReceiverLabels, SeverityLabels, SourceLabels};
 
 /// One completed tick.
 pub(super) fn tick(shared: &Shared, took: Duration, lag: f64, step_seconds: f64, uncommitted: bool) {
@@ -23,11 +20,64 @@ pub(super) fn tick(shared: &Shared, took: Duration, lag: f64, step_seconds: f64,
     metrics.step_seconds.set(step_seconds);
 }
 
-/// One reload of the definitions.
-pub(super) fn reload(shared: &Shared, revision: i64, errors: usize, slos: usize) {
+/// How sources, alerts, the ledger and the queues stand.
+pub(super) async fn standing(shared: &Shared) {
+    for (name, source) in &shared.sources {
+        let labels = SourceLabels::new(name);
+        let blind = shared.world.read().observed.is_blind(name);
+        shared.metrics.source_up.get_or_create(&labels).set(i64::from(!blind));
+        if let Some(skew) = source.skew() {
+            #[expect(clippy::cast_precision_loss, reason = "seconds of clock skew")]
+            shared.metrics.source_clock_skew_seconds.get_or_create(&labels).set(skew.ahead as f64);
+        }
+    }
+    world(shared);
+    if let Ok(backlog) = shared.store.backlog().await {
+        queues(shared, &backlog);
+    }
+}
+
+/// One query.
+pub(super) fn query(shared: &Shared, source: &str, answer: &Answer, took: Duration) {
+    let outcome = match answer {
+        Answer::Frames { .. } => "ok",
+        Answer::Failed(failure) => failure.kind.as_str(),
+    };
+    shared.metrics.query(source, outcome, took);
+}
+
+fn world(shared: &Shared) {
+    let world = shared.world.read();
     let metrics = &shared.metrics;
-    metrics.definitions_revision.set(revision);
-    metrics.definitions_problems.set(i64::try_from(errors).unwrap_or(i64::MAX));
-    metrics.definitions_last_reload_success.set(i64::from(errors == 0));
-    metrics.slos.set(i64::try_from(slos).unwrap_or(i64::MAX));
+    for severity in [Severity::Page, Severity::Ticket] {
+        let firing =
+            world.control.iter().filter(|(key, state)| key.severity == severity && state.firing.is_some());
+        let firing = i64::try_from(firing.count()).unwrap_or(i64::MAX);
+        metrics.alerts_firing.get_or_create(&SeverityLabels::new(severity.as_str())).set(firing);
+    }
+    metrics.backfill_left_seconds.set(shared.backfill.read().left_seconds);
+    metrics.ledger_bytes.set(i64::try_from(world.ledger.heap()).unwrap_or(i64::MAX));
+}
+
+fn queues(shared: &Shared, backlog: &[Backlog]) {
+    let now = clock::now_ms();
+    for receiver in &shared.settings.receivers {
+        let labels = ReceiverLabels::new(&*receiver.name);
+        let queue = backlog.iter().find(|queue| queue.receiver == receiver.name);
+        shared.metrics.outbox_pending.get_or_create(&labels).set(queue.map_or(0, |queue| queue.pending));
+        let oldest =
+            queue.and_then(|queue| queue.oldest_pending).map_or(0, |at| now.saturating_sub(at).max(0));
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds of waiting")]
+        shared.metrics.outbox_oldest_seconds.get_or_create(&labels).set(oldest as f64 / 1000.0);
+    }
+}
+
+/// Slices that could not be booked whole, and slices that were spread over a gap.
+pub(super) fn trust(shared: &Shared, slots: &[SlotFact]) {
+    for slot in slots {
+        let SlotState::Known(groups) = &slot.state else { continue };
+        let count = |trust| groups.iter().filter(|fact| fact.trust == trust).count();
+        shared.metrics.slices_partial.inc_by(u64::try_from(count(Trust::Partial)).unwrap_or(0));
+        shared.metrics.slices_estimated.inc_by(u64::try_from(count(Trust::Estimated)).unwrap_or(0));
+    }
 }

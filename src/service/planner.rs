@@ -10,7 +10,7 @@ use super::clock;
 use super::shared::Shared;
 use crate::engine::fact::SeriesIx;
 use crate::engine::ledger::Keep;
-use crate::engine::plan::{self, Plan, PlanContext, SourceTraits};
+use crate::engine::plan::{self, Form, Plan, PlanContext, SourceTraits};
 use crate::prometheus::{Priority, Source, SourceKind};
 use crate::slo::model::Slo;
 use crate::slo::period::Period;
@@ -104,7 +104,15 @@ pub(super) fn keeps(plan: &Plan, now: Ts) -> Vec<Keep> {
     }
     let mut reaches: BTreeMap<SeriesIx, Span> = BTreeMap::new();
     for group in &plan.groups {
-        let reach = group.lookback(group.step.span());
+        // Only a counter's difference reaches back over slices without a sample.
+        let reach = match group.form {
+            Form::Counter | Form::Aggregated | Form::Native { .. } => group.lookback(group.step.span()),
+            Form::GaugeSum
+            | Form::GaugeCount
+            | Form::Increase
+            | Form::Timeslice { .. }
+            | Form::Direct { .. } => Span::ZERO,
+        };
         reaches.extend(group.members.iter().flat_map(|m| &m.wanted).map(|w| (w.series, reach)));
     }
     let keep = |(ix, series): (u32, &plan::Series)| Keep {

@@ -10,7 +10,6 @@ use tokio::time::Instant;
 use super::catalogue::{Accepted, Catalogue, Reload};
 use super::clock;
 use super::files;
-use super::measure;
 use super::planner::Measured;
 use super::shared::Shared;
 use super::state::{DefinitionProblem, DefinitionsView};
@@ -168,7 +167,7 @@ impl Reloader {
             tracing::error!("{}; the last good version stays in force", text(problem));
         }
         let slos = self.catalogue.slos().len();
-        measure::reload(shared, self.revision, errors, slos);
+        shared.metrics.definitions(self.revision, errors, slos);
         let accepted_at = shared.definitions.read().accepted_at;
         let before = shared.definitions.read().revision;
         *shared.definitions.write() = DefinitionsView {

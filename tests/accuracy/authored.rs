@@ -64,6 +64,29 @@ async fn windows_of_counters_and_latencies_are_nearer_to_the_truth_than_increase
     }
 }
 
+/// Backfill of what is older than twelve hours asks at five minutes. What it may lose are errors of a
+/// process that restarts within five minutes and then makes just as many.
+#[tokio::test]
+async fn five_minutes_are_fine_enough_for_history() {
+    let begin = now_ms() / 1000 / HOUR * HOUR - LENGTH - 20 * HOUR;
+    let end = begin + LENGTH;
+    let series: Vec<Series> =
+        Pod::fleet(LENGTH * 1000, 12).iter().flat_map(|pod| pod.expose(begin)).collect();
+    let of = |name: &str| Truth::of(series.iter().filter(|s| s.labels["__name__"] == name), begin + 300);
+    let (errors, requests) = (of("err"), of("req"));
+    for version in Version::ALL {
+        let prometheus = Prometheus::of(version).data(&series).start().await;
+        let mut observer = Observer::new(&prometheus, 30, &events("requests", "err", "req")).await;
+        observer.measure(end).await;
+        observer.backfill(begin, end + 14 * HOUR).await;
+        let counts = observer.between("requests", begin + 300, end);
+        let near = |got: f64, truth: f64| (got / truth - 1.0).abs() < 0.01;
+        let truth = (errors.between(begin + 300, end), requests.between(begin + 300, end));
+        assert!(near(counts.bad.as_f64(), truth.0), "{version:?} {counts:?} {truth:?}");
+        assert_eq!(counts.total.as_f64(), truth.1, "{version:?} {counts:?} {truth:?}");
+    }
+}
+
 /// Windows of one server, ours and its own.
 pub struct Case<'a> {
     pub version: Version,

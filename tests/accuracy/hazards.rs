@@ -4,14 +4,14 @@
 use damper::slo::unit::Events;
 
 use super::observer::{Observer, events};
-use super::truth::Dice;
+use super::truth::{Dice, Truth};
 use crate::support::now_ms;
 use crate::support::prometheus::{Prometheus, Version};
 use crate::support::tsdb::Series;
 
 /// When the trouble comes, after the data's begin, and when the data ends, in seconds.
 const TROUBLE: i64 = 3 * 3600;
-const END: i64 = TROUBLE + 2400;
+pub const END: i64 = TROUBLE + 2400;
 const BEFORE: i64 = 1_000_000;
 
 /// One hazard: a job of its own, and what is true.
@@ -25,13 +25,13 @@ struct Hazard {
 }
 
 /// A job whose one process has run since long before the data, scraped every 15 s.
-struct Job<'a> {
-    name: &'a str,
-    begin: i64,
+pub struct Job<'a> {
+    pub name: &'a str,
+    pub begin: i64,
 }
 
 impl Job<'_> {
-    fn series(
+    pub fn series(
         &self,
         metric: &str,
         extra: &[(&str, &str)],
@@ -44,7 +44,7 @@ impl Job<'_> {
     }
 
     /// The target's own series while it is scraped.
-    fn target(&self, scraped: impl Fn(i64) -> bool, every: i64) -> Vec<Series> {
+    pub fn target(&self, scraped: impl Fn(i64) -> bool, every: i64) -> Vec<Series> {
         let scrapes = || (0..END / every).map(|n| n * every).filter(|t| scraped(*t));
         let start = self.begin - 500_000;
         vec![
@@ -60,7 +60,7 @@ impl Job<'_> {
 }
 
 /// Scrapes every 15 s in `[from, to)`, of a counter that grows by 20 at each.
-fn grows(from: i64, to: i64) -> impl Iterator<Item = (i64, i64)> {
+pub fn grows(from: i64, to: i64) -> impl Iterator<Item = (i64, i64)> {
     (from / 15..to / 15).map(|n| (n * 15, BEFORE + n * 20))
 }
 
@@ -116,7 +116,17 @@ fn hazards(begin: i64) -> Vec<Hazard> {
         let series = std::iter::once(series).chain(job.target(always, 60)).collect();
         Hazard { job: "minute".to_owned(), series, truth: (END / 60 - 1) * 80, known: END }
     };
-    vec![relabelled(), dip(), first_scrape(), joins(), back(), stops(), minute(), dying(begin)]
+    vec![
+        relabelled(),
+        dip(),
+        first_scrape(),
+        joins(),
+        back(),
+        stops(),
+        minute(),
+        dying(begin),
+        crash_loop(begin),
+    ]
 }
 
 /// Processes that start and die at any moment, with their last scrape inside a slice.
@@ -147,6 +157,29 @@ fn dying(begin: i64) -> Hazard {
     Hazard { job: "dying".to_owned(), series, truth, known: END }
 }
 
+/// A process that starts again and again after less than two minutes, under the same labels.
+fn crash_loop(begin: i64) -> Hazard {
+    let mut dice = Dice(8);
+    let job = Job { name: "crash-loop", begin };
+    let mut starts = vec![-600];
+    while starts.last().is_some_and(|start| *start < END) {
+        let after = if starts.len() == 1 { TROUBLE + 600 } else { 50 + dice.roll(60) };
+        starts.push(starts[starts.len() - 1] + after);
+    }
+    let start = |t: i64| *starts.iter().rfind(|start| **start <= t + 3).unwrap();
+    let times = || (0..END / 15).map(|n| n * 15);
+    let requests = job.series("req", &[], times().map(|t| (t, (t + 3 - start(t)) * 10)));
+    let truth = Truth::of([&requests], begin).between(begin + 30, begin + END);
+    #[expect(clippy::cast_possible_truncation, reason = "a small whole number")]
+    let truth = truth as i64;
+    let series = vec![
+        requests,
+        job.series("up", &[], times().map(|t| (t, 1))),
+        job.series("process_start_time_seconds", &[], times().map(|t| (t, begin + start(t)))),
+    ];
+    Hazard { job: "crash-loop".to_owned(), series, truth, known: END }
+}
+
 #[tokio::test]
 async fn nothing_that_was_not_done_is_booked() {
     let begin = now_ms() / 1000 / 300 * 300 - END - 600;
@@ -172,35 +205,6 @@ async fn nothing_that_was_not_done_is_booked() {
                 assert_eq!(counts.total, Events::whole(hazard.truth), "{about}");
                 assert_eq!((counts.bad, counts.covered), (Events::ZERO, hazard.known), "{about}");
             }
-        }
-    }
-}
-
-/// Errors that come for the first time look like everything above; where they come in many places at
-/// once, backfill must still look into each.
-#[tokio::test]
-async fn the_first_errors_of_forty_services_are_all_counted_afterwards() {
-    let begin = now_ms() / 1000 / 300 * 300 - END - 600;
-    let names: Vec<String> = (0..40).map(|i| format!("service-{i}")).collect();
-    let mut data = Vec::new();
-    for (i, name) in (0..).zip(&names) {
-        let job = Job { name, begin };
-        data.extend(job.target(|_| true, 15));
-        data.push(job.series("req", &[], grows(0, END)));
-        let burst = 1800 + i * 105;
-        data.push(job.series("err", &[("code", "500")], grows(burst, END).map(|(t, _)| (t, 40))));
-    }
-    let define =
-        |name: &String| events(name, &format!(r#"err{{job="{name}"}}"#), &format!(r#"req{{job="{name}"}}"#));
-    let yaml: String = names.iter().map(define).collect();
-    for version in Version::ALL {
-        let prometheus = Prometheus::of(version).data(&data).start().await;
-        let mut observer = Observer::new(&prometheus, 30, &yaml).await;
-        observer.measure(begin + END).await;
-        observer.backfill(begin, begin + END).await;
-        for name in &names {
-            let counts = observer.between(name, begin, begin + END);
-            assert_eq!((counts.bad, counts.covered), (Events::whole(40), END), "{version:?} {name}");
         }
     }
 }

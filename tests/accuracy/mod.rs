@@ -5,6 +5,7 @@
 //! files are data sets, each with what must hold on it.
 
 mod authored;
+mod births;
 mod churn;
 mod edges;
 mod fleet;

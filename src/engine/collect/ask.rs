@@ -5,7 +5,7 @@ use crate::engine::plan::QueryGroup;
 use crate::engine::sample::Query;
 use crate::slo::time::{Span, Step, Ts};
 
-/// Points of one range query at most.
+/// Slots of one range query at most; counters are asked one point more.
 pub(super) const POINTS: i64 = 1000;
 
 /// Tells the answers of one [`super::Collect`] apart.

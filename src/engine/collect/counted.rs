@@ -95,7 +95,7 @@ impl Counted {
         match (purpose, frames) {
             (Purpose::Main(range), Some(frames)) => {
                 self.unknown.retain(|other| *other != range);
-                self.take_main(frames);
+                self.take_main(frames, range);
             }
             (Purpose::Joined, Some(frames)) => self.take_joined(frames),
             (Purpose::Newborn(members, range), frames) => {
@@ -112,11 +112,12 @@ impl Counted {
         }
     }
 
-    fn take_main(&mut self, frames: &[Frame]) {
+    fn take_main(&mut self, frames: &[Frame], range: Range) {
         for (key, points) in read::points(&self.group, frames) {
             let Some(member) = self.group.members.get(key.0) else { continue };
-            for (at, point) in points {
-                let cell = match read::main(&self.group.form, member, &point) {
+            for (&at, point) in points.range(range.0..=range.1) {
+                let before = points.get(&at.minus(self.grid.slot));
+                let cell = match read::main(&self.group.form, member, point, before) {
                     Said::Nothing => continue,
                     Said::Cell(cell) => cell,
                     Said::Restarted(cell) => {
@@ -188,7 +189,13 @@ impl Counted {
         let promql = form::main(&self.group, self.group.narrowed(narrow), self.grid.slot);
         let ranges = pieces(range.0, range.1, self.grid.slot);
         self.unknown.extend(&ranges);
-        ranges.into_iter().map(|piece| self.ask(Purpose::Main(piece), promql.clone(), piece)).collect()
+        // The sums of counters are taken from those of a slot before.
+        let lead = if self.group.form == Form::Counter { self.grid.slot } else { Span::ZERO };
+        let mut ask = |piece: Range| {
+            let points = (piece.0.minus(lead), piece.1);
+            self.ask(Purpose::Main(piece), promql.clone(), points)
+        };
+        ranges.into_iter().map(&mut ask).collect()
     }
 
     fn ask_joined(&mut self) -> Vec<Ask> {

@@ -45,11 +45,11 @@ pub(super) enum Said {
     },
 }
 
-/// Reads one point of the main query.
-pub(super) fn main(form: &Form, member: &Member, point: &Point<'_>) -> Said {
+/// Reads one point of the main query, with the one a slot before it where there is one.
+pub(super) fn main(form: &Form, member: &Member, point: &Point<'_>, before: Option<&Point<'_>>) -> Said {
     let wanted = member.wanted.len();
     if let Form::Counter = form {
-        return cheap(point, wanted);
+        return cheap(point, before, wanted);
     }
     if point.is_empty() {
         return Said::Nothing;
@@ -71,14 +71,15 @@ pub(super) fn main(form: &Form, member: &Member, point: &Point<'_>) -> Said {
     }
 }
 
-/// `A − B`, where `A = M` proves that no series fell (see [`crate::engine::plan::form`]).
-fn cheap(point: &Point<'_>, wanted: usize) -> Said {
-    let (Some(a), Some(b), Some(m)) = (value(point, "a"), value(point, "b"), value(point, "m")) else {
+/// `A(t) − A(t−S)`, where `A(t) = M(t)` proves that no series fell (see [`crate::engine::plan::form`]).
+fn cheap(point: &Point<'_>, before: Option<&Point<'_>>, wanted: usize) -> Said {
+    let b = before.map_or(Some(None), |before| value(before, "a"));
+    let (Some(a), Some(b), Some(m)) = (value(point, "a"), b, value(point, "m")) else {
         return Said::Cell(Cell::unreadable(wanted));
     };
-    let Some(a) = a else { return Said::Nothing };
-    let all_new = b.is_none();
-    if a.abs() >= EXACT || m.is_none_or(|m| a < m) {
+    let Some(m) = m else { return Said::Nothing };
+    let (a, all_new) = (a.unwrap_or(0.0), b.is_none());
+    if a.abs() >= EXACT || a < m {
         return Said::Doubtful { all_new };
     }
     match Events::from_f64(a - b.unwrap_or(0.0)) {

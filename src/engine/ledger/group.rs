@@ -58,9 +58,15 @@ impl Group {
     }
 
     /// Books one fact; says whether anything changed.
-    pub(super) fn book(&mut self, tier: Tier, end: Ts, fact: &GroupFact, step: Step, reach: Span) -> bool {
+    pub(super) fn book(
+        &mut self,
+        tier: Tier,
+        (from, end): (Ts, Ts),
+        fact: &GroupFact,
+        step: Step,
+        reach: Span,
+    ) -> bool {
         let booked = fact.raw.minus(fact.withheld);
-        let from = end.minus(tier.span(step));
         let changed = match tier {
             Tier::Fine => self.track.set_fine(end, booked),
             Tier::FiveMinutes | Tier::Hour => {
@@ -76,7 +82,7 @@ impl Group {
             Trust::Counted | Trust::Estimated => {
                 self.partial.remove(from, end);
                 // The difference reaches back over every slot without a sample inside the lookback.
-                self.stale.remove(end.minus(reach), end);
+                self.stale.remove(end.minus(reach).min(from), end);
                 self.counted = self.counted.max(end);
             }
             Trust::Partial => self.partial.insert(from, end),

@@ -9,6 +9,8 @@ pub struct Ring {
     unit: i64,
     /// Newest slot held; meaningless while nothing was told.
     newest: i64,
+    /// Where the newest slot lies.
+    head: usize,
     values: Packed,
     len: usize,
 }
@@ -25,7 +27,13 @@ impl Ring {
     /// An empty ring of `len` slots (at least 1) of `unit` seconds (at least 1).
     pub fn new(unit: i64, len: usize) -> Self {
         let len = len.max(1);
-        Self { unit: unit.max(1), newest: i64::MIN, values: Packed::Whole16(vec![0; len].into()), len }
+        Self {
+            unit: unit.max(1),
+            newest: i64::MIN,
+            head: 0,
+            values: Packed::Whole16(vec![0; len].into()),
+            len,
+        }
     }
 
     /// Seconds a slot spans.
@@ -116,17 +124,20 @@ impl Ring {
         if steps <= 0 {
             return;
         }
-        let clear = usize::try_from(steps).unwrap_or(usize::MAX).min(self.len);
+        let steps = usize::try_from(steps).unwrap_or(usize::MAX);
+        let clear = steps.min(self.len);
         self.newest = slot;
+        self.head = (self.head + steps % self.len) % self.len;
         for back in 0..clear {
             let at = self.at(slot.saturating_sub(i64::try_from(back).unwrap_or(0)));
             self.values.put(at, Events::ZERO);
         }
     }
 
+    /// Where a held slot lies. Windows ask this all the time: no division.
     fn at(&self, slot: i64) -> usize {
-        let len = i64::try_from(self.len).unwrap_or(i64::MAX);
-        usize::try_from(slot.rem_euclid(len)).unwrap_or(0)
+        let back = usize::try_from(self.newest.saturating_sub(slot)).unwrap_or(0);
+        if back <= self.head { self.head - back } else { (self.head + self.len).saturating_sub(back) }
     }
 }
 
@@ -184,7 +195,8 @@ impl Packed {
     fn sum(&self, from: usize, to: usize) -> Events {
         match self {
             Self::Whole16(v) => {
-                Events::whole(v.get(from..to).unwrap_or_default().iter().map(|n| i64::from(*n)).sum())
+                let values = v.get(from..to).unwrap_or_default();
+                Events::whole(values.chunks(32_768).map(|part| i64::from(sum16(part))).sum())
             }
             Self::Whole32(v) => {
                 Events::whole(v.get(from..to).unwrap_or_default().iter().map(|n| i64::from(*n)).sum())
@@ -196,6 +208,11 @@ impl Packed {
                 .fold(Events::ZERO, |sum, n| sum.plus(Events::from_thousandths(*n))),
         }
     }
+}
+
+/// At most 32,768 values: their sum fits.
+fn sum16(values: &[i16]) -> i32 {
+    values.iter().map(|n| i32::from(*n)).sum()
 }
 
 #[cfg(test)]

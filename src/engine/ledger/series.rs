@@ -83,6 +83,9 @@ impl Series {
 
     /// The group with these label values.
     pub fn group(&self, labels: &Labels) -> Option<&Group> {
+        if let [only] = &*self.groups {
+            return (only.labels == *labels).then_some(only);
+        }
         self.groups.get(*self.by_labels.get(labels)?)
     }
 
@@ -117,7 +120,7 @@ impl Series {
     /// known is never unlearned, because a source that lost its data answers "absent" too.
     pub(super) fn apply(&mut self, tier: Tier, slot: &SlotFact) -> bool {
         let end = slot.end;
-        let from = end.minus(tier.span(self.keep.key.step));
+        let from = end.minus(tier.span(self.keep.key.step).max(self.keep.key.grid()));
         if tier == Tier::Fine && self.answered.last().is_some_and(|newest| newest.since(end) > FINE_REACH) {
             return false;
         }
@@ -138,26 +141,26 @@ impl Series {
                 self.answered.insert(from, end);
                 self.absent.remove(from, end);
                 self.born = self.born.max(Some(end));
-                self.book(tier, end, facts) || !known_before
+                self.book(tier, (from, end), facts) || !known_before
             }
         }
     }
 
-    fn book(&mut self, tier: Tier, end: Ts, facts: &[GroupFact]) -> bool {
+    fn book(&mut self, tier: Tier, slot: (Ts, Ts), facts: &[GroupFact]) -> bool {
         let (step, reach) = (self.keep.key.step, self.keep.reach);
         let mut changed = false;
         let mut overflow: Option<GroupFact> = None;
         for fact in facts {
             match self.group_ix(&fact.group) {
                 Some(ix) => {
-                    changed |= self.groups.get_mut(ix).is_some_and(|g| g.book(tier, end, fact, step, reach));
+                    changed |= self.groups.get_mut(ix).is_some_and(|g| g.book(tier, slot, fact, step, reach));
                 }
                 None => overflow = Some(fold(overflow, fact)),
             }
         }
         let Some(fact) = overflow else { return changed };
         let ix = self.other_ix(&fact.group);
-        changed | self.groups.get_mut(ix).is_some_and(|g| g.book(tier, end, &fact, step, reach))
+        changed | self.groups.get_mut(ix).is_some_and(|g| g.book(tier, slot, &fact, step, reach))
     }
 
     /// Remembers what lies before the beginning of the present calendar period.

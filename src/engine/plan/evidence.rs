@@ -1,6 +1,6 @@
 //! What is asked to tell real births from series that only look newborn.
 
-use super::form::{Around, RESET_BELOW, aggregate, parts};
+use super::form::{Around, aggregate, parts};
 use super::group::{Form, Narrow, QueryGroup};
 use super::native;
 use crate::slo::query::{Matcher, Selector};
@@ -12,8 +12,8 @@ pub const MEMORY: Span = Span::from_hours(24);
 /// What of a slot's events is not a difference: newborn series and resets. One part, `d`.
 pub fn newborn(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
     let at = Around::of(group, group.narrowed(narrow), slot);
-    let Values { u, p, .. } = Values::of(group, &at);
-    let each = format!("({u} unless {p}) or ({u} < {RESET_BELOW} * {p})");
+    let Values { u, p, fell, .. } = Values::of(group, &at);
+    let each = format!("({u} unless {p}) or {fell}");
     parts(&[("d", aggregate("sum", &group.labels(), &each))])
 }
 
@@ -33,11 +33,10 @@ pub fn evidence(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
     let at = Around::of(group, members_only(group, narrow), slot);
     let targets: Vec<Matcher> =
         at.x.matchers.iter().filter(|m| m.label == "job" || m.label == "instance").cloned().collect();
-    let Values { u, p, q, held } = Values::of(group, &at);
+    let Values { u, p, q, held, fell } = Values::of(group, &at);
     let x = &at.x;
 
     let new = format!("({u} unless {p})");
-    let fell = format!("({u} < {RESET_BELOW} * {p})");
     let of_target = format!("and on (job, instance) ({new} or {fell})");
     let alive = format!(
         "(timestamp({x}) >= on (job, instance) group_left () max by (job, instance) (timestamp({x})))"
@@ -91,6 +90,8 @@ struct Values {
     q: String,
     /// In the slot or shortly before.
     held: String,
+    /// In the slot, of those that began again in it.
+    fell: String,
 }
 
 impl Values {
@@ -103,9 +104,13 @@ impl Values {
         let held = format!("last_over_time({x}[{lately}])");
         let count = |of: &str| native::count(of);
         match group.form {
-            Form::Native { .. } if group.left_open => {
-                Self { u: count(&u), p: count(&p), q: count(&q), held: count(&held) }
-            }
+            Form::Native { .. } if group.left_open => Self {
+                fell: native::fell(at, true),
+                u: count(&u),
+                p: count(&p),
+                q: count(&q),
+                held: count(&held),
+            },
             // Where `last_over_time` drops histograms, their counts are looked up at moments.
             Form::Native { .. } => {
                 let c = count(&x.to_string());
@@ -113,10 +118,11 @@ impl Values {
                     p: count(&native::before(at, false)),
                     q: format!("last_over_time({c}[{memory}:1m] offset {slot})"),
                     held: format!("last_over_time({c}[{lately}:5s])"),
+                    fell: native::fell(at, false),
                     u: c,
                 }
             }
-            _ => Self { u, p, q, held },
+            _ => Self { u, p, q, held, fell: format!("({})", at.fell()) },
         }
     }
 }

@@ -4,27 +4,30 @@
 //!
 //! ```text
 //! u = last_over_time(x[S])      p = last_over_time(x[L] offset S)
-//! D = (u − p) >= 0              difference of a living series
-//!     or u + max(m − p, 0)      reset, where u < ⅞ p: it began again at zero, after it had grown to
-//!                               m = max_over_time(x[S])
+//! m = max_over_time(x[S])
+//! D = u + max(m − p, 0)         reset, where u < ⅞ p or u < ⅞ m: it grew to m and began again at zero
+//!     or (u − p) >= 0           difference of a living series
 //!     or u where no p           newborn
 //!     or 0 where any sample     a dip, or no scrape in the slot
 //! ```
 //!
-//! Joins of vectors cost about five times a plain sum, so at first only plain sums are asked:
+//! Joins of vectors cost about five times a plain sum, and every sum more than any number of
+//! points, so at first only two plain sums are asked, from one slot before the first:
 //!
 //! ```text
-//! A = sum(last_over_time(x[L+S]))   B = sum(last_over_time(x[L] offset S))   M = sum(max_over_time(x[L+S]))
+//! A(t) = sum(last_over_time(x[L]))      M(t) = sum(max_over_time(x[L+S]))
 //! ```
 //!
-//! *Why `A − B` is `D` where `A = M`.* Both ranges have the same old edge, so every series falls
-//! into one of three: a sample in the slot and before (`u − p`), only before (the same sample in
-//! A and B: 0), only in the slot (A alone: `u`). That is `D` unless some series fell. `A ≤ M`
-//! holds series by series, so equal sums mean that every series stands at its maximum and none
-//! fell. With closed ranges (Prometheus 2) a sample exactly on `t − S` belongs to both `x[S]` and
-//! `p`: where it is the newest, A and B see the same sample, else both end before it; the
-//! difference is the same. Where `A < M`, or where sums are too large for exact arithmetic, the
-//! joined form is asked for the groups concerned.
+//! *Why `A(t) − A(t−S)` is `D` where `A(t) = M(t)`.* `A(t−S)` sums `p`, and its range has the old
+//! edge of `M`. A counter is never negative, so series by series what it adds to `A(t)`, nothing
+//! where its samples are all older, is at most what it adds to `M(t)`; equal sums mean that every
+//! series stands at its maximum, or is zero, and none fell or left the range. Then every series falls
+//! into one of three: a sample in the slot and before (`u − p`), only before (the same sample
+//! twice: 0), only in the slot (`u`). That is `D`. With closed ranges (Prometheus 2) a sample
+//! exactly on `t − S` belongs to both `x[S]` and `p`: where it is the newest, both sums see the
+//! same sample, else the later one ends before it; the difference is the same. Where
+//! `A(t) < M(t)`, which a series that ended does once, or where sums are too large for exact
+//! arithmetic, the joined form is asked for the groups concerned.
 
 use super::group::{Form, Narrow, QueryGroup};
 use super::native;
@@ -65,6 +68,22 @@ impl Around {
         format!("last_over_time({}[{}] offset {})", self.x, self.lookback, self.slot)
     }
 
+    /// The largest sample in the slot.
+    pub(super) fn most(&self) -> String {
+        format!("max_over_time({}[{}])", self.x, self.slot)
+    }
+
+    /// The newest sample in the slot, of counters that began again in it.
+    pub(super) fn fell(&self) -> String {
+        let (u, p, m) = (self.now(), self.before(), self.most());
+        format!("({u} < {RESET_BELOW} * {p}) or (({u} < {RESET_BELOW} * {m}) and {p})")
+    }
+
+    /// The newest sample in the lookback from the slot's end; a slot earlier it is [`Self::before`].
+    pub(super) fn recent(&self) -> String {
+        format!("last_over_time({}[{}])", self.x, self.lookback)
+    }
+
     /// Lookback and slot together.
     pub(super) fn whole(&self) -> Span {
         Span::from_secs_saturating(self.lookback.secs() + self.slot.secs())
@@ -77,7 +96,7 @@ impl Around {
 }
 
 /// The query of every tick, catch-up and backfill. Its parts are told apart by [`PART`]:
-/// `a`, `b`, `m` for counters; else `d` with the events and `n` with how many series exist; more
+/// `a` and `m` for counters; else `d` with the events and `n` with how many series exist; more
 /// in [`native`]. Time slices and direct ratios have no parts.
 pub fn main(group: &QueryGroup, selector: Selector, slot: Span) -> String {
     let labels = group.labels();
@@ -85,8 +104,7 @@ pub fn main(group: &QueryGroup, selector: Selector, slot: Span) -> String {
     let count = |of: &str| aggregate("count", &labels, of);
     match &group.form {
         Form::Counter => parts(&[
-            ("a", aggregate("sum", &labels, &at.held())),
-            ("b", aggregate("sum", &labels, &at.before())),
+            ("a", aggregate("sum", &labels, &at.recent())),
             ("m", aggregate("sum", &labels, &format!("max_over_time({}[{}])", at.x, at.whole()))),
         ]),
         Form::Aggregated => parts(&[("d", rises(&at, &labels))]),
@@ -110,9 +128,8 @@ pub fn joined(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
         return native::before_resets(&at, &group.labels(), above, group.left_open, every);
     }
     let (u, p, held) = (at.now(), at.before(), at.held());
-    let before_reset = format!("clamp_min(max_over_time({}[{slot}]) - {p}, 0)", at.x);
-    let reset = format!("({u} < {RESET_BELOW} * {p}) + {before_reset}");
-    let each = format!("(({u} - {p}) >= 0) or ({reset}) or ({u} unless {p}) or (0 * {held})");
+    let reset = format!("({}) + clamp_min({} - {p}, 0)", at.fell(), at.most());
+    let each = format!("({reset}) or (({u} - {p}) >= 0) or ({u} unless {p}) or (0 * {held})");
     parts(&[("d", aggregate("sum", &group.labels(), &each))])
 }
 

@@ -87,7 +87,7 @@ pub(super) fn before_resets(
 }
 
 /// The counts of series that restarted.
-fn fell(at: &Around, subtracts: bool) -> String {
+pub(super) fn fell(at: &Around, subtracts: bool) -> String {
     let now = if subtracts { at.now() } else { at.x.to_string() };
     format!("({} < {RESET_BELOW} * {})", count(&now), count(&before(at, subtracts)))
 }

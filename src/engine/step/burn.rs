@@ -12,7 +12,7 @@ use crate::engine::ledger::Ledger;
 use crate::engine::plan::{AliveReading, DirectReading, Planned};
 use crate::engine::reason::WindowEvidence;
 use crate::engine::status::Standing;
-use crate::engine::step::Control;
+use crate::engine::step::control::{Alerts, Control};
 use crate::engine::window::{Book, Counts};
 use crate::engine::words;
 use crate::slo::model::{Labels, Severity, Slo};
@@ -53,11 +53,12 @@ pub(super) fn step_slo(
     delta: &mut Delta,
 ) {
     let mut standings = Vec::new();
+    let alerts = control.of_slo(&planned.id);
     let groups = groups(planned, ledger);
     for group in &groups {
         let Some(book) = Book::open(ledger, &planned.bad, &planned.total, group) else { return };
         let judged = judge_group(planned, group, &book, inputs.observed, inputs.at);
-        step_group(planned, group, &book, &judged, control, inputs, delta);
+        step_group(planned, group, &book, &judged, alerts, inputs, delta);
         standings.push(judged.standing);
     }
     if groups.is_empty()
@@ -66,8 +67,8 @@ pub(super) fn step_slo(
         let targets = targets_of(planned, inputs.observed);
         standings.push(Standing::of(&book, targets, planned.slo.absent.means, inputs.at));
     }
-    step_gone(planned, &groups, &standings, control, inputs, delta);
-    step_health(planned, &standings, control, inputs, delta);
+    step_gone(planned, &groups, &standings, alerts, inputs, delta);
+    step_health(planned, &standings, alerts, inputs, delta);
 }
 
 /// Judges every rule of one SLO and group.
@@ -122,11 +123,10 @@ fn step_group(
     group: &Labels,
     book: &Book<'_>,
     judged: &JudgedGroup,
-    control: &Control,
+    alerts: Option<&Alerts>,
     inputs: &Inputs<'_>,
     delta: &mut Delta,
 ) {
-    let alerts = control.of_slo(&planned.id);
     for severity in [Severity::Page, Severity::Ticket] {
         let own = |rule: &JudgedRule| rule.begins() == Verdict::Holds;
         let any = planned
@@ -165,12 +165,12 @@ fn step_gone(
     planned: &Planned,
     groups: &[&Labels],
     standings: &[Standing],
-    control: &Control,
+    alerts: Option<&Alerts>,
     inputs: &Inputs<'_>,
     delta: &mut Delta,
 ) {
     let known = standings.iter().any(|s| s.is_known(planned.slo.absent.means));
-    for (key, state) in control.of_slo(&planned.id).into_iter().flatten() {
+    for (key, state) in alerts.into_iter().flatten() {
         let Subject::Burn { group, .. } = &key.subject else { continue };
         if groups.contains(&group) || !known {
             continue;

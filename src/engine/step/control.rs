@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use super::delta::Delta;
 use crate::engine::alert::{AlertKey, AlertState, Subject};
 
+/// The alerts of one SLO.
+pub(super) type Alerts = BTreeMap<AlertKey, AlertState>;
+
 /// Alerts that are at least pending, by SLO; a healthy SLO has none and costs nothing.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Control {

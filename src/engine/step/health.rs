@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::Inputs;
+use super::control::{Alerts, Control};
 use super::delta::Delta;
 use super::transition::{Subjected, Telling, advance, resolve};
-use super::{Control, Inputs};
 use crate::engine::alert::{AlertKey, RuleInput, Subject};
 use crate::engine::condition::Verdict;
 use crate::engine::plan::Planned;
@@ -22,14 +23,13 @@ const BLIND_PAGE_AFTER: Span = Span::from_mins(10);
 pub(super) fn step_health(
     planned: &Planned,
     standings: &[Standing],
-    control: &Control,
+    alerts: Option<&Alerts>,
     inputs: &Inputs<'_>,
     delta: &mut Delta,
 ) {
     let absent = planned.slo.absent;
     let says_so = matches!(absent.means, AbsentMeans::Unknown | AbsentMeans::Bad);
-    let slo = planned.id.clone();
-    let key = AlertKey { subject: Subject::Absent { slo: slo.clone() }, severity: absent.severity };
+    let subject = |slo| Subject::Absent { slo };
     let verdict = if says_so { is_absent(standings) } else { Verdict::Clear };
     let text = || {
         format!(
@@ -37,9 +37,10 @@ pub(super) fn step_health(
             planned.id, absent.after
         )
     };
-    advance_simple(planned, key, "absent", absent.after, verdict, &text, control, inputs, delta);
+    let about = About { planned, subject, severity: absent.severity, name: "absent", after: absent.after };
+    about.advance(verdict, &text, alerts, inputs, delta);
 
-    let key = AlertKey { subject: Subject::Unknown { slo }, severity: Severity::Ticket };
+    let subject = |slo| Subject::Unknown { slo };
     let verdict = is_unknown(standings, inputs.observed.is_blind(&planned.source));
     let text = || {
         let why = if standings.contains(&Standing::BadNotPartOfTotal) {
@@ -49,14 +50,16 @@ pub(super) fn step_health(
         };
         format!("Nothing is known about {}: {why}. Its other alerts hold.", planned.id)
     };
-    advance_simple(planned, key, "unknown", UNKNOWN_AFTER, verdict, &text, control, inputs, delta);
+    let severity = Severity::Ticket;
+    let about = About { planned, subject, severity, name: "unknown", after: UNKNOWN_AFTER };
+    about.advance(verdict, &text, alerts, inputs, delta);
 }
 
 /// One SLO whose queries were not answered: its burn alerts stay as they are, and only the alerts
 /// about not knowing move. The slice is judged later, when it is known.
 pub fn step_unanswered(planned: &Planned, control: &Control, inputs: &Inputs<'_>) -> Delta {
     let mut delta = Delta::default();
-    step_health(planned, &[Standing::Unknown], control, inputs, &mut delta);
+    step_health(planned, &[Standing::Unknown], control.of_slo(&planned.id), inputs, &mut delta);
     delta
 }
 
@@ -134,23 +137,35 @@ fn is_unknown(standings: &[Standing], blind: bool) -> Verdict {
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "private, and each is one plain thing")]
-fn advance_simple(
-    planned: &Planned,
-    key: AlertKey,
+/// An alert of one SLO with one rule.
+struct About<'a> {
+    planned: &'a Planned,
+    subject: fn(String) -> Subject,
+    severity: Severity,
     name: &'static str,
     after: Span,
-    verdict: Verdict,
-    text: &dyn Fn() -> String,
-    control: &Control,
-    inputs: &Inputs<'_>,
-    delta: &mut Delta,
-) {
-    let before = control.get(&key);
-    let tell = || Telling { annotations: Labels::from([("summary".to_owned(), text())]), evidence: None };
-    let rules = [rule(name, after, verdict)];
-    let slo = Some(&*planned.slo);
-    advance(&Subjected { key, slo, rules: &rules, targets: None, tell }, before, inputs, delta);
+}
+
+impl About<'_> {
+    /// Costs nothing while nothing is wrong: every SLO comes here in every tick.
+    fn advance(
+        &self,
+        verdict: Verdict,
+        text: &dyn Fn() -> String,
+        alerts: Option<&Alerts>,
+        inputs: &Inputs<'_>,
+        delta: &mut Delta,
+    ) {
+        if alerts.is_none() && verdict != Verdict::Holds {
+            return;
+        }
+        let key = AlertKey { subject: (self.subject)(self.planned.id.clone()), severity: self.severity };
+        let before = alerts.and_then(|alerts| alerts.get(&key));
+        let tell = || Telling { annotations: Labels::from([("summary".to_owned(), text())]), evidence: None };
+        let rules = [rule(self.name, self.after, verdict)];
+        let slo = Some(&*self.planned.slo);
+        advance(&Subjected { key, slo, rules: &rules, targets: None, tell }, before, inputs, delta);
+    }
 }
 
 fn rule(name: &str, hold_for: Span, verdict: Verdict) -> RuleInput<'_> {

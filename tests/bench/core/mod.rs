@@ -80,7 +80,7 @@ pub fn rows() -> Vec<Row> {
 
 fn in_own_process(slos: usize, rounds: usize) -> Measured {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    let output = command.args(["core", &slos.to_string(), &rounds.to_string()]).output().unwrap();
+    let output = command.args(["core-of", &slos.to_string(), &rounds.to_string()]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }

@@ -165,7 +165,7 @@ fn named(id: u64, image: &[u8]) -> Vec<u8> {
 
 /// 20 to 400 requests a slice, one in 5,000 bad; half of them where it fails.
 fn traffic(noise: &mut Noise, slo: usize, bad: bool, fails: bool, slices: i64) -> i64 {
-    let mean = (20 + i64::try_from(slo * 37 % 380).unwrap()) * slices;
+    let mean = (20 + i64::try_from(slo % HISTORIES * 12).unwrap()) * slices;
     match (bad, fails) {
         (true, true) => mean / 2,
         (true, false) if slices > 10 => noise.below(2 * mean / 5000 + 2),

@@ -28,7 +28,7 @@ fn instance(service: i64, number: i64, from: i64, to: i64) -> Vec<Series> {
     let address = format!("10.0.{service}.{number}:8080");
     // Instances are scraped and restart at different times.
     let chance = (service * INSTANCES + number) * 7919;
-    let first = from + (chance * 13).rem_euclid(SCRAPE);
+    let first = from + (chance * 13 - from).rem_euclid(SCRAPE);
     let times: Vec<i64> = (0..).map(|i| first + i * SCRAPE).take_while(|t| *t < to).collect();
     let alive = |t: i64| (t + chance * 1_000).rem_euclid(DAY) / 1000;
     let labels = [("job", name.as_str()), ("service", name.as_str()), ("instance", address.as_str())];

@@ -29,6 +29,8 @@ const ALL: usize = 100;
 const ROUNDS: usize = 5;
 const IDLE: Duration = Duration::from_secs(4);
 const RULES: Duration = Duration::from_secs(4 * rules::EVERY);
+/// Prometheus takes samples of the next ten minutes.
+const AHEAD: i64 = HOUR / 7;
 /// The first tick lies so far back, so that the last one still lies in the past.
 const BACK: Span = Span::from_mins(65);
 
@@ -51,10 +53,11 @@ struct Variant {
 
 /// Measures on one version of Prometheus.
 pub async fn rows(version: Version) -> Vec<Row> {
-    let prometheus = start(version).await;
+    let (prometheus, mut until) = start(version).await;
     let mut variants = variants(&prometheus.url()).await;
     let mut rules = Measured::default();
     for round in 0..ROUNDS {
+        until = extend(&prometheus, until).await;
         let idle = idle(&prometheus).await;
         measure_rules(&prometheus, idle, &mut rules).await;
         for variant in &mut variants {
@@ -68,7 +71,8 @@ pub async fn rows(version: Version) -> Vec<Row> {
     report(version, &variants, &rules)
 }
 
-async fn start(version: Version) -> Prometheus {
+/// Gives until when it has data, too.
+async fn start(version: Version) -> (Prometheus, i64) {
     eprintln!("bench: writing three days of samples for {version:?} Prometheus");
     let now = now_ms();
     let (first, tail) = (now - 72 * HOUR, now - 2 * HOUR - HOUR / 4);
@@ -82,12 +86,24 @@ async fn start(version: Version) -> Prometheus {
         .data(&blocks)
         .start()
         .await;
-    // Rules are evaluated at the present, so data go on into the future, which only memory can hold:
-    // blocks that end there would refuse what rules record.
-    for i in 0..ALL {
-        prometheus.write(&data::service(i, tail, now + HOUR / 2)).await;
+    let until = extend(&prometheus, tail).await;
+    (prometheus, until)
+}
+
+/// Rules are evaluated at the present, so data go on into the future: not in blocks, which would
+/// refuse what rules record, and no further than Prometheus takes them.
+async fn extend(prometheus: &Prometheus, from: i64) -> i64 {
+    let until = now_ms() + AHEAD;
+    // Piece by piece: what is an hour older than the newest sample is refused.
+    let mut at = from;
+    while at < until {
+        let next = until.min(at + HOUR / 4);
+        for i in 0..ALL {
+            prometheus.write(&data::service(i, at, next)).await;
+        }
+        at = next;
     }
-    prometheus
+    until
 }
 
 async fn variants(url: &str) -> Vec<Variant> {

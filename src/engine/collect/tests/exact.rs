@@ -47,10 +47,10 @@ fn stream() -> impl Strategy<Value = Stream> {
 /// reset in between. That is the ideal observer itself, unless a series restarts twice in a slot.
 fn ideal(stream: &Stream, group: &QueryGroup, closed: bool, t: i64) -> f64 {
     let (s, l) = (30, group.lookback(Span::from_secs(30)).secs());
+    let most = stream.largest(closed, t - s, t).unwrap_or_default();
     match (stream.last(closed, t - s, t), stream.last(closed, t - s - l, t - s)) {
-        (Some(u), Some(p)) if u >= p => u - p,
-        (Some(u), Some(p)) if u >= 0.875 * p => 0.0,
-        (Some(u), Some(p)) => u + stream.largest(closed, t - s, t).unwrap_or(p).max(p) - p,
+        (Some(u), Some(p)) if u < 0.875 * p.max(most) => u + (most - p).max(0.0),
+        (Some(u), Some(p)) => (u - p).max(0.0),
         (Some(u), None) => u,
         (None, _) => 0.0,
     }
@@ -124,6 +124,20 @@ fn only_what_fell_is_asked_again() {
     let (_, state) = slots(&facts, 0).remove(0);
     let SlotState::Known(groups) = state else { panic!() };
     assert_eq!(groups.iter().map(booked).collect::<Vec<_>>(), [10.0, 7.0]);
+}
+
+#[test]
+fn a_series_that_ended_is_looked_into_once_and_takes_nothing_away() {
+    let grows = |until: i64| Stream {
+        samples: (0..until).map(|i| (30 * i, 10.0 * i as f64 + 40.0)).collect(),
+        ..Stream::default()
+    };
+    for closed in [false, true] {
+        let model = Model { streams: vec![grows(60), grows(4)], closed, ..Model::default() };
+        let (facts, asked) = run(&QueryGroup { left_open: !closed, ..group() }, &model, (120, 1500), &calm);
+        assert!((150..=1500).step_by(30).all(|t| booked(&only(&facts, 0, t)) == 10.0), "closed: {closed}");
+        assert_eq!(asked.len(), 2, "closed: {closed}");
+    }
 }
 
 #[test]
@@ -220,7 +234,7 @@ fn merged_members_go_their_own_ways() {
 fn long_ranges_are_asked_in_pieces() {
     let (_, asks) = Collect::begin(&Arc::new(group()), Tier::Fine, Ts(0), Ts(30 * 2500));
     let points = |a: &super::super::Ask| (a.query.end.0 - a.query.start.0) / 30 + 1;
-    assert_eq!(asks.iter().map(points).collect::<Vec<_>>(), [1000, 1000, 500]);
+    assert_eq!(asks.iter().map(points).collect::<Vec<_>>(), [1001, 1001, 501]);
 }
 
 #[test]

@@ -40,6 +40,12 @@ impl Stream {
         self.range(closed, from, to)?.last().map(|(_, value)| *value)
     }
 
+    /// The newest value in the slot, if the series began again in it.
+    fn fell(&self, closed: bool, (t, s, l): (i64, i64, i64)) -> Option<f64> {
+        let (u, p) = (self.last(closed, t - s, t)?, self.last(closed, t - s - l, t - s)?);
+        (u < 0.875 * p.max(self.largest(closed, t - s, t)?)).then_some(u)
+    }
+
     pub(super) fn largest(&self, closed: bool, from: i64, to: i64) -> Option<f64> {
         self.range(closed, from, to)?.iter().map(|(_, value)| *value).reduce(f64::max)
     }
@@ -78,31 +84,26 @@ impl Model {
             return evidence.into_iter().filter(asked).collect();
         }
         if promql.contains(r#""m", "", "")"#) {
+            let recent = |x: &Stream| x.last(c, t - l, t);
             let largest = |x: &Stream| x.largest(c, t - s - l, t);
-            return [
-                part("a", total(&by, self.each(held))),
-                part("b", total(&by, self.each(p))),
-                part("m", total(&by, self.each(largest))),
-            ]
-            .concat();
+            return [part("a", total(&by, self.each(recent))), part("m", total(&by, self.each(largest)))]
+                .concat();
         }
         if promql.contains("(0 * ") {
             let joined = |x: &Stream| match (u(x), p(x)) {
-                (Some(u), Some(p)) if u >= p => Some(u - p),
-                (Some(u), Some(p)) if u < 0.875 * p => {
-                    let before_reset = x.largest(c, t - s, t).unwrap_or(p).max(p);
-                    Some(u + before_reset - p)
+                (Some(u), Some(p)) if x.fell(c, (t, s, l)).is_some() => {
+                    Some(u + x.largest(c, t - s, t).unwrap_or(p).max(p) - p)
                 }
+                (Some(u), Some(p)) if u >= p => Some(u - p),
                 (Some(u), None) => Some(u),
                 _ => held(x).map(|_| 0.0),
             };
             return part("d", total(&by, self.each(joined)));
         }
         if promql.contains("unless") {
-            let newborn = |x: &Stream| match (u(x)?, p(x)) {
-                (u, None) => Some(u),
-                (u, Some(p)) if u < 0.875 * p => Some(u),
-                _ => None,
+            let newborn = |x: &Stream| match p(x) {
+                None => u(x),
+                Some(_) => x.fell(c, (t, s, l)),
             };
             return part("d", total(&by, self.each(newborn)));
         }
@@ -121,7 +122,7 @@ impl Model {
             let (u, q) = (new(x)?, q(x)?);
             Some(if u >= q { u - q } else { u })
         };
-        let fell = |x: &Stream| u(x).filter(|u| *u < 0.875 * x.last(c, t - s - l, t - s).unwrap_or(f64::MIN));
+        let fell = |x: &Stream| x.fell(c, (t, s, l));
         let seen = |x: &Stream| {
             new(x)?;
             x.range(c, t - s - day, t - s)?.last().map(|(at, _)| *at as f64)

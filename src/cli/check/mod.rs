@@ -1,6 +1,9 @@
-//! `damper check PATH…`: all problems of all definitions in one run, without asking anybody.
+//! `damper check PATH…`: all problems of all definitions in one run.
 //!
-//! [`read`] gathers, [`report`] prints; what asks a live Prometheus adds its problems in between.
+//! [`read`] gathers, [`report`] prints; [`live`] asks a Prometheus and adds its problems in between.
+
+pub(super) mod command;
+pub mod live;
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -57,20 +60,8 @@ pub struct Checked {
     pub loaded: Loaded,
     /// Problems outside of documents: unreadable files, answers of a live server.
     pub more: Vec<Problem>,
-}
-
-/// Checks what lies at `paths` and prints it; `verbose` adds every SLO with its rules.
-pub fn check(
-    paths: &[PathBuf],
-    context: &Context,
-    output: Output,
-    verbose: bool,
-    out: &mut dyn Write,
-) -> io::Result<Verdict> {
-    match read(paths, context) {
-        Ok(checked) => report(&checked, output, verbose, out),
-        Err(why) => usage(&why, output, out),
-    }
+    /// What a live server said; `None` when none was asked.
+    pub live: Option<live::Live>,
 }
 
 /// Reads and checks; the error says why there is nothing to check.
@@ -85,7 +76,7 @@ pub fn read(paths: &[PathBuf], context: &Context) -> Result<Checked, String> {
         return Err(format!("no *.yaml or *.yml in: {}", given.join(", ")));
     }
     let loaded = load(&found.files, context);
-    Ok(Checked { files: found.files, loaded, more: found.problems })
+    Ok(Checked { files: found.files, loaded, more: found.problems, live: None })
 }
 
 /// Prints problems, SLOs where asked, and a summary.
@@ -96,7 +87,8 @@ pub fn report(checked: &Checked, output: Output, verbose: bool, out: &mut dyn Wr
         Output::Json => as_json(checked, &problems, out)?,
         Output::Text => as_text(checked, &problems, errors, verbose, out)?,
     }
-    Ok(if errors == 0 { Verdict::Good } else { Verdict::Problems })
+    let gave_up = checked.live.as_ref().is_some_and(|live| live.gave_up.is_some());
+    Ok(if errors == 0 && !gave_up { Verdict::Good } else { Verdict::Problems })
 }
 
 fn usage(why: &str, output: Output, out: &mut dyn Write) -> io::Result<Verdict> {
@@ -126,7 +118,7 @@ fn as_text(
     for slo in checked.loaded.slos() {
         slos += 1;
         if verbose {
-            describe(slo, out)?;
+            describe(slo, checked.live.as_ref().and_then(|live| live.slos.get(&slo.id.to_string())), out)?;
         }
     }
     let notices = match problems.len() - errors {
@@ -134,7 +126,14 @@ fn as_text(
         n => format!(", {}", counted(n, "notice")),
     };
     let (slos, files) = (counted(slos, "SLO"), counted(checked.files.len(), "file"));
-    writeln!(out, "{slos} in {files}, {}{notices}", counted(errors, "problem"))
+    writeln!(out, "{slos} in {files}, {}{notices}", counted(errors, "problem"))?;
+    if let Some(why) = checked.live.as_ref().and_then(|live| live.gave_up.as_ref()) {
+        writeln!(
+            out,
+            "error: {why}\n  the files were checked; what needs the live server was not, or not in whole"
+        )?;
+    }
+    Ok(())
 }
 
 /// `1 file`, `2 files`.
@@ -142,7 +141,7 @@ fn counted(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
-fn describe(slo: &Slo, out: &mut dyn Write) -> io::Result<()> {
+fn describe(slo: &Slo, found: Option<&live::Found>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "{}  {} over {}  ({}:{})",
@@ -150,6 +149,11 @@ fn describe(slo: &Slo, out: &mut dyn Write) -> io::Result<()> {
     )?;
     if matches!(slo.sli, Sli::Direct { .. }) {
         writeln!(out, "  asked per window, weighted by time")?;
+    }
+    if let Some(found) = found {
+        let groups = found.groups.map_or(String::new(), |n| format!(", {n} groups"));
+        let pace = found.scrape_seconds.map_or(String::new(), |n| format!(", scraped about every {n}s"));
+        writeln!(out, "  {} series{groups}{pace}", found.series)?;
     }
     for rule in &slo.alerting.rules {
         writeln!(out, "  {}", rule.name())?;
@@ -167,10 +171,12 @@ fn as_json(checked: &Checked, problems: &[&Problem], out: &mut dyn Write) -> io:
             "rules": rules,
             "file": slo.place.file,
             "line": slo.place.line,
+            "live": checked.live.as_ref().and_then(|live| live.slos.get(&slo.id.to_string())),
         })
     };
     let slos: Vec<_> = checked.loaded.slos().map(slo).collect();
-    let all = json!({ "files": checked.files.len(), "slos": slos, "problems": problems });
+    let gave_up = checked.live.as_ref().and_then(|live| live.gave_up.as_ref());
+    let all = json!({ "files": checked.files.len(), "slos": slos, "problems": problems, "error": gave_up });
     writeln!(out, "{all:#}")
 }
 
@@ -193,7 +199,11 @@ mod tests {
     fn run_at(paths: &[PathBuf], output: Output, verbose: bool) -> (u8, String) {
         let context = Context { step: Step::DEFAULT, sources: Vec::new() };
         let mut out = Vec::new();
-        let verdict = check(paths, &context, output, verbose, &mut out).unwrap();
+        let verdict = match read(paths, &context) {
+            Ok(checked) => report(&checked, output, verbose, &mut out),
+            Err(why) => usage(&why, output, &mut out),
+        };
+        let verdict = verdict.unwrap();
         (verdict.exit_code(), String::from_utf8(out).unwrap())
     }
 

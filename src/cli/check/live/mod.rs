@@ -1,0 +1,128 @@
+//! `damper check --prometheus URL`: what only the live server can tell about definitions.
+//!
+//! | file      | asks                                                              |
+//! |-----------|-------------------------------------------------------------------|
+//! | `ask`     | instant queries, each once, within a time                         |
+//! | `place`   | where in the file a finding belongs                               |
+//! | `select`  | why a selector matches nothing                                    |
+//! | `events`  | bad and total: do they match, and is one part of the other        |
+//! | `latency` | bounds of histograms, classic and native mixed up                 |
+//! | `groups`  | labels of `groupBy`, how many groups                              |
+//! | `pace`    | how often is scraped, do counters fall                            |
+//! | `other`   | time slices, ratios, `alive`                                      |
+//!
+//! Everything is asked by instant queries, so any server that speaks PromQL will do.
+
+mod ask;
+mod events;
+mod groups;
+mod latency;
+mod other;
+mod pace;
+mod place;
+mod select;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::Checked;
+use crate::prometheus::Client;
+use crate::service::clock;
+use crate::slo::Document;
+use crate::slo::model::{Sli, Slo};
+use crate::slo::problem::Problem;
+use crate::slo::time::Step;
+use ask::{Server, Trouble};
+use place::Findings;
+
+/// All questions together may take this long.
+const LIMIT: Duration = Duration::from_mins(10);
+/// SLOs asked about at a time. Each asks one question after the other.
+const AT_ONCE: usize = 4;
+
+/// What the live server said.
+#[derive(Debug, Default)]
+pub struct Live {
+    /// What was found of each SLO, by its id.
+    pub slos: BTreeMap<String, Found>,
+    /// Why the rest was not asked; the files themselves were checked.
+    pub gave_up: Option<String>,
+}
+
+/// What exists for one SLO.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Found {
+    /// Series that `total`, or the query, selects.
+    pub series: u64,
+    /// Groups, where the SLO is grouped.
+    pub groups: Option<u64>,
+    /// Seconds between scrapes, as measured.
+    pub scrape_seconds: Option<i64>,
+}
+
+/// What became of one SLO's questions.
+struct Outcome {
+    id: String,
+    found: Found,
+    problems: Vec<Problem>,
+    down: Option<String>,
+}
+
+/// Asks about every good SLO; problems are added to `checked`, `told` hears of progress.
+pub async fn ask(checked: &mut Checked, client: Client, step: Step, told: &mut dyn FnMut(usize, usize)) {
+    let server = Server::new(client, clock::now(), Instant::now() + LIMIT);
+    let mut live = Live { gave_up: server.greet().await.err(), ..Live::default() };
+    let slos: Vec<(&Document, &Slo)> =
+        checked.loaded.documents.iter().flat_map(|d| d.slos.iter().flatten().map(move |s| (d, s))).collect();
+    let all = slos.len();
+    let mut problems = Vec::new();
+    if live.gave_up.is_none() {
+        let asked = slos.into_iter().map(|(document, slo)| one(&server, document, slo, step));
+        let mut outcomes = futures_util::stream::iter(asked).buffered(AT_ONCE);
+        while let Some(outcome) = outcomes.next().await {
+            live.slos.insert(outcome.id, outcome.found);
+            problems.extend(outcome.problems);
+            told(live.slos.len(), all);
+            if let Some(why) = outcome.down {
+                live.gave_up = Some(format!("{why}; {} of {all} SLOs were asked about", live.slos.len() - 1));
+                break;
+            }
+        }
+    }
+    checked.more.extend(problems);
+    checked.live = Some(live);
+}
+
+async fn one(server: &Server, document: &Document, slo: &Slo, step: Step) -> Outcome {
+    let mut findings = Findings::about(document, slo);
+    let mut found = Found::default();
+    let asked = match &slo.sli {
+        Sli::Counted { bad, total } => {
+            events::check(server, slo, (bad, total), step, &mut found, &mut findings).await
+        }
+        Sli::Timeslice(timeslice) => {
+            other::timeslice(server, slo, timeslice, &mut found, &mut findings).await
+        }
+        Sli::Direct { error_ratio } => {
+            other::direct(server, slo, error_ratio, &mut found, &mut findings).await
+        }
+    };
+    let asked = match (asked, &slo.alive) {
+        (Ok(()), Some(alive)) => other::alive(server, alive, &mut findings).await,
+        (asked, _) => asked,
+    };
+    let down = match asked {
+        Ok(()) => None,
+        Err(Trouble::Down(why)) => Some(why),
+        Err(Trouble::Query(why)) => {
+            findings.error(&["sli"], format!("{}: the server refuses what was asked: {why}", slo.id), None);
+            None
+        }
+    };
+    Outcome { id: slo.id.to_string(), found, problems: findings.finish(), down }
+}

@@ -1,0 +1,264 @@
+//! `damper check --prometheus`: every way in which a good-looking definition does not fit the server.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::exporter::Exporter;
+use crate::support::port;
+use crate::support::prometheus::{Prometheus, Version};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Runs the command on one file with these documents; exit code and JSON.
+fn check(definitions: &str, url: &str) -> (i32, Value) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("slos.yaml");
+    std::fs::write(&file, definitions).unwrap();
+    let (code, text) = run(&file, &["--prometheus", url, "--output", "json"]);
+    (code, serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}")))
+}
+
+fn run(path: &Path, more: &[&str]) -> (i32, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_damper"));
+    let output = command.arg("check").arg(path).args(more).output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+}
+
+fn slo(name: &str, spec: &str) -> String {
+    let head = "apiVersion: damper.dev/v1\nkind: ServiceLevelObjective\n";
+    let objective = if spec.contains("objectives:") { "" } else { "  objective: 99\n" };
+    format!("---\n{head}metadata: {{name: {name}}}\nspec:\n  service: shop\n{objective}{spec}\n")
+}
+
+/// A shop with counters, a classic histogram whose bounds differ between pods, and a native one.
+async fn shop(version: Version) -> (Exporter, Prometheus) {
+    let exporter = Exporter::start();
+    let target = exporter.target("/metrics");
+    target.change(|m| {
+        for (route, code, n) in
+            [("/", "200", 900.0), ("/", "500", 10.0), ("/pay", "200", 50.0), ("/pay", "404", 4.0)]
+        {
+            m.add("http_requests_total", &[("route", route), ("code", code)], n);
+        }
+        m.add("http_answers_total", &[("code", "200")], 30.0);
+        m.add("jobs_done_total", &[], 3.0);
+        m.add("jobs_handled_total", &[], 3.0);
+        m.add("cron_total", &[("kind", "a")], 3.0);
+        m.add("cron_total", &[], 3.0);
+        m.observe("latency_seconds", &[("pod", "a")], &[0.1, 0.3], 0.2, 10);
+        m.observe("latency_seconds", &[("pod", "b")], &[0.1, 0.5], 0.2, 10);
+        m.observe_native("sizes", &[], 3, 10.0, 5);
+        m.gauge("queue_length", &[("queue", "mail")], 3.0);
+    });
+    let builder = Prometheus::of(version).native_histograms();
+    let prometheus =
+        builder.scrape("shop", &[exporter.address()], "/metrics", Duration::from_secs(1)).start().await;
+    target.scraped(8, LIMIT).await;
+    (exporter, prometheus)
+}
+
+const GOOD: [(&str, &str); 5] = [
+    (
+        "events",
+        "  sli: {events: {bad: 'http_requests_total{job=\"shop\",code=~\"5..\"}', total: 'http_requests_total{job=\"shop\"}'}}\n  groupBy: [route]",
+    ),
+    (
+        "good",
+        "  sli: {events: {good: 'http_requests_total{job=\"shop\",code!~\"5..\"}', total: 'http_requests_total{job=\"shop\"}'}}",
+    ),
+    ("classic", "  sli: {latency: {histogram: latency_seconds, objectives: [{percent: 99, within: 100ms}]}}"),
+    (
+        "native",
+        "  sli: {latency: {histogram: sizes, native: true, objectives: [{percent: 99, within: 100s}]}}",
+    ),
+    (
+        "slice",
+        "  sli: {timeslice: {query: 'sum by (queue) (queue_length)', good: '< 10'}}\n  groupBy: [queue]",
+    ),
+];
+
+#[tokio::test]
+async fn definitions_that_fit_the_server_pass_with_what_was_found() {
+    for version in Version::ALL {
+        let (_exporter, prometheus) = shop(version).await;
+        let all: String = GOOD.iter().map(|(name, spec)| slo(name, spec)).collect();
+        let (code, answer) = check(&all, &prometheus.url());
+        assert_eq!((code, &answer["problems"]), (0, &Value::Array(vec![])), "{version:?}: {answer:#}");
+        let live = |name: &str| {
+            let slos = answer["slos"].as_array().unwrap();
+            slos.iter().find(|slo| slo["id"] == format!("shop/{name}")).unwrap()["live"].clone()
+        };
+        assert_eq!(live("events")["series"], 4);
+        assert_eq!(live("events")["groups"], 2);
+        assert_eq!(live("events")["scrapeSeconds"], 1, "{answer:#}");
+        assert_eq!(live("native")["series"], 1);
+        assert_eq!(live("slice")["groups"], 1);
+    }
+}
+
+/// Name, spec, level, and words that the problem or its hint must hold.
+const WRONG: [(&str, &str, &str, &[&str]); 18] = [
+    (
+        "no-metric",
+        "  sli: {events: {bad: 'http_request_total{code=\"500\"}', total: 'http_request_total'}}",
+        "error",
+        &["there is no metric `http_request_total`", "did you mean `http_requests_total`?"],
+    ),
+    (
+        "no-job",
+        "  sli: {events: {bad: 'http_requests_total{job=\"shopp\",code=\"500\"}', total: 'http_requests_total{job=\"shopp\"}'}}",
+        "error",
+        &["job=\"shopp\"", "`job` has the values shop"],
+    ),
+    (
+        "no-label",
+        "  sli: {events: {bad: 'http_requests_total{job=\"shop\",status=~\"5..\"}', total: 'http_requests_total{job=\"shop\"}'}}",
+        "error",
+        &["`bad` can match nothing", "no label `status`", "its labels are: code, instance, job, route"],
+    ),
+    (
+        "unproven",
+        "  sli: {events: {bad: 'http_requests_total{job=\"shop\",code=~\"52.\"}', total: 'http_requests_total{job=\"shop\"}'}}",
+        "notice",
+        &["unproven", "`code` has the values 200, 404, 500"],
+    ),
+    (
+        "all-bad",
+        "  sli: {events: {good: 'http_requests_total{job=\"shop\",code=~\"3..\"}', total: 'http_requests_total{job=\"shop\"}'}}",
+        "error",
+        &["every event would be bad", "`code` has the values 200, 404, 500"],
+    ),
+    (
+        "outside",
+        "  sli: {events: {bad: 'http_requests_total{code=~\"[45]..\"}', total: 'http_requests_total{route=\"/\"}'}}",
+        "error",
+        &["1 of 2 series of `bad` are not in `total`"],
+    ),
+    (
+        "no-group",
+        "  sli: {events: {bad: 'http_requests_total{code=\"500\"}', total: 'http_requests_total{job=\"shop\"}'}}\n  groupBy: [rout]",
+        "error",
+        &["has the label `rout`", "did you mean `route`?"],
+    ),
+    (
+        "half-group",
+        "  sli: {events: {bad: 'cron_total{kind=\"a\"}', total: 'cron_total{job=\"shop\"}'}}\n  groupBy: [kind]",
+        "notice",
+        &["1 of 2 series", "have no label `kind`"],
+    ),
+    (
+        "many-groups",
+        "  sli: {events: {bad: 'http_requests_total{code=\"500\"}', total: 'http_requests_total{job=\"shop\"}'}}\n  groupBy: {labels: [route], limit: 1}",
+        "notice",
+        &["2 groups now, and the limit is 1"],
+    ),
+    (
+        "no-bound",
+        "  sli: {latency: {histogram: latency_seconds, objectives: [{percent: 90, within: 200ms}]}}",
+        "error",
+        &["bound 0.2", "its bounds are 0.1, 0.3, 0.5, +Inf"],
+    ),
+    (
+        "half-bound",
+        "  sli: {latency: {histogram: latency_seconds, objectives: [{percent: 90, within: 300ms}]}}",
+        "error",
+        &["1 of 2 series", "no bucket with the bound 0.3"],
+    ),
+    (
+        "is-native",
+        "  sli: {latency: {histogram: sizes, objectives: [{percent: 90, within: 300ms}]}}",
+        "error",
+        &["`sizes` is a native histogram", "native: true"],
+    ),
+    (
+        "is-classic",
+        "  sli: {latency: {histogram: latency_seconds, native: true, objectives: [{percent: 90, within: 300ms}]}}",
+        "error",
+        &["`latency_seconds` is a classic histogram", "remove native"],
+    ),
+    (
+        "twice",
+        "  sli: {events: {bad: 'http_requests_total{code=\"500\"}', total: 'jobs_done_total + jobs_handled_total'}}",
+        "notice",
+        &["the same values", "counts twice"],
+    ),
+    ("no-answer", "  sli: {timeslice: {query: 'queue_size', good: '< 10'}}", "error", &["gives nothing now"]),
+    (
+        "no-answer-group",
+        "  sli: {timeslice: {query: 'sum by (queue) (queue_length)', good: '< 10'}}\n  groupBy: [kind]",
+        "error",
+        &["the label `kind`", "its labels are: queue"],
+    ),
+    (
+        "percent",
+        "  sli: {ratio: {query: '100 + sum(rate(jobs_done_total[{{.window}}]))'}}",
+        "error",
+        &["not between 0 and 1"],
+    ),
+    (
+        "not-alive",
+        "  sli: {alive: 'up{job=\"shopp\"}', events: {bad: 'http_requests_total{code=\"500\"}', total: 'http_requests_total{job=\"shop\"}'}}",
+        "notice",
+        &["`alive` matches nothing", "`job` has the values shop"],
+    ),
+];
+
+#[tokio::test]
+async fn each_misfit_is_told_with_what_exists_instead() {
+    for version in Version::ALL {
+        let (_exporter, prometheus) = shop(version).await;
+        for (name, spec, level, words) in WRONG {
+            let (code, answer) = check(&slo(name, spec), &prometheus.url());
+            let problems = answer["problems"].as_array().unwrap();
+            let told = problems.iter().any(|problem| {
+                let text = format!("{} {}", problem["what"], problem["hint"]).replace("\\\"", "\"");
+                problem["level"] == level && words.iter().all(|word| text.contains(word))
+            });
+            assert!(told, "{version:?}: {name}: {answer:#}");
+            assert_eq!(code, i32::from(problems.iter().any(|p| p["level"] == "error")), "{name}");
+            assert!(
+                problems.iter().all(|p| p["line"].as_u64() > Some(1)),
+                "{name} points at its field: {answer:#}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn scrapes_rarer_than_slices_are_told() {
+    let (_exporter, prometheus) = shop(Version::New).await;
+    let now = crate::support::now_ms();
+    let rare = crate::support::tsdb::Series::new("rare_total", &[("job", "rare")]);
+    let times = (0..30_i32).map(|i| (now - i64::from(29 - i) * 60_000, f64::from(i)));
+    let old = Prometheus::of(Version::New)
+        .receives_remote_write()
+        .config("storage: {tsdb: {out_of_order_time_window: 1h}}")
+        .start()
+        .await;
+    old.write(&[rare.with(times)]).await;
+    let spec = "  sli: {events: {bad: 'rare_total{x=\"\"}', total: 'rare_total'}}\n  alerting: {rules: [{severity: page, burnRate: 10, long: 2m}]}";
+    let (_, answer) = check(&slo("rare", spec), &old.url());
+    let text = answer["problems"].to_string();
+    assert!(text.contains("scraped about every 1m"), "{answer:#}");
+    assert!(text.contains("window of 2m holds fewer than three scrapes"), "{answer:#}");
+    drop(prometheus);
+}
+
+#[tokio::test]
+async fn without_the_server_the_files_are_still_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("slos.yaml");
+    std::fs::write(&file, slo(GOOD[0].0, GOOD[0].1)).unwrap();
+    let url = format!("http://127.0.0.1:{}", port::free());
+    let (code, text) = run(&file, &["--prometheus", &url]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("1 SLO in 1 file, 0 problems"), "{text}");
+    assert!(text.contains(&url) && text.contains("refuses"), "{text}");
+    assert!(text.contains("the files were checked"), "{text}");
+    let (code, text) = run(&file, &["--prometheus", "localhost:9090"]);
+    assert_eq!(code, 2, "{text}");
+    assert!(text.contains("http://"), "{text}");
+}
