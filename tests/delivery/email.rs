@@ -8,6 +8,7 @@ use super::{LIMIT, all_told, delivery, on};
 use crate::support::damper::Damper;
 use crate::support::shop::Shop;
 use crate::support::smtp::{ONCALL, PASSWORD, Smtp, USER};
+use crate::support::wait_until;
 
 #[tokio::test]
 async fn firing_and_resolved_arrive_as_one_thread_by_starttls_and_by_implicit_tls() {
@@ -30,8 +31,7 @@ async fn firing_and_resolved_arrive_as_one_thread_by_starttls_and_by_implicit_tl
         all_told(damper).await;
         damper.stop().await;
     }
-    let mails = smtp.mails();
-    assert_eq!(mails.len(), 4, "two of each Damper, each once: {mails:#?}");
+    let mails = held(&smtp, 4).await;
     for mail in &mails {
         assert!(mail.contains("multipart/alternative"), "{mail}");
         assert!(mail.contains("text/plain") && mail.contains("text/html"), "{mail}");
@@ -68,7 +68,7 @@ async fn a_mail_for_a_server_that_is_down_is_delivered_once_when_it_is_back() {
     shop.fail("pay", false);
     delivery(&damper, "status=delivered", "the end", |item| item["event"] == "resolved").await;
     damper.stop().await;
-    assert_eq!(smtp.mails().len(), 2, "{:#?}", smtp.mails());
+    held(&smtp, 2).await;
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn a_wrong_password_is_a_dead_letter_that_can_be_sent_once_it_is_right() {
     shop.fail("pay", false);
     delivery(&damper, "status=delivered", "the end", |item| item["event"] == "resolved").await;
     damper.stop().await;
-    assert_eq!(smtp.mails().len(), 2, "{:#?}", smtp.mails());
+    held(&smtp, 2).await;
 }
 
 fn receiver(tls: &str, port: u16) -> String {
@@ -113,6 +113,16 @@ fn receiver(tls: &str, port: u16) -> String {
 fn prepare(damper: &Damper, smtp: &Smtp, password: &str) {
     std::fs::write(damper.path("password"), password).unwrap();
     std::fs::write(damper.path("ca.pem"), &smtp.certificate).unwrap();
+}
+
+/// Waits until the server has put so many mails in their folder, which it does some time after it
+/// took them; more are a failure.
+async fn held(smtp: &Smtp, count: usize) -> Vec<String> {
+    let what = format!("{count} mails");
+    let mails = async || Some(smtp.mails()).filter(|mails| mails.len() >= count);
+    let mails = wait_until(LIMIT, &what, mails).await;
+    assert_eq!(mails.len(), count, "{mails:#?}");
+    mails
 }
 
 async fn resend(damper: &Damper, id: &str) {
