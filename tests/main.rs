@@ -10,7 +10,8 @@
     clippy::print_stderr,
     clippy::disallowed_methods,
     clippy::float_cmp,
-    reason = "fixtures fail a test by panicking, they live in real time, and compare what is exact"
+    clippy::cognitive_complexity,
+    reason = "fixtures fail a test by panicking, they live in real time, compare what is exact, and tell one story each"
 )]
 #![allow(unreachable_pub, reason = "nothing is exported from a test binary")]
 #![allow(dead_code, reason = "fixtures offer what the next test will need")]

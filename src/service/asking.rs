@@ -161,13 +161,11 @@ fn known_until(shared: &Shared, group: &QueryGroup, at: Ts, step: Step) -> Ts {
     from.max(at.minus(FINE_REACH)).floor_to(step.span())
 }
 
+/// One query group of a tick: its parts with whether each rests, and the range.
+type ToAsk = (Vec<(Arc<QueryGroup>, bool)>, (Ts, Ts));
+
 /// Asks linked groups at once, and settles what only all of them together can tell.
-async fn ask_cluster(
-    shared: &Shared,
-    plan: Arc<Plan>,
-    groups: Vec<(Vec<(Arc<QueryGroup>, bool)>, (Ts, Ts))>,
-    limit: Duration,
-) -> Asked {
+async fn ask_cluster(shared: &Shared, plan: Arc<Plan>, groups: Vec<ToAsk>, limit: Duration) -> Asked {
     let end = tokio::time::Instant::now() + limit;
     let linked = groups.len() > 1;
     let asks: Vec<_> =
