@@ -3,7 +3,7 @@
 //! The last slices are asked again, so that a late scrape heals a slice instead of being lost. What
 //! was missed in an outage is asked with them: a gap of up to twelve hours costs one longer range.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,23 +11,18 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use super::faults::{Faults, Part};
 use super::gather::{Gathered, gather};
 use super::linked::{ask as ask_source, clusters, settle_doubts};
 use super::round::Question;
 use super::shared::Shared;
-use crate::engine::fact::{Facts, Tier};
+use crate::engine::fact::{Facts, SeriesIx, Tier};
 use crate::engine::ledger::FINE_REACH;
 use crate::engine::plan::{AliveIx, AliveReading, DirectIx, Form, Plan, QueryGroup};
 use crate::engine::sample::{Answer, Failure};
 use crate::engine::step::DirectSeen;
 use crate::prometheus::Priority;
 use crate::slo::time::{Span, Step, Ts};
-
-/// How long a merged query that failed is asked in its parts before it is tried whole again.
-const SPLIT_FOR: Span = Span::from_mins(10);
-/// A query that is itself at fault rests this long, doubling up to [`REST_MOST`].
-const REST: Span = Span::from_mins(1);
-const REST_MOST: Span = Span::from_mins(30);
 
 /// What became of one question.
 #[derive(Default)]
@@ -36,10 +31,8 @@ pub(super) struct Asked {
     pub source: String,
     /// The newest slice asked for.
     pub at: Ts,
-    /// What it settles.
-    pub settles: Vec<Question>,
-    /// Whether the newest slice is known.
-    pub known: bool,
+    /// What it settles, each with whether the newest slice is known.
+    pub settles: Vec<(Question, bool)>,
     /// Whether the source answered.
     pub answered: bool,
     /// Whether the source is to blame.
@@ -52,20 +45,20 @@ pub(super) struct Asked {
     pub alive_unknown: Vec<AliveIx>,
     /// Direct windows read.
     pub direct: Vec<(DirectIx, DirectSeen)>,
-    /// Merged groups to ask in parts from now on, by id.
-    split: Vec<u64>,
-    /// Groups at fault, by id, and those that are well again.
-    at_fault: Vec<(u64, Option<Failure>)>,
+    /// Merged groups to ask in parts from now on.
+    pub split: Vec<Arc<QueryGroup>>,
+    /// Merged groups that failed as a source does that is in trouble.
+    pub suspects: Vec<Arc<QueryGroup>>,
+    /// Queries asked, and why they have no answer.
+    pub outcomes: Vec<(Arc<QueryGroup>, Option<Failure>)>,
 }
 
 /// What is remembered from tick to tick about queries.
 #[derive(Default)]
 pub(super) struct Asking {
     plan: Option<Arc<Plan>>,
-    /// Merged groups asked in parts, until when.
-    split: HashMap<u64, Ts>,
-    /// Queries at fault: until when they rest, and how long.
-    resting: HashMap<u64, (Ts, Span, String)>,
+    /// Queries that fail.
+    pub(super) faults: Faults,
     /// Places of query groups, those that are judged together.
     clusters: Vec<Vec<usize>>,
     /// When direct windows were last asked.
@@ -75,34 +68,16 @@ pub(super) struct Asking {
 type Question_<'a> = Pin<Box<dyn Future<Output = Asked> + Send + 'a>>;
 
 impl Asking {
-    /// Forgets what was about another plan.
+    /// Forgets what was about another plan: a query that was mended is asked at once.
     pub(super) fn prepare(&mut self, plan: &Arc<Plan>) {
         if self.plan.as_ref().is_none_or(|old| !Arc::ptr_eq(old, plan)) {
-            self.plan = Some(Arc::clone(plan));
-            self.clusters = clusters(plan);
-            self.direct.clear();
-            self.split.clear();
-            self.resting.clear();
+            *self = Self { clusters: clusters(plan), plan: Some(Arc::clone(plan)), ..Self::default() };
         }
     }
 
-    /// Why a query rests, for people, if it does.
-    pub(super) fn learn(&mut self, asked: &Asked) {
-        for id in &asked.split {
-            self.split.insert(*id, asked.at.plus(SPLIT_FOR));
-        }
-        for (id, failure) in &asked.at_fault {
-            match failure {
-                None => drop(self.resting.remove(id)),
-                Some(failure) => {
-                    let rest = self.resting.get(id).map_or(REST, |(_, rest, _)| {
-                        Span::from_secs_saturating(rest.secs() * 2).min(REST_MOST)
-                    });
-                    tracing::warn!(source = asked.source, %rest, error = failure.message, "a query is at fault and rests");
-                    self.resting.insert(*id, (asked.at.plus(rest), rest, failure.message.clone()));
-                }
-            }
-        }
+    /// Remembers what became of a question.
+    pub(super) fn learn(&mut self, plan: &Plan, asked: &Asked) {
+        self.faults.learn(plan, asked);
         for (ix, seen) in &asked.direct {
             self.direct.insert(*ix, seen.at);
         }
@@ -134,8 +109,7 @@ impl Asking {
                 Box::pin(std::future::ready(Asked {
                     source: direct.source.clone(),
                     at,
-                    settles: vec![Question::Direct(place)],
-                    known: true,
+                    settles: vec![(Question::Direct(place), true)],
                     ..Asked::default()
                 }))
             });
@@ -144,23 +118,11 @@ impl Asking {
             let asks = cluster.iter().filter_map(|place| {
                 let group = plan.groups.get(*place)?;
                 let at = moment(&group.source);
-                Some((*place, self.parts(group, at), (known_until(shared, group, at, step), at)))
+                Some((self.faults.parts(group, at), (known_until(shared, group, at, step), at)))
             });
             questions.push(Box::pin(ask_cluster(shared, Arc::clone(plan), asks.collect(), limit)));
         }
         questions
-    }
-
-    /// A group as it is to be asked, each part with whether it rests.
-    fn parts(&self, group: &Arc<QueryGroup>, at: Ts) -> Vec<(Arc<QueryGroup>, bool)> {
-        let split = self.split.get(&id(group)).is_some_and(|until| *until > at);
-        let parts = if split && group.members.len() > 1 {
-            group.split().into_iter().map(Arc::new).collect()
-        } else {
-            vec![Arc::clone(group)]
-        };
-        let rests = |part: &QueryGroup| self.resting.get(&id(part)).is_some_and(|(until, ..)| *until > at);
-        parts.into_iter().map(|part| (Arc::clone(&part), rests(&part))).collect()
     }
 }
 
@@ -179,11 +141,6 @@ fn moment(at: Ts, step: Step, delay: Span, skew: Option<crate::prometheus::Skew>
 
 /// Where to ask from: the last slices again, or from where the ledger knows nothing.
 fn known_until(shared: &Shared, group: &QueryGroup, at: Ts, step: Step) -> Ts {
-    let again = if matches!(group.form, Form::Direct { .. }) {
-        at.floor_to(Span::from_mins(5)).minus(Span::from_mins(5))
-    } else {
-        at.minus(Span::from_secs_saturating((3 * step.secs()).max(60)))
-    };
     let world = shared.world.read();
     let known = group
         .members
@@ -193,8 +150,14 @@ fn known_until(shared: &Shared, group: &QueryGroup, at: Ts, step: Step) -> Ts {
         .map(|series| series.answered().last())
         .min()
         .flatten();
-    // A series that was never asked is backfill's business.
-    let from = known.map_or(again, |known| known.min(again));
+    // A series that was never asked is backfill's business. The newest slices of before a gap have
+    // not been asked again yet either.
+    let newest = known.map_or(at, |known| known.plus(step.span()).min(at));
+    let from = if matches!(group.form, Form::Direct { .. }) {
+        newest.floor_to(Span::from_mins(5)).minus(Span::from_mins(5))
+    } else {
+        newest.minus(Span::from_secs_saturating((3 * step.secs()).max(60)))
+    };
     from.max(at.minus(FINE_REACH)).floor_to(step.span())
 }
 
@@ -202,25 +165,23 @@ fn known_until(shared: &Shared, group: &QueryGroup, at: Ts, step: Step) -> Ts {
 async fn ask_cluster(
     shared: &Shared,
     plan: Arc<Plan>,
-    groups: Vec<(usize, Vec<(Arc<QueryGroup>, bool)>, (Ts, Ts))>,
+    groups: Vec<(Vec<Part>, (Ts, Ts))>,
     limit: Duration,
 ) -> Asked {
     let end = tokio::time::Instant::now() + limit;
     let linked = groups.len() > 1;
-    let asks: Vec<_> = groups
-        .into_iter()
-        .map(|(place, parts, range)| ask_group(shared, place, parts, range, limit))
-        .collect();
+    let asks: Vec<_> =
+        groups.into_iter().map(|(parts, range)| ask_group(shared, parts, range, limit)).collect();
     let mut all = join_all(asks).await.into_iter();
     let Some(mut asked) = all.next() else { return Asked::default() };
     for other in all {
-        asked.known &= other.known;
         asked.answered |= other.answered;
         asked.source_failed |= other.source_failed;
         asked.settles.extend(other.settles);
         asked.facts.extend(other.facts);
         asked.split.extend(other.split);
-        asked.at_fault.extend(other.at_fault);
+        asked.suspects.extend(other.suspects);
+        asked.outcomes.extend(other.outcomes);
     }
     if linked {
         let left = end.saturating_duration_since(tokio::time::Instant::now());
@@ -229,32 +190,29 @@ async fn ask_cluster(
     asked
 }
 
-async fn ask_group(
-    shared: &Shared,
-    place: usize,
-    parts: Vec<(Arc<QueryGroup>, bool)>,
-    (from, at): (Ts, Ts),
-    limit: Duration,
-) -> Asked {
-    let mut asked = Asked { at, settles: vec![Question::Group(place)], known: true, ..Asked::default() };
+async fn ask_group(shared: &Shared, parts: Vec<Part>, (from, at): (Ts, Ts), limit: Duration) -> Asked {
+    let mut asked = Asked { at, ..Asked::default() };
     if let Some((group, _)) = parts.first() {
         asked.source.clone_from(&group.source);
     }
-    let whole = parts.len() == 1;
+    let alone = parts.len() == 1;
     for (part, rests) in parts {
         if rests {
-            asked.known = false;
+            asked.settles.extend(series_of(&part).map(|series| (Question::Series(series), false)));
             continue;
         }
         let gathered = ask_part(shared, &part, (from, at), limit).await;
-        let failed_by_itself = gathered.failure.as_ref().is_some_and(|f| !f.kind.is_of_source());
-        if failed_by_itself && whole && part.members.len() > 1 {
-            asked.split.push(id(&part));
+        let failed = gathered.failure.as_ref().filter(|_| alone && part.members.len() > 1);
+        if failed.is_some_and(|failure| failure.kind.blames_source()) {
+            asked.suspects.push(Arc::clone(&part));
+        }
+        if failed.is_some_and(|failure| !failure.kind.is_of_source()) {
             for single in part.split() {
                 let single = Arc::new(single);
                 let gathered = ask_part(shared, &single, (from, at), limit).await;
                 note(&mut asked, &single, gathered, (from, at));
             }
+            asked.split.push(part);
             continue;
         }
         note(&mut asked, &part, gathered, (from, at));
@@ -267,21 +225,21 @@ async fn ask_part(shared: &Shared, group: &Arc<QueryGroup>, range: (Ts, Ts), lim
     gather(shared, group, tier, range, Priority::Tick, limit).await
 }
 
-fn note(asked: &mut Asked, group: &QueryGroup, gathered: Gathered, range: (Ts, Ts)) {
-    asked.known &= gathered.failure.is_none() && gathered.knows(group, range);
+fn note(asked: &mut Asked, group: &Arc<QueryGroup>, gathered: Gathered, range: (Ts, Ts)) {
+    // Each series for itself: one that is not known blinds no SLO but its own.
+    let known = |series| (Question::Series(series), gathered.knows(group, series, range));
+    asked.settles.extend(series_of(group).map(known));
     match &gathered.failure {
-        None => {
-            asked.answered = true;
-            asked.at_fault.push((id(group), None));
-        }
         Some(failure) if failure.kind.is_of_source() => asked.source_failed = true,
-        Some(failure) => {
-            // It answered, if only to say what is wrong with the question.
-            asked.answered = true;
-            asked.at_fault.push((id(group), Some(failure.clone())));
-        }
+        // It answered, if only to say what is wrong with the question.
+        None | Some(_) => asked.answered = true,
     }
+    asked.outcomes.push((Arc::clone(group), gathered.failure));
     asked.facts.extend(gathered.facts);
+}
+
+fn series_of(group: &QueryGroup) -> impl Iterator<Item = SeriesIx> {
+    group.members.iter().flat_map(|member| &member.wanted).map(|wanted| wanted.series)
 }
 
 async fn ask_alive(shared: &Shared, plan: Arc<Plan>, place: usize, at: Ts, limit: Duration) -> Asked {
@@ -314,16 +272,9 @@ fn outcome(source: &str, at: Ts, question: Question, answer: &Answer) -> Asked {
     Asked {
         source: source.to_owned(),
         at,
-        settles: vec![question],
-        known: matches!(answer, Answer::Frames { .. }),
+        settles: vec![(question, matches!(answer, Answer::Frames { .. }))],
         answered: !source_failed,
         source_failed,
         ..Asked::default()
     }
-}
-
-/// What a query group is remembered by: its first series, and how many it asks for.
-fn id(group: &QueryGroup) -> u64 {
-    let first = group.members.first().and_then(|m| m.wanted.first()).map_or(u32::MAX, |w| w.series.0);
-    u64::from(first) << 32 | u64::try_from(group.members.len()).unwrap_or(0)
 }

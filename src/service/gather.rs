@@ -23,19 +23,20 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    /// Whether everything asked after `from` is known up to `at` for every series.
-    pub(super) fn knows(&self, group: &QueryGroup, (from, at): (Ts, Ts)) -> bool {
+    /// Whether everything asked after `from` is known up to `at` for one series of the group.
+    pub(super) fn knows(&self, group: &QueryGroup, series: SeriesIx, (from, at): (Ts, Ts)) -> bool {
         let grid = match &group.form {
             Form::Timeslice { slice, .. } => (*slice).max(group.step.span()),
             Form::Direct { .. } => Span::from_mins(5),
             _ => group.step.span(),
         };
         let newest = at.floor_to(grid);
+        let known = |facts: &Facts| {
+            facts.slots.last().is_some_and(|slot| slot.end >= newest && slot.state != SlotState::Unknown)
+        };
         // Between two ends nothing new can be known.
-        newest <= from
-            || self.facts.iter().all(|facts| {
-                facts.slots.last().is_some_and(|slot| slot.end >= newest && slot.state != SlotState::Unknown)
-            })
+        let is_known = newest <= from || self.facts.iter().any(|f| f.series == series && known(f));
+        self.failure.is_none() && is_known
     }
 }
 

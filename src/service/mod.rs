@@ -11,6 +11,7 @@ pub mod clock;
 mod decide;
 mod deliver;
 mod fallback;
+mod faults;
 pub mod files;
 mod gather;
 mod journal;

@@ -13,7 +13,8 @@ use super::decide::decide;
 use super::journal::Journal;
 use super::missed::missed;
 use super::shared::Shared;
-use crate::engine::plan::Plan;
+use crate::engine::fact::SeriesIx;
+use crate::engine::plan::{Plan, Planned};
 use crate::engine::step::{Delta, Inputs, Observed, net, step, step_sources, step_unanswered};
 use crate::slo::time::Ts;
 
@@ -41,6 +42,7 @@ pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &m
         plan,
         at,
         answered_until: BTreeMap::new(),
+        unanswered: Vec::new(),
         tally: BTreeMap::new(),
         done: Done::default(),
         uncommitted: None,
@@ -64,6 +66,10 @@ pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &m
     }
     round.judge(ready).await;
     round.judge_sources().await;
+    round.judge_unanswered().await;
+    let answers = |source: &str| round.tally.get(source).is_some_and(|(answered, _)| *answered > 0);
+    asking.faults.suspect(at, answers);
+    shared.trouble("queries", asking.faults.trouble(answers));
     let journaled = journal.write(shared).await;
     shared.trouble("journal", journaled.err().map(|error| error.to_string()));
     // Once for the whole round: a batch with nothing to commit does not say that the store is well.
@@ -78,6 +84,8 @@ struct Round<'a> {
     waits: Waits,
     /// By source: the newest slice asked for.
     answered_until: BTreeMap<String, Ts>,
+    /// SLOs by index that cannot be judged in this tick.
+    unanswered: Vec<usize>,
     /// By source: questions answered, and questions whose failure is the source's.
     tally: BTreeMap<String, (u64, u64)>,
     done: Done,
@@ -93,7 +101,7 @@ impl Round<'_> {
         tally.1 += u64::from(asked.source_failed);
         self.answered_until.insert(asked.source.clone(), asked.at);
         journal.book(self.shared, &self.plan, &asked.facts);
-        asking.learn(&asked);
+        asking.learn(&self.plan, &asked);
         {
             let observed = &mut self.shared.world.write().observed;
             observed.alive.extend(asked.alive);
@@ -102,11 +110,15 @@ impl Round<'_> {
             }
             observed.direct.extend(asked.direct);
         }
-        self.waits.settle(&asked.settles, asked.known)
+        self.waits.settle(&asked.settles)
     }
 
-    /// Judges SLOs by index, each with whether everything it needs was answered.
+    /// Judges SLOs by index, each with whether everything it needs is known. The others wait for
+    /// the end of the tick: only then is it known whether their source is blind.
     async fn judge(&mut self, ready: Vec<(usize, bool)>) {
+        let (known, unknown): (Vec<_>, Vec<_>) = ready.into_iter().partition(|(_, known)| *known);
+        self.unanswered.extend(unknown.into_iter().map(|(ix, _)| ix));
+        let ready: Vec<usize> = known.into_iter().map(|(ix, _)| ix).collect();
         if ready.is_empty() {
             return;
         }
@@ -116,19 +128,15 @@ impl Round<'_> {
         self.commit(delta, judged).await;
     }
 
-    fn look(&self, ready: &[(usize, bool)]) -> (Delta, Vec<(String, Ts)>) {
+    fn look(&self, ready: &[usize]) -> (Delta, Vec<(String, Ts)>) {
         let world = self.shared.world.read();
         let inputs = |at, observed| self.inputs(at, observed);
         let mut by_moments: BTreeMap<Vec<Ts>, Vec<usize>> = BTreeMap::new();
         let mut all = Delta::default();
         let mut judged = Vec::new();
-        for (ix, answered) in ready {
+        for ix in ready {
             let Some(planned) = self.plan.slos.get(*ix) else { continue };
-            let at = self.answered_until.get(&planned.source).copied().unwrap_or(self.at);
-            if !answered {
-                all.extend(step_unanswered(planned, &world.control, &inputs(at, &world.observed)));
-                continue;
-            }
+            let at = self.moment_of(planned);
             let since = world.judged.get(&planned.id).copied();
             by_moments
                 .entry(missed(since, at, self.shared.settings.step, MOST_MISSED))
@@ -154,6 +162,26 @@ impl Round<'_> {
         (all, judged)
     }
 
+    /// Moves the alerts about not knowing of SLOs that could not be judged.
+    async fn judge_unanswered(&mut self) {
+        let slos = std::mem::take(&mut self.unanswered);
+        let delta = {
+            let world = self.shared.world.read();
+            let mut delta = Delta::default();
+            for planned in slos.iter().filter_map(|ix| self.plan.slos.get(*ix)) {
+                let inputs = self.inputs(self.moment_of(planned), &world.observed);
+                delta.extend(step_unanswered(planned, &world.control, &inputs));
+            }
+            delta
+        };
+        self.commit(delta, Vec::new()).await;
+    }
+
+    /// The slice that the answers of an SLO's source reach to.
+    fn moment_of(&self, planned: &Planned) -> Ts {
+        self.answered_until.get(&planned.source).copied().unwrap_or(self.at)
+    }
+
     /// `SourceBlind`: a source is blind in a tick in which nothing it was asked was answered.
     async fn judge_sources(&mut self) {
         let delta = {
@@ -166,6 +194,11 @@ impl Round<'_> {
                     _ => was,
                 };
                 world.observed.blind.insert(name.clone(), blind);
+                match (was, blind) {
+                    (false, true) => tracing::warn!(source = name, "the source does not answer"),
+                    (true, false) => tracing::info!(source = name, "the source answers again"),
+                    _ => {}
+                }
             }
             let observed = world.observed.clone();
             step_sources(&world.control, &self.inputs(self.at, &observed))
@@ -198,7 +231,7 @@ impl Round<'_> {
 
 /// What each SLO still waits for.
 struct Waits {
-    /// By SLO: query groups and alive groups not answered yet, and whether all so far were known.
+    /// By SLO: how much is not answered yet, and whether all so far was known.
     slos: Vec<(usize, bool)>,
     /// By question: the SLOs that wait for it.
     by_question: BTreeMap<Question, BTreeSet<usize>>,
@@ -207,8 +240,8 @@ struct Waits {
 /// One thing that is asked in a tick.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Question {
-    /// A query group, by position.
-    Group(usize),
+    /// A series of slices.
+    Series(SeriesIx),
     /// An alive group, by position.
     Alive(usize),
     /// A direct window, by position.
@@ -218,10 +251,8 @@ pub(super) enum Question {
 impl Waits {
     fn of(plan: &Plan) -> Self {
         let mut by_question: BTreeMap<Question, BTreeSet<usize>> = BTreeMap::new();
-        let mut group_of = BTreeMap::new();
-        for (place, group) in plan.groups.iter().enumerate() {
-            group_of.extend(group.members.iter().flat_map(|m| &m.wanted).map(|w| (w.series, place)));
-        }
+        let wanted = plan.groups.iter().flat_map(|group| &group.members).flat_map(|m| &m.wanted);
+        let asked: BTreeSet<SeriesIx> = wanted.map(|w| w.series).collect();
         let alive_of: BTreeMap<_, _> = plan
             .alive_groups
             .iter()
@@ -230,12 +261,12 @@ impl Waits {
             .collect();
         let mut slos = Vec::with_capacity(plan.slos.len());
         for (slo, planned) in plan.slos.iter().enumerate() {
-            let groups = planned.bad.iter().chain(&planned.total).filter_map(|(_, ix)| group_of.get(ix));
-            let groups = groups.map(|place| Question::Group(*place));
+            let series = planned.bad.iter().chain(&planned.total).map(|(_, ix)| *ix);
+            let series = series.filter(|ix| asked.contains(ix)).map(Question::Series);
             let alive = planned.alive.and_then(|ix| alive_of.get(&ix)).map(|place| Question::Alive(*place));
             let direct =
                 planned.direct.iter().map(|(_, ix)| Question::Direct(usize::try_from(ix.0).unwrap_or(0)));
-            let needs: BTreeSet<Question> = groups.chain(alive).chain(direct).collect();
+            let needs: BTreeSet<Question> = series.chain(alive).chain(direct).collect();
             for question in &needs {
                 by_question.entry(*question).or_default().insert(slo);
             }
@@ -245,15 +276,15 @@ impl Waits {
     }
 
     /// Strikes questions off; gives back the SLOs that wait for nothing more, and whether all was known.
-    fn settle(&mut self, questions: &[Question], known: bool) -> Vec<(usize, bool)> {
+    fn settle(&mut self, questions: &[(Question, bool)]) -> Vec<(usize, bool)> {
         let mut ready = Vec::new();
-        for question in questions {
+        for (question, known) in questions {
             // Not knowing the targets holds resolves by itself; it keeps no SLO from being judged.
-            let counts = matches!(question, Question::Group(_));
+            let counts = matches!(question, Question::Series(_));
             for slo in self.by_question.remove(question).unwrap_or_default() {
                 let Some((left, all_known)) = self.slos.get_mut(slo) else { continue };
                 *left = left.saturating_sub(1);
-                *all_known &= known || !counts;
+                *all_known &= *known || !counts;
                 if *left == 0 {
                     ready.push((slo, *all_known));
                 }
