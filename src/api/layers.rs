@@ -42,7 +42,9 @@ pub(super) fn around(router: Router<Arc<Shared>>) -> Router<Arc<Shared>> {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(map_response(in_words))
         .layer(PropagateRequestIdLayer::x_request_id())
-        .layer(TraceLayer::new_for_http().make_span_with(span))
+        // No 503 is logged as a failure: `/readyz` of a replica that stands by gives one at every
+        // probe, and what is behind the others is logged where it happens.
+        .layer(TraceLayer::new_for_http().make_span_with(span).on_failure(()))
         .layer(SetRequestIdLayer::x_request_id(MakeId))
 }
 

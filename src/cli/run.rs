@@ -18,8 +18,8 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CommandError> {
     logs::start(&settings.log)?;
     tracing::info!(version = logs::VERSION, config = %args.config.display(), "Damper begins");
     crate::service::run(settings, |shared, listener| async move {
-        let shutdown = shared.shutdown.clone();
-        crate::api::serve(listener, crate::api::router(shared), shutdown).await;
+        let end = shared.drained.clone();
+        crate::api::serve(listener, crate::api::router(shared), end).await;
     })
     .await?;
     Ok(0)

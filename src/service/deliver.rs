@@ -32,7 +32,12 @@ pub(super) async fn run(shared: Arc<Shared>, name: String, receiver: Arc<dyn Rec
         let woken = queue.shared.outbox_wake.notified();
         tokio::pin!(woken);
         woken.as_mut().enable();
-        let rest = match queue.drain().await {
+        let drained = tokio::select! {
+            // An attempt that hangs must not hold up the end: the message is kept, under its key.
+            () = queue.shared.drained.cancelled() => return,
+            drained = queue.drain() => drained,
+        };
+        let rest = match drained {
             Ok(rest) => rest,
             Err(error) => {
                 tracing::warn!(receiver = queue.name, %error, "the outbox cannot be read or marked");

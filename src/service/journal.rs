@@ -117,7 +117,14 @@ impl Journal {
 
 /// Fills a ledger with what the store kept. Damaged or foreign rows are told and left out.
 pub(super) async fn restore(shared: &Shared, ledger: &mut Ledger) -> Result<(), StoreError> {
-    let (mut series, mut after) = (0_usize, None);
+    let series = restore_images(shared, ledger).await?;
+    let pages = replay(shared, ledger).await?;
+    tracing::info!(series, pages, "ledger restored");
+    Ok(())
+}
+
+async fn restore_images(shared: &Shared, ledger: &mut Ledger) -> Result<usize, StoreError> {
+    let (mut series, mut after) = (0, None);
     loop {
         let page = shared.store.load_images(after).await?;
         for id in page.damaged {
@@ -126,19 +133,15 @@ pub(super) async fn restore(shared: &Shared, ledger: &mut Ledger) -> Result<(), 
         for row in page.images {
             let restored = SeriesImage::from_bytes(&row.blob).and_then(|image| ledger.restore(image));
             match restored {
-                Ok(true) => series += 1,
-                Ok(false) => {}
+                Ok(restored) => series += usize::from(restored),
                 Err(error) => tracing::warn!(id = row.id, %error, "the image of a series is left out"),
             }
         }
         match page.next {
             Some(next) => after = Some(next),
-            None => break,
+            None => return Ok(series),
         }
     }
-    let pages = replay(shared, ledger).await?;
-    tracing::info!(series, pages, "ledger restored");
-    Ok(())
 }
 
 async fn replay(shared: &Shared, ledger: &mut Ledger) -> Result<usize, StoreError> {

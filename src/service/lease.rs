@@ -33,26 +33,31 @@ fn place(bound: SocketAddr) -> Option<String> {
 /// Waits until this process leads; `false` when it is told to stop before.
 pub(super) async fn acquire(shared: &Shared, holder: &str) -> Result<bool, StoreError> {
     let mut told = false;
-    loop {
-        match shared.store.acquire(holder, clock::now_ms(), TTL_MS).await {
-            Ok(Lease::Acquired { epoch }) => {
-                shared.set_epoch(Some(epoch));
-                tracing::info!(epoch, holder, "leading");
-                return Ok(true);
-            }
-            Ok(Lease::HeldBy { holder, .. }) => {
-                if !std::mem::replace(&mut told, true) {
-                    tracing::info!(holder, "standing by: another replica leads");
-                }
-            }
-            Err(error) if error.is_retryable() => tracing::warn!(%error, "the lease cannot be asked for"),
-            Err(error) => return Err(error),
-        }
+    while !try_acquire(shared, holder, &mut told).await? {
         tokio::select! {
             () = shared.shutdown.cancelled() => return Ok(false),
             () = tokio::time::sleep(EVERY) => {}
         }
     }
+    Ok(true)
+}
+
+async fn try_acquire(shared: &Shared, holder: &str, told: &mut bool) -> Result<bool, StoreError> {
+    match shared.store.acquire(holder, clock::now_ms(), TTL_MS).await {
+        Ok(Lease::Acquired { epoch }) => {
+            shared.set_epoch(Some(epoch));
+            tracing::info!(epoch, holder, "leading");
+            return Ok(true);
+        }
+        Ok(Lease::HeldBy { holder, .. }) => {
+            if !std::mem::replace(told, true) {
+                tracing::info!(holder, "standing by: another replica leads");
+            }
+        }
+        Err(error) if error.is_retryable() => tracing::warn!(%error, "the lease cannot be asked for"),
+        Err(error) => return Err(error),
+    }
+    Ok(false)
 }
 
 /// Renews the lease until shutdown. Once lost, this process stops: started again, it stands by.

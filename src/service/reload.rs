@@ -13,6 +13,7 @@ use super::files;
 use super::planner::Measured;
 use super::shared::Shared;
 use super::state::{DefinitionProblem, DefinitionsView};
+use super::watch::Watch;
 use crate::slo::problem::{Level, Problem};
 use crate::slo::{Context, SourceFile, load};
 use crate::store::{Document, Revision, StoreError};
@@ -60,7 +61,7 @@ impl Reloader {
     }
 
     /// Runs until shutdown.
-    pub(super) async fn run(mut self, shared: Arc<Shared>) {
+    pub(super) async fn run(mut self, shared: Arc<Shared>, mut watch: Watch) {
         loop {
             let measure_at = *self.measure_at.get_or_insert_with(|| Instant::now() + Duration::from_secs(1));
             tokio::select! {
@@ -68,9 +69,13 @@ impl Reloader {
                 () = shared.reload_wake.notified() => {
                     tokio::time::sleep(SETTLE).await;
                     let accept = take_accept(&shared).await;
+                    watch.refresh(&shared.settings.definitions);
                     self.read(&shared, accept).await;
                 }
-                () = tokio::time::sleep(EVERY) => self.read(&shared, false).await,
+                () = tokio::time::sleep(EVERY) => {
+                    watch.refresh(&shared.settings.definitions);
+                    self.read(&shared, false).await;
+                }
                 () = tokio::time::sleep_until(measure_at) => self.measure(&shared).await,
             }
         }

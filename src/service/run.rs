@@ -60,8 +60,8 @@ pub enum ServiceError {
 
 /// Runs until it is told to stop.
 ///
-/// `serve` answers HTTP on the listener until [`Shared::shutdown`]; the API depends on the service,
-/// not the service on it.
+/// `serve` answers HTTP on the listener until [`Shared::drained`], so that it can be seen what is
+/// still being delivered; the API depends on the service, not the service on it.
 pub async fn run<F: Future<Output = ()> + Send + 'static>(
     settings: Settings,
     serve: impl FnOnce(Arc<Shared>, TcpListener) -> F,
@@ -75,14 +75,10 @@ pub async fn run<F: Future<Output = ()> + Send + 'static>(
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|error| ServiceError::Listen { address, error })?;
     let bound = listener.local_addr().ok();
-    let spawn = |name: &'static str, shared: &Arc<Shared>| Guard { name, shared: Arc::clone(shared) };
 
-    let guard = spawn("signals", &shared);
-    let task = signals::run(Arc::clone(&shared));
-    shared.tasks.spawn(async move { guard.watch(async { task.await.unwrap_or_default() }).await });
-    let guard = spawn("api", &shared);
-    let task = serve(Arc::clone(&shared), listener);
-    shared.tasks.spawn(async move { guard.watch(task).await });
+    let signals = signals::run(Arc::clone(&shared));
+    spawn(&shared, "signals", async { signals.await.unwrap_or_default() });
+    spawn(&shared, "api", serve(Arc::clone(&shared), listener));
     tracing::info!(%address, store = shared.store.name(), version = env!("CARGO_PKG_VERSION"), "started");
 
     if lease::acquire(&shared, &lease::holder(bound, shared.started_at_ms)).await? {
@@ -102,44 +98,26 @@ async fn lead(
     levels: Vec<(String, Alertmanager)>,
     heartbeat: Option<Heartbeat>,
 ) -> Result<(), ServiceError> {
-    let spawn = |name: &'static str| Guard { name, shared: Arc::clone(shared) };
-    let guard = spawn("lease");
-    let task = lease::keep(Arc::clone(shared));
-    shared.tasks.spawn(async move { guard.watch(task).await });
-
+    spawn(shared, "lease", lease::keep(Arc::clone(shared)));
     let watch = Watch::start(shared);
     let reloader = Reloader::start(shared).await?;
     restart::restore(shared, shared.take_plan().unwrap_or_default()).await?;
 
     for (name, receiver) in edges {
-        let guard = spawn("delivery");
-        let task = deliver::run(Arc::clone(shared), name, receiver);
-        shared.tasks.spawn(async move { guard.watch(task).await });
+        spawn(shared, "delivery", deliver::run(Arc::clone(shared), name, receiver));
     }
     for (name, alertmanager) in levels {
-        let guard = spawn("delivery");
-        let task = level::run(Arc::clone(shared), name, alertmanager);
-        shared.tasks.spawn(async move { guard.watch(task).await });
+        spawn(shared, "delivery", level::run(Arc::clone(shared), name, alertmanager));
     }
-    let guard = spawn("fallback");
-    let task = fallback::run(Arc::clone(shared));
-    shared.tasks.spawn(async move { guard.watch(task).await });
-    let guard = spawn("reload");
-    let task = reloader.run(Arc::clone(shared));
-    shared.tasks.spawn(async move {
-        guard.watch(task).await;
-        drop(watch);
-    });
-    let guard = spawn("backfill");
-    let task = backfill::run(Arc::clone(shared));
-    shared.tasks.spawn(async move { guard.watch(task).await });
-    let guard = spawn("ticks");
-    let task = ticker::run(Arc::clone(shared), heartbeat);
+    spawn(shared, "fallback", fallback::run(Arc::clone(shared)));
+    spawn(shared, "reload", reloader.run(Arc::clone(shared), watch));
+    spawn(shared, "backfill", backfill::run(Arc::clone(shared)));
     let done = Arc::clone(shared);
-    shared.tasks.spawn(async move {
-        guard.watch(task).await;
+    spawn(shared, "ticks", async move {
+        // However this task ends, deliveries and the API end after it.
+        let _drained = done.drained.clone().drop_guard();
+        ticker::run(Arc::clone(&done), heartbeat).await;
         drain(&done).await;
-        done.drained.cancel();
     });
     signals::tell_systemd(true);
     Ok(())
@@ -167,12 +145,15 @@ async fn stop(shared: &Shared) {
     if tokio::time::timeout(DRAIN + END, shared.tasks.wait()).await.is_err() {
         tracing::warn!("some tasks did not end in time");
     }
-    if let Some(epoch) = shared.epoch()
-        && let Err(error) = shared.store.release(epoch).await
-    {
+    release(shared).await;
+    tracing::info!("stopped");
+}
+
+async fn release(shared: &Shared) {
+    let Some(epoch) = shared.epoch() else { return };
+    if let Err(error) = shared.store.release(epoch).await {
         tracing::warn!(%error, "the lease was not released; the next leader waits for its end");
     }
-    tracing::info!("stopped");
 }
 
 async fn shared(settings: Settings) -> Result<Shared, ServiceError> {
@@ -212,17 +193,22 @@ fn receivers(settings: &Settings) -> Result<Receivers, ServiceError> {
     Ok((edges, levels))
 }
 
+/// Spawns a task that is waited for and whose end is noticed. Some futures are large: boxed, they
+/// are moved once.
+fn spawn(shared: &Arc<Shared>, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+    let guard = Guard { name, shared: Arc::clone(shared) };
+    let task = Box::pin(task);
+    shared.tasks.spawn(async move {
+        let _guard = guard;
+        task.await;
+    });
+}
+
 /// Notices when a task ends before it should, by returning or by a panic: then everything stops,
 /// because a pager with a dead part that looks alive is worse than one that is down.
 struct Guard {
     name: &'static str,
     shared: Arc<Shared>,
-}
-
-impl Guard {
-    async fn watch(self, task: impl Future<Output = ()>) {
-        task.await;
-    }
 }
 
 impl Drop for Guard {

@@ -33,7 +33,7 @@ pub struct Shared {
     pub ticks: Guarded<TickView>,
     /// How backfill goes.
     pub backfill: Guarded<BackfillView>,
-    /// The last error of each component that is in trouble: `store`, `heartbeat`, `definitions`.
+    /// The last error of each component in trouble: `store`, `journal`, `heartbeat`, `definitions`, `queries`.
     pub troubles: Guarded<BTreeMap<&'static str, String>>,
     /// Damper's own metrics.
     pub metrics: Metrics,
@@ -53,7 +53,7 @@ pub struct Shared {
     failure: Guarded<Option<String>>,
     /// Ends everything: ticks first, deliveries last.
     pub shutdown: CancellationToken,
-    /// Ends deliveries, after the last tick.
+    /// Ends deliveries and the API, after the last tick.
     pub drained: CancellationToken,
     /// Tasks that are waited for, and whose death is noticed.
     pub tasks: TaskTracker,
