@@ -20,6 +20,7 @@ mod check;
 mod collect;
 mod delivery;
 mod docs;
+mod e2e;
 mod fixtures;
 mod layering;
 mod remote;

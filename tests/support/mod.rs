@@ -13,6 +13,7 @@ pub mod process;
 pub mod program;
 pub mod prometheus;
 pub mod protobuf;
+pub mod proxy;
 pub mod query;
 pub mod random;
 pub mod receiver;
@@ -20,6 +21,7 @@ pub mod remote_write;
 pub mod server;
 pub mod shop;
 pub mod smtp;
+pub mod traffic;
 pub mod tsdb;
 pub mod wait;
 

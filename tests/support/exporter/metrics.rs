@@ -48,6 +48,15 @@ impl Metrics {
         *self.number(MetricType::Counter, name, labels) += by;
     }
 
+    /// A counter or gauge as it is now; 0 where it is not born.
+    pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        match self.0.get(name).and_then(|family| family.series.get(&own(labels))) {
+            Some(Value::Number(number)) => *number,
+            Some(_) => panic!("{name} is a histogram"),
+            None => 0.0,
+        }
+    }
+
     /// Sets a counter, downwards too.
     pub fn set(&mut self, name: &str, labels: &[(&str, &str)], to: f64) {
         *self.number(MetricType::Counter, name, labels) = to;

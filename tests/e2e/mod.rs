@@ -1,0 +1,10 @@
+//! Damper as a whole: the real binary, a real Prometheus, a service that fails, a receiver.
+
+mod blindness;
+mod detection;
+mod input;
+mod reload;
+mod restart;
+mod shop;
+mod shutdown;
+mod truth;
