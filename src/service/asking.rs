@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::faults::Faults;
+use super::faults::{Faults, Part};
 use super::gather::{Gathered, gather};
 use super::linked::{ask as ask_source, clusters, settle_doubts};
 use super::round::Question;
@@ -161,11 +161,13 @@ fn known_until(shared: &Shared, group: &QueryGroup, at: Ts, step: Step) -> Ts {
     from.max(at.minus(FINE_REACH)).floor_to(step.span())
 }
 
-/// One query group of a tick: its parts with whether each rests, and the range.
-type ToAsk = (Vec<(Arc<QueryGroup>, bool)>, (Ts, Ts));
-
 /// Asks linked groups at once, and settles what only all of them together can tell.
-async fn ask_cluster(shared: &Shared, plan: Arc<Plan>, groups: Vec<ToAsk>, limit: Duration) -> Asked {
+async fn ask_cluster(
+    shared: &Shared,
+    plan: Arc<Plan>,
+    groups: Vec<(Vec<Part>, (Ts, Ts))>,
+    limit: Duration,
+) -> Asked {
     let end = tokio::time::Instant::now() + limit;
     let linked = groups.len() > 1;
     let asks: Vec<_> =
@@ -188,12 +190,7 @@ async fn ask_cluster(shared: &Shared, plan: Arc<Plan>, groups: Vec<ToAsk>, limit
     asked
 }
 
-async fn ask_group(
-    shared: &Shared,
-    parts: Vec<(Arc<QueryGroup>, bool)>,
-    (from, at): (Ts, Ts),
-    limit: Duration,
-) -> Asked {
+async fn ask_group(shared: &Shared, parts: Vec<Part>, (from, at): (Ts, Ts), limit: Duration) -> Asked {
     let mut asked = Asked { at, ..Asked::default() };
     if let Some((group, _)) = parts.first() {
         asked.source.clone_from(&group.source);

@@ -16,6 +16,9 @@ const SPLIT_FOR: Span = Span::from_mins(10);
 const REST: Span = Span::from_mins(1);
 const REST_MOST: Span = Span::from_mins(30);
 
+/// A query group, or a part of one, and whether it rests.
+pub(super) type Part = (Arc<QueryGroup>, bool);
+
 /// Queries that failed, of one plan.
 #[derive(Default)]
 pub(super) struct Faults {
@@ -30,8 +33,8 @@ pub(super) struct Faults {
 }
 
 impl Faults {
-    /// A group as it is to be asked, each part with whether it rests.
-    pub(super) fn parts(&self, group: &Arc<QueryGroup>, at: Ts) -> Vec<(Arc<QueryGroup>, bool)> {
+    /// A group as it is to be asked.
+    pub(super) fn parts(&self, group: &Arc<QueryGroup>, at: Ts) -> Vec<Part> {
         let split = self.split.get(&id(group)).is_some_and(|until| *until > at);
         let parts = if split && group.members.len() > 1 {
             group.split().into_iter().map(Arc::new).collect()

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::shop::{PAGE, SOON, Shop, events, told, until_told, until_whole};
 use super::truth::Truth;
+use crate::support::damper::Damper;
 use crate::support::prometheus::Version;
 use crate::support::proxy::Proxy;
 use crate::support::wait_until;
@@ -48,19 +49,30 @@ async fn blindness(version: Version, outage: Outage) {
     shop.traffic.fail("burning", 5);
     until_told(&shop.receiver, SOON, "burning", "firing").await;
 
-    let began = Instant::now();
     match outage {
         Outage::Killed => shop.prometheus.kill(),
         Outage::Frozen => shop.prometheus.freeze(),
         Outage::CutOff => proxy.down(),
     }
-    quiet_until(&shop, began + Duration::from_secs(10)).await;
+    meanwhile(&shop, &damper, outage).await;
+    match outage {
+        Outage::Killed => shop.prometheus.start_again().await,
+        Outage::Frozen => shop.prometheus.thaw(),
+        Outage::CutOff => proxy.up(),
+    }
+    afterwards(&shop, &damper, outage).await;
+}
+
+/// Two minutes in which one service burns for a while and another until the end.
+async fn meanwhile(shop: &Shop, damper: &Damper, outage: Outage) {
+    let began = Instant::now();
+    quiet_until(shop, began + Duration::from_secs(10)).await;
     shop.traffic.fail("passing", 8);
-    quiet_until(&shop, began + Duration::from_secs(50)).await;
+    quiet_until(shop, began + Duration::from_secs(50)).await;
     shop.traffic.fail("passing", 0);
-    quiet_until(&shop, began + Duration::from_secs(70)).await;
+    quiet_until(shop, began + Duration::from_secs(70)).await;
     shop.traffic.fail("late", 5);
-    quiet_until(&shop, began + OUTAGE).await;
+    quiet_until(shop, began + OUTAGE).await;
     let blind = told(&shop.receiver, "SourceBlind", "ticket");
     assert_eq!(blind.len(), 1, "{outage:?}: {blind:?}");
     assert_eq!(blind[0].alert()["labels"]["source"], "local");
@@ -70,19 +82,17 @@ async fn blindness(version: Version, outage: Outage) {
     alerts.sort();
     let known = ["ErrorBudgetBurn page firing", "SourceBlind page pending", "SourceBlind ticket firing"];
     assert_eq!(alerts, known, "{outage:?}");
-    match outage {
-        Outage::Killed => shop.prometheus.start_again().await,
-        Outage::Frozen => shop.prometheus.thaw(),
-        Outage::CutOff => proxy.up(),
-    }
+}
 
+/// All is made up for, and what burned is told once.
+async fn afterwards(shop: &Shop, damper: &Damper, outage: Outage) {
     until_told(&shop.receiver, SOON, "SourceBlind", "resolved").await;
     until_told(&shop.receiver, SOON, "late", "firing").await;
     let burning = events(&shop.receiver, "burning", "page");
     assert_eq!(burning, ["firing"], "{outage:?}: it burns on, and everybody knows");
     for service in SERVICES {
-        until_whole(&damper, service).await;
-        until_true(&shop, &damper, service).await;
+        until_whole(damper, service).await;
+        until_true(shop, damper, service).await;
     }
     shop.traffic.fail("burning", 0);
     shop.traffic.fail("late", 0);
@@ -119,7 +129,7 @@ async fn quiet_until(shop: &Shop, then: Instant) {
 }
 
 /// Waits until the window over the outage holds exactly what was scraped.
-async fn until_true(shop: &Shop, damper: &crate::support::damper::Damper, service: &str) {
+async fn until_true(shop: &Shop, damper: &Damper, service: &str) {
     let path = format!("/api/v1/slos/shop/{service}");
     wait_until(SOON, &format!("the truth about {service}"), async || {
         let view = damper.get(&path).await;
