@@ -1,7 +1,7 @@
 //! `make bench`: what Damper costs, side by side with what it replaces, in one run.
 //!
 //! One part for each question: [`core`], processor and memory per SLO; [`cost`], what Prometheus
-//! pays. `cargo bench -- core` runs one part alone. Every figure is measured here and now; the table goes to the terminal and to `target/bench.md`.
+//! pays; [`delay`], how long a page takes. `cargo bench -- core` runs one part alone. Every figure is measured here and now; the table goes to the terminal and to `target/bench.md`.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,6 +18,7 @@
 mod core;
 mod cost;
 mod definitions;
+mod delay;
 mod measure;
 #[expect(dead_code, reason = "the tests' own fixtures; only some are needed here")]
 #[path = "../support/mod.rs"]
@@ -44,6 +45,9 @@ fn main() {
     }
     if wanted("cost") {
         table.add(runtime.block_on(cost::rows(Version::New)));
+    }
+    if wanted("delay") {
+        table.add(runtime.block_on(delay::rows()));
     }
     println!("{table}");
     std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench.md"), table.to_string()).unwrap();
