@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use damper::engine::collect::{Ask, AskId, Collect};
 use damper::engine::fact::{Facts, Tier};
@@ -22,7 +21,7 @@ use crate::definitions::STEP;
 const SETTLING: Span = Span::from_secs(90);
 /// How much is asked before the first tick, so that what is usual is known.
 const BEFORE: Span = Span::from_hours(1);
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Span = Span::from_secs(60);
 
 /// One set of SLOs, ready to tick from a moment on.
 pub struct Ticks {
@@ -36,8 +35,10 @@ pub struct Ticks {
 impl Ticks {
     /// Plans, measures scrape intervals, and fills the hour before `start`.
     pub async fn prepare(url: &str, slos: &[Arc<Slo>], start: Ts) -> Self {
-        let client = Client::new(SourceConfig::check(SourceSettings::new("local", url)).unwrap()).unwrap();
-        let version = client.version(DEADLINE).await;
+        let mut settings = SourceSettings::new("local", url);
+        settings.timeout = DEADLINE;
+        let client = Client::new(SourceConfig::check(settings).unwrap()).unwrap();
+        let version = client.version(DEADLINE.to_duration()).await;
         let left_open = SourceKind::Prometheus.has_left_open_ranges(version.as_deref());
         let mut context = PlanContext {
             step: STEP,
@@ -50,7 +51,7 @@ impl Ticks {
         };
         for group in Plan::build(slos, &context).groups {
             let Some(query) = group.interval_query(start) else { continue };
-            context.intervals.extend(group.read_interval(&client.ask(&query, DEADLINE).await));
+            context.intervals.extend(group.read_interval(&client.ask(&query, DEADLINE.to_duration()).await));
         }
         let plan = Plan::build(slos, &context);
         let mut ledger = Ledger::default();
@@ -114,8 +115,8 @@ impl Ticks {
     }
 
     async fn ask(&self, query: &Query) -> Answer {
-        let answer = self.client.ask(query, DEADLINE).await;
-        assert!(matches!(answer, Answer::Frames { .. }), "{answer:?}");
+        let answer = self.client.ask(query, DEADLINE.to_duration()).await;
+        assert!(matches!(answer, Answer::Frames { .. }), "{query:?}: {answer:?}");
         answer
     }
 }
