@@ -24,7 +24,7 @@ test: setup lint deny ## Everything that CI checks: lints, all tests, licences
 	cargo test --locked --doc
 
 bench: setup ## Measures Damper against the usual rules, side by side
-	cargo bench --locked
+	cargo bench --locked --bench damper
 
 lint: ## The quick part of test: format, clippy, documentation
 	cargo fmt --check
