@@ -15,8 +15,8 @@ use crate::slo::model::Labels;
 use crate::slo::time::Ts;
 use crate::store::StoreError;
 
-/// Fills the world with what the store kept. A state that cannot be read is told and left out.
-pub(super) async fn restore(shared: &Shared, plan: Plan) -> Result<(), StoreError> {
+/// Brings the alerts back. A state that cannot be read is told and left out.
+pub(super) async fn alerts(shared: &Shared) -> Result<(), StoreError> {
     let mut control = Control::default();
     let mut alerts = 0;
     for (key, body) in shared.store.states().await? {
@@ -28,6 +28,13 @@ pub(super) async fn restore(shared: &Shared, plan: Plan) -> Result<(), StoreErro
             _ => tracing::error!(key, "the state of an alert in the store cannot be read; it begins anew"),
         }
     }
+    shared.world.write().control = control;
+    tracing::info!(alerts, "alerts restored");
+    Ok(())
+}
+
+/// Brings the ledger back, as the plan needs it, and until when each SLO was judged.
+pub(super) async fn ledger(shared: &Shared, plan: Plan) -> Result<(), StoreError> {
     let mut ledger = Ledger::default();
     ledger.adopt(keeps(&plan, super::clock::now()));
     journal::restore(shared, &mut ledger).await?;
@@ -45,8 +52,6 @@ pub(super) async fn restore(shared: &Shared, plan: Plan) -> Result<(), StoreErro
         .collect();
     world.plan = std::sync::Arc::new(plan);
     world.ledger = ledger;
-    world.control = control;
-    tracing::info!(alerts, slos = world.plan.slos.len(), "state restored");
     Ok(())
 }
 
