@@ -102,13 +102,11 @@ async fn lead(
     spawn(shared, "lease", lease::keep(Arc::clone(shared)));
     let watch = Watch::start(shared);
     // First of all: nothing may go away before it is known what fires.
-    restart::alerts(shared).await?;
+    let control = restart::control(shared).await?;
+    shared.world.write().control = control;
     let (survey, surveyor) = survey::survey();
     let definitions = Definitions::start(shared, survey).await?;
-    restart::ledger(shared, shared.take_plan().unwrap_or_default()).await?;
-    // A process that ended after definitions were removed has left their alerts.
-    let plan = Arc::clone(&shared.world.read().plan);
-    ticker::retire_gone(shared, &plan).await;
+    restart::restore(shared, shared.take_plan().unwrap_or_default()).await?;
 
     for (name, receiver) in edges {
         spawn(shared, "delivery", deliver::run(Arc::clone(shared), name, receiver));

@@ -47,7 +47,8 @@ async fn an_empty_folder_at_a_start_removes_no_slo_that_fires() {
     for name in ["fires", "quiet"] {
         service.remove(name);
     }
-    restart::alerts(&service.shared).await.unwrap();
+    let control = restart::control(&service.shared).await.unwrap();
+    service.shared.world.write().control = control;
     let mut definitions = service.definitions().await;
     assert_eq!(view(&service), (2, 2));
 
