@@ -157,12 +157,8 @@ impl Definitions {
         let before = shared.definitions.read().clone();
         let known: BTreeSet<String> = before.problems.iter().map(ToString::to_string).collect();
         for problem in problems.iter().filter(|p| p.error && !known.contains(&p.to_string())) {
-            let stays = if self.catalogue.holds(&problem.file) {
-                "what was in force of it stays so"
-            } else {
-                "nothing of it is in force"
-            };
-            tracing::error!("{problem}; {stays}");
+            let holds = self.catalogue.holds(&problem.file);
+            tracing::error!("{problem}{}", if holds { "; what was in force of it stays so" } else { "" });
         }
         if !waiting.is_empty() && waiting != before.waiting_for_accept {
             tracing::warn!(slos = ?waiting, "these SLOs would go; they stay until `damper reload --accept`");

@@ -5,7 +5,9 @@ use tokio::time::Instant;
 
 use super::home::{Home, due, message, state};
 use super::on_both;
-use crate::store::{Committed, Decisions, HistoryPut, JudgedPut, LevelPut, LevelState, MetaPut, Store, StoreError};
+use crate::store::{
+    Committed, Decisions, HistoryPut, JudgedPut, LevelPut, LevelState, MetaPut, Store, StoreError,
+};
 
 on_both! {
     everything_comes_back_after_a_restart

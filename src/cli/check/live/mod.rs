@@ -105,9 +105,8 @@ pub async fn ask(
     let all = slos.len();
     let mut problems = Vec::new();
     if live.gave_up.is_none() {
-        let asked = slos
-            .into_iter()
-            .filter_map(|(document, slo)| Some(one(server_of(slo)?, document, slo, step)));
+        let asked =
+            slos.into_iter().filter_map(|(document, slo)| Some(one(server_of(slo)?, document, slo, step)));
         let mut outcomes = futures_util::stream::iter(asked).buffered(AT_ONCE);
         while let Some(outcome) = outcomes.next().await {
             live.slos.insert(outcome.id, outcome.found);
