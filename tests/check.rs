@@ -228,6 +228,34 @@ async fn each_misfit_is_told_with_what_exists_instead() {
 }
 
 #[tokio::test]
+async fn the_settings_sources_are_asked_each_about_its_own() {
+    let (_exporter, prometheus) = shop(Version::New).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let down = format!("http://127.0.0.1:{}", port::free());
+    let settings = format!(
+        "sources: [{{name: down, url: '{down}'}}, {{name: live, url: '{}'}}]\ndefinitions: [slos]\nstep: 15s\n",
+        prometheus.url()
+    );
+    std::fs::write(path("damper.yaml"), settings).unwrap();
+    let on = |source: &str| slo(source, &format!("  source: {source}\n{}", GOOD[0].1));
+    let config = path("damper.yaml").display().to_string();
+    for (source, code, said) in [
+        ("live", 0, "1 SLO in 1 file, 0 problems"),
+        ("down", 1, down.as_str()),
+        ("elsewhere", 1, "down, live"),
+    ] {
+        std::fs::write(path("slos.yaml"), on(source)).unwrap();
+        let (ended, text) = run(&path("slos.yaml"), &["--config", &config]);
+        assert_eq!(ended, code, "{source}: {text}");
+        assert!(text.contains(said), "{source}: {text}");
+    }
+    let (code, text) = run(&path("slos.yaml"), &["--config", "nowhere.yaml"]);
+    assert_eq!(code, 2, "{text}");
+    assert!(text.contains("nowhere.yaml"), "{text}");
+}
+
+#[tokio::test]
 async fn scrapes_rarer_than_slices_are_told() {
     let (_exporter, prometheus) = shop(Version::New).await;
     let now = crate::support::now_ms();

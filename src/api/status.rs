@@ -14,9 +14,9 @@ use super::page::Answer;
 use super::params::Params;
 use super::problem::Problem;
 use crate::prometheus::{BreakerState, Prometheus};
-use crate::service::clock;
 use crate::service::shared::Shared;
 use crate::service::state::{BackfillView, DefinitionsView, TickView};
+use crate::service::{asked, clock};
 
 /// Damper as it runs.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -160,8 +160,10 @@ pub(super) async fn reload(
             Problem::new(StatusCode::BAD_REQUEST, detail)
         })?
     };
-    if request.accept {
-        shared.store.put_command("reload-accept", "{}", clock::now_ms()).await?;
+    // Acceptance is consumed with the reload; and where another replica leads, the store tells it.
+    let command = if request.accept { asked::ACCEPT } else { asked::READ };
+    if request.accept || shared.epoch().is_none() {
+        shared.store.put_command(command, "{}", clock::now_ms()).await?;
     }
     shared.reload_wake.notify_one();
     Ok((StatusCode::ACCEPTED, Json(Reloading { accept: request.accept })))

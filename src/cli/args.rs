@@ -56,12 +56,24 @@ pub(super) struct CheckArgs {
     /// Definition files, and folders with *.yaml and *.yml
     #[arg(required = true, value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
-    /// Length of a slice that the definitions must fit
-    #[arg(long, default_value = "30s", value_parser = step)]
-    pub(super) step: Step,
+    /// Length of a slice that the definitions must fit; by default that of the settings, or 30s
+    #[arg(long, value_parser = step)]
+    pub(super) step: Option<Step>,
     /// Also asks this server whether metrics, labels and bounds exist, such as http://127.0.0.1:9090
     #[arg(long, value_name = "URL")]
     pub(super) prometheus: Option<String>,
+    /// Asks the sources of this settings file instead, each SLO its own, with their logins
+    #[arg(long, value_name = "FILE", conflicts_with = "prometheus")]
+    pub(super) config: Option<PathBuf>,
+    /// File with a bearer token for --prometheus
+    #[arg(long, value_name = "FILE", requires = "prometheus")]
+    pub(super) bearer_token_file: Option<PathBuf>,
+    /// User of --prometheus
+    #[arg(long, value_name = "NAME", requires = "prometheus", conflicts_with = "bearer_token_file")]
+    pub(super) username: Option<String>,
+    /// File with the user's password
+    #[arg(long, value_name = "FILE", requires = "username")]
+    pub(super) password_file: Option<PathBuf>,
     /// For people or for programs
     #[arg(long, value_enum, default_value = "text")]
     pub(super) output: Output,
@@ -143,6 +155,8 @@ mod tests {
         assert_eq!((args.config, args.log_format.as_deref()), (PathBuf::from("a.yaml"), Some("json")));
         let cli = Cli::try_parse_from(["damper", "check", "a", "b", "--step=15s", "--output=json"]).unwrap();
         let Command::Check(args) = cli.command else { panic!("{cli:?}") };
-        assert_eq!((args.paths.len(), args.step.secs(), args.output), (2, 15, Output::Json));
+        assert_eq!((args.paths.len(), args.step.map(Step::secs), args.output), (2, Some(15), Output::Json));
+        let wrong = ["damper", "check", "a", "--prometheus", "http://b", "--config", "c"];
+        assert!(Cli::try_parse_from(wrong).is_err());
     }
 }

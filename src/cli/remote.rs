@@ -154,7 +154,9 @@ fn described(status: &Value) -> String {
         let level = if is_true(at(problem, "/error")) { "error" } else { "notice" };
         let place =
             format!("{}:{}:{}", plain(at(problem, "/file")), at(problem, "/line"), at(problem, "/column"));
-        lines.push(format!("  {level}: {place}: {}", plain(at(problem, "/what"))));
+        let hint = Some(at(problem, "/hint")).filter(|hint| hint.is_string());
+        let hint = hint.map_or_else(String::new, |hint| format!(" ({})", plain(hint)));
+        lines.push(format!("  {level}: {place}: {}{hint}", plain(at(problem, "/what"))));
     }
     for slo in items(at(definitions, "/waitingForAccept")) {
         lines.push(format!("  {} would be removed; damper reload --accept does it", plain(slo)));
@@ -219,8 +221,12 @@ mod tests {
         source       local: prometheus 3.5.0, answers; 0 queries failed
         definitions  revision 2, 1 SLOs
         ");
-        status["definitions"]["problems"] = json!([{"file": "a.yaml", "line": 3, "column": 1, "error": true, "what": "wrong\u{1b}", "hint": null}]);
+        status["definitions"]["problems"] = json!([{"file": "a.yaml", "line": 3, "column": 1, "error": true, "what": "wrong\u{1b}", "hint": "mend it"}]);
         assert!(is_in_trouble(&status));
-        assert!(described(&status).contains("  error: a.yaml:3:1: wrong \n"), "{}", described(&status));
+        assert!(
+            described(&status).contains("  error: a.yaml:3:1: wrong  (mend it)\n"),
+            "{}",
+            described(&status)
+        );
     }
 }

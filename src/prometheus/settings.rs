@@ -172,6 +172,8 @@ mod tests {
         let unknown = serde_saphyr::from_str::<SourceSettings>("{name: a, url: b, tiemout: 3s}");
         assert!(unknown.unwrap_err().to_string().contains("tiemout"));
         assert!(serde_saphyr::from_str::<SourceSettings>("{name: a, url: b, timeout: 30}").is_err());
+        let none: SourceSettings = serde_saphyr::from_str("{name: a, url: b, delay: 0s}").unwrap();
+        assert_eq!(none.delay, Span::ZERO);
     }
 
     #[test]

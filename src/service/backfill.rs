@@ -23,7 +23,7 @@ const POINTS: i64 = 500;
 const LIMIT: Duration = Duration::from_secs(60);
 /// Pause when there is nothing to do, or the source does not answer.
 const PAUSE: Duration = Duration::from_secs(5);
-/// A piece that failed by itself is tried again after this many rounds over the others.
+/// A piece that failed so often, not by its source's fault, is left out until the next start.
 const MOST_FAILURES: u32 = 5;
 
 /// One range of one query group.

@@ -1,5 +1,7 @@
 //! From a delta to one transaction, and only then to memory.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::clock;
@@ -7,7 +9,7 @@ use super::owed::owe;
 use super::shared::Shared;
 use crate::engine::step::{Delta, Transition};
 use crate::slo::time::Ts;
-use crate::store::{Decisions, HistoryPut, StatePut, StoreError};
+use crate::store::{Decisions, HistoryPut, JudgedPut, StatePut, StoreError};
 
 /// Commits a delta with what `judged` says was judged; memory changes only when that succeeded.
 /// Nothing decided is nothing written.
@@ -18,7 +20,8 @@ pub(super) async fn decide(
 ) -> Result<(), StoreError> {
     if !delta.is_empty() {
         let epoch = shared.epoch().ok_or_else(|| lost(shared))?;
-        let decisions = decisions(shared, &delta);
+        let mut decisions = decisions(shared, &delta);
+        decisions.judged = of_decided(&delta, &judged);
         shared.store.commit(epoch, &decisions).await?;
     }
     {
@@ -41,6 +44,14 @@ pub(super) async fn decide(
         shared.outbox_wake.notify_waiters();
     }
     Ok(())
+}
+
+/// Until when the SLOs were judged whose alerts change: at a restart no earlier moment may be judged
+/// by the alerts as they are now. Of the others the ledger tells it, at no cost.
+fn of_decided(delta: &Delta, judged: &[(String, Ts)]) -> Vec<JudgedPut> {
+    let decided: BTreeSet<&str> = delta.changes.keys().filter_map(|key| key.subject.slo()).collect();
+    let judged = judged.iter().filter(|(slo, _)| decided.contains(slo.as_str()));
+    judged.map(|(slo, at)| JudgedPut { slo: slo.clone(), at: at.0.saturating_mul(1000) }).collect()
 }
 
 fn lost(shared: &Shared) -> StoreError {

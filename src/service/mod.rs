@@ -3,12 +3,14 @@
 //! One task each: the tick loop asks, judges and commits; a queue per receiver delivers; reload
 //! keeps definitions in force; backfill fills history; the lease says who may write.
 
+pub mod asked;
 mod asking;
 mod backfill;
 mod backoff;
 mod catalogue;
 pub mod clock;
 mod decide;
+mod definitions;
 mod deliver;
 mod fallback;
 mod faults;
@@ -22,13 +24,18 @@ mod measure;
 mod missed;
 mod owed;
 mod planner;
-pub mod reload;
+mod reading;
+mod reload;
 mod restart;
 mod round;
 mod run;
+mod settled;
 pub mod shared;
 mod signals;
 pub mod state;
+mod survey;
+#[cfg(test)]
+mod testing;
 mod ticker;
 mod watch;
 

@@ -1,217 +1,148 @@
-//! Keeps the definitions in force: reads them when their files change, on SIGHUP, when the API says
-//! so and every minute; hands a new plan to the tick loop, which alone replaces it.
+//! When definitions are read: when their files change, on SIGHUP, when somebody says so at the API
+//! of any replica, and every minute whatever else happens.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
-use super::catalogue::{Accepted, Catalogue, Reload};
-use super::clock;
-use super::files;
-use super::planner::Measured;
+use super::asked::Asked;
+use super::definitions::Definitions;
 use super::shared::Shared;
-use super::state::{DefinitionProblem, DefinitionsView};
 use super::watch::Watch;
-use crate::slo::problem::{Level, Problem};
-use crate::slo::{Context, SourceFile, load};
-use crate::store::{Document, Revision, StoreError};
 
 /// Files are read again at least this often, whatever events say.
 const EVERY: Duration = Duration::from_secs(60);
-/// Events of one edit come in bursts; what they mean is looked at when they pause.
-const SETTLE: Duration = Duration::from_millis(200);
-/// How often sources are measured again, and how often while one has not said its version.
-const MEASURE: Duration = Duration::from_secs(600);
-const MEASURE_SOON: Duration = Duration::from_secs(15);
-/// The command kind by which the API says that removals are meant.
-pub const ACCEPT: &str = "reload-accept";
+/// How often it is looked for what was asked at another replica.
+const LOOK: Duration = Duration::from_secs(2);
+/// Events of one edit come in bursts; what they mean is looked at when they pause, or after a while.
+const PAUSE: Duration = Duration::from_millis(200);
+const LONGEST: Duration = Duration::from_millis(600);
 
-/// The definitions in force and what is known of the sources.
-#[derive(Default)]
-pub(super) struct Reloader {
-    catalogue: Catalogue,
-    revision: i64,
-    measured: Measured,
-    measure_at: Option<Instant>,
+/// Runs until shutdown.
+pub(super) async fn run(shared: Arc<Shared>, mut definitions: Definitions, mut watch: Watch) {
+    let mut clock = Clock::start();
+    loop {
+        let read = tokio::select! {
+            () = shared.shutdown.cancelled() => return,
+            () = shared.reload_wake.notified() => { pause(&shared).await; true }
+            tick = clock.tick() => match tick {
+                Tick::Minute => true,
+                Tick::Look => Asked::read(&shared).await.is_ok_and(|asked| !asked.is_empty()),
+            },
+            read = definitions.due(&shared) => read,
+        };
+        if read {
+            watch.refresh(&shared.settings.definitions);
+            definitions.read(&shared).await;
+        }
+    }
 }
 
-impl Reloader {
-    /// Starts from the documents the store kept, then reads the files.
-    pub(super) async fn start(shared: &Shared) -> Result<Self, StoreError> {
-        let mut reloader = Self::default();
-        let kept = shared.store.documents().await?;
-        for document in kept {
-            reloader.revision = reloader.revision.max(document.revision);
-            let file = SourceFile { path: document.file.clone(), text: document.text.clone() };
-            let loaded = load(&[file], &context(shared));
-            let slos = loaded.slos().cloned().map(Arc::new).collect::<Vec<_>>();
-            if !slos.is_empty() {
-                let accepted = Accepted { text: document.text, file: document.file, slos };
-                reloader.catalogue.0.insert(document.doc_id, accepted);
-            }
-        }
-        let newest = shared.store.revisions(1).await?.first().map_or(0, |revision| revision.number);
-        reloader.revision = reloader.revision.max(newest);
-        let plan = reloader.measured.plan(shared, &reloader.catalogue.slos());
-        shared.offer_plan(plan);
-        reloader.read(shared, false).await;
-        Ok(reloader)
+/// What comes by itself. No event starts it anew, or many events would keep it from ever coming.
+struct Clock {
+    every: Interval,
+    look: Interval,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Tick {
+    /// A minute has passed.
+    Minute,
+    /// Time to look for what was asked elsewhere.
+    Look,
+}
+
+impl Clock {
+    fn start() -> Self {
+        let [every, look] = [EVERY, LOOK].map(|period| {
+            let mut interval = interval_at(Instant::now() + period, period);
+            interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            interval
+        });
+        Self { every, look }
     }
 
-    /// Runs until shutdown.
-    pub(super) async fn run(mut self, shared: Arc<Shared>, mut watch: Watch) {
+    async fn tick(&mut self) -> Tick {
+        tokio::select! {
+            _ = self.every.tick() => Tick::Minute,
+            _ = self.look.tick() => Tick::Look,
+        }
+    }
+}
+
+/// Waits until events pause.
+async fn pause(shared: &Shared) {
+    let end = Instant::now() + LONGEST;
+    while Instant::now() < end {
+        let quiet = (Instant::now() + PAUSE).min(end);
+        if tokio::time::timeout_at(quiet, shared.reload_wake.notified()).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::service::asked::ACCEPT;
+    use crate::service::clock;
+    use crate::service::survey::survey;
+    use crate::service::testing::{Service, wait_until};
+
+    /// Runs the reload loop and what measures the sources, until the service is dropped.
+    async fn run_loops(service: &Service) {
+        let (survey, surveyor) = survey();
+        let watch = Watch::start(&service.shared);
+        let definitions = Definitions::start(&service.shared, survey).await.unwrap();
+        service.shared.tasks.spawn(surveyor.run(Arc::clone(&service.shared)));
+        service.shared.tasks.spawn(run(Arc::clone(&service.shared), definitions, watch));
+    }
+
+    #[tokio::test]
+    async fn an_edit_is_live_at_once_while_the_sources_do_not_answer() {
+        // It takes connections, and says nothing.
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let service = Service::asking(silent.local_addr().unwrap()).await;
+        service.slo("one", "99.9");
+        run_loops(&service).await;
+        let (asking, _) = silent.accept().await.unwrap();
+        service.slo("one", "99");
+        let live = async || service.objectives() == ["99%"];
+        wait_until(Duration::from_secs(2), "the edit to be live", live).await;
+        drop(asking);
+    }
+
+    #[tokio::test]
+    async fn what_was_asked_at_another_replica_is_found() {
+        let service = Service::start().await;
+        for name in ["a", "b", "c", "d"] {
+            service.slo(name, "99.9");
+        }
+        run_loops(&service).await;
+        for name in ["a", "b", "c", "d"] {
+            service.remove(name);
+        }
+        let waits = async || service.shared.definitions.read().waiting_for_accept.len() == 4;
+        wait_until(Duration::from_secs(10), "the removal to wait", waits).await;
+        // Only the store tells of it.
+        service.shared.store.put_command(ACCEPT, "{}", clock::now_ms()).await.unwrap();
+        let gone = async || service.objectives().is_empty();
+        wait_until(Duration::from_secs(10), "the removal", gone).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn events_that_never_end_keep_no_minute_from_coming() {
+        let mut clock = Clock::start();
+        let begin = Instant::now();
         loop {
-            let measure_at = *self.measure_at.get_or_insert_with(|| Instant::now() + Duration::from_secs(1));
             tokio::select! {
-                () = shared.shutdown.cancelled() => return,
-                () = shared.reload_wake.notified() => {
-                    tokio::time::sleep(SETTLE).await;
-                    let accept = take_accept(&shared).await;
-                    watch.refresh(&shared.settings.definitions);
-                    self.read(&shared, accept).await;
-                }
-                () = tokio::time::sleep(EVERY) => {
-                    watch.refresh(&shared.settings.definitions);
-                    self.read(&shared, false).await;
-                }
-                () = tokio::time::sleep_until(measure_at) => self.measure(&shared).await,
+                tick = clock.tick() => if tick == Tick::Minute { break },
+                () = tokio::time::sleep(Duration::from_millis(700)) => {}
             }
+            assert!(begin.elapsed() < EVERY * 2, "the minute never comes");
         }
     }
-
-    async fn measure(&mut self, shared: &Shared) {
-        let plan = Arc::clone(&shared.world.read().plan);
-        if self.measured.refresh(shared, &plan).await {
-            shared.versions.write().clone_from(self.measured.versions());
-            let plan = self.measured.plan(shared, &self.catalogue.slos());
-            shared.offer_plan(plan);
-        }
-        let pause = if self.measured.is_complete(shared) { MEASURE } else { MEASURE_SOON };
-        self.measure_at = Some(Instant::now() + pause);
-    }
-
-    /// Reads all files and puts what is good into force.
-    async fn read(&mut self, shared: &Shared, accept: bool) {
-        let paths = shared.settings.definitions.clone();
-        let read = tokio::task::spawn_blocking(move || files::files(&paths)).await;
-        let Ok(found) = read else {
-            shared.trouble("definitions", Some("reading the definition files failed".into()));
-            return;
-        };
-        let missing = found.missing.iter().map(|path| path.display().to_string());
-        let unread: Vec<String> = found
-            .problems
-            .iter()
-            .filter(|p| p.level == Level::Error)
-            .map(|p| p.file.clone())
-            .chain(missing.clone())
-            .collect();
-        let context = context(shared);
-        let files = found.files;
-        let Ok(loaded) = tokio::task::spawn_blocking(move || load(&files, &context)).await else {
-            shared.trouble("definitions", Some("checking the definitions failed".into()));
-            return;
-        };
-        let fires = |slo: &str| shared.world.read().control.is_firing(slo);
-        let reload = self.catalogue.reload(&loaded, &unread, fires, accept);
-        let mut problems: Vec<DefinitionProblem> =
-            found.problems.iter().chain(loaded.problems()).map(problem).collect();
-        problems.extend(missing.map(|file| DefinitionProblem {
-            file,
-            line: 1,
-            column: 1,
-            error: true,
-            what: "no such file or folder".into(),
-            hint: Some("see `definitions` in the settings".into()),
-        }));
-        let changed = !reload.changed.is_empty() || !reload.removed.is_empty();
-        if changed && let Err(error) = self.accept(shared, &reload).await {
-            tracing::error!(%error, "the new definitions were not recorded and are not in force");
-            shared.trouble("definitions", Some(error.to_string()));
-            return;
-        }
-        shared.trouble("definitions", None);
-        self.show(shared, problems, reload.waiting);
-    }
-
-    async fn accept(&mut self, shared: &Shared, reload: &Reload) -> Result<(), StoreError> {
-        let Some(epoch) = shared.epoch() else { return Ok(()) };
-        let number = self.revision + 1;
-        let at = clock::now_ms();
-        let changed: Vec<Document> = reload
-            .changed
-            .iter()
-            .filter_map(|key| Some((key, reload.next.0.get(key)?)))
-            .map(|(key, accepted)| Document {
-                doc_id: key.clone(),
-                revision: number,
-                hash: crate::engine::digest::Digest::of(&[&accepted.text]).hex(),
-                text: accepted.text.clone(),
-                file: accepted.file.clone(),
-                accepted_at: at,
-            })
-            .collect();
-        let summary = format!("{} documents new or changed, {} removed", changed.len(), reload.removed.len());
-        let revision = Revision { number, hash: reload.next.hash(), at, summary };
-        shared.store.accept(epoch, &revision, &changed, &reload.removed).await?;
-        tracing::info!(revision = number, changed = ?reload.changed, removed = ?reload.removed, "definitions in force");
-        self.revision = number;
-        self.catalogue = reload.next.clone();
-        // New queries must be measured before their lookback can be trusted.
-        self.measure_at = Some(Instant::now() + Duration::from_secs(1));
-        shared.offer_plan(self.measured.plan(shared, &self.catalogue.slos()));
-        Ok(())
-    }
-
-    fn show(&self, shared: &Shared, problems: Vec<DefinitionProblem>, waiting: Vec<String>) {
-        let errors = problems.iter().filter(|p| p.error).count();
-        let known: BTreeSet<String> = shared.definitions.read().problems.iter().map(text).collect();
-        for problem in problems.iter().filter(|p| p.error && !known.contains(&text(p))) {
-            tracing::error!("{}; the last good version stays in force", text(problem));
-        }
-        let slos = self.catalogue.slos().len();
-        shared.metrics.definitions(self.revision, errors, slos);
-        let accepted_at = shared.definitions.read().accepted_at;
-        let before = shared.definitions.read().revision;
-        *shared.definitions.write() = DefinitionsView {
-            revision: self.revision,
-            hash: self.catalogue.hash(),
-            accepted_at: if before == self.revision { accepted_at } else { clock::now().0 },
-            slos,
-            problems,
-            waiting_for_accept: waiting,
-        };
-    }
-}
-
-/// Whether somebody said that removals are meant; said once, it counts for one reload.
-async fn take_accept(shared: &Shared) -> bool {
-    let Ok(commands) = shared.store.commands(100).await else { return false };
-    let accepts: Vec<i64> = commands.iter().filter(|c| c.kind == ACCEPT).map(|c| c.id).collect();
-    let Some(epoch) = shared.epoch().filter(|_| !accepts.is_empty()) else { return false };
-    let done = crate::store::Decisions { commands_done: accepts, ..Default::default() };
-    shared.store.commit(epoch, &done).await.is_ok()
-}
-
-fn context(shared: &Shared) -> Context {
-    let sources = shared.settings.sources.iter().map(|source| source.name().to_owned()).collect();
-    Context { step: shared.settings.step, sources }
-}
-
-fn problem(problem: &Problem) -> DefinitionProblem {
-    DefinitionProblem {
-        file: problem.file.clone(),
-        line: problem.line,
-        column: problem.column,
-        error: problem.level == Level::Error,
-        what: problem.what.clone(),
-        hint: problem.hint.clone(),
-    }
-}
-
-fn text(problem: &DefinitionProblem) -> String {
-    let hint = problem.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-    format!("{}:{}:{}: {}{hint}", problem.file, problem.line, problem.column, problem.what)
 }

@@ -15,23 +15,24 @@ use crate::slo::model::Labels;
 use crate::slo::time::Ts;
 use crate::store::StoreError;
 
-/// Fills the world with what the store kept. A state that cannot be read is told and left out.
-pub(super) async fn restore(shared: &Shared, plan: Plan) -> Result<(), StoreError> {
+/// The alert states as the store has them. One that cannot be read is told and left out.
+pub(super) async fn control(shared: &Shared) -> Result<Control, StoreError> {
     let mut control = Control::default();
-    let mut alerts = 0;
     for (key, body) in shared.store.states().await? {
         match (AlertKey::from_text(&key), serde_json::from_str::<AlertState>(&body)) {
-            (Some(key), Ok(state)) => {
-                control.put(key, state);
-                alerts += 1;
-            }
+            (Some(key), Ok(state)) => control.put(key, state),
             _ => tracing::error!(key, "the state of an alert in the store cannot be read; it begins anew"),
         }
     }
+    Ok(control)
+}
+
+/// Brings the ledger back, as the plan needs it, and until when each SLO was judged.
+pub(super) async fn restore(shared: &Shared, plan: Plan) -> Result<(), StoreError> {
     let mut ledger = Ledger::default();
     ledger.adopt(keeps(&plan, super::clock::now()));
     journal::restore(shared, &mut ledger).await?;
-    let decided = decided(shared).await?;
+    let judged = judged(shared).await?;
     let mut world = shared.world.write();
     // Slices are journaled after the decisions made on them, so what the ledger knows was judged.
     world.judged = plan
@@ -40,20 +41,51 @@ pub(super) async fn restore(shared: &Shared, plan: Plan) -> Result<(), StoreErro
         .filter_map(|planned| {
             let book = Book::open(&ledger, &planned.bad, &planned.total, &Labels::new())?;
             let known = book.known_until()?;
-            Some((planned.id.clone(), decided.get(&planned.id).map_or(known, |at| known.max(*at))))
+            Some((planned.id.clone(), judged.get(&planned.id).map_or(known, |at| known.max(*at))))
         })
         .collect();
     world.plan = std::sync::Arc::new(plan);
     world.ledger = ledger;
-    world.control = control;
-    tracing::info!(alerts, slos = world.plan.slos.len(), "state restored");
     Ok(())
 }
 
-/// Until when something was decided about each SLO: a journal that was lost with a decision made on
-/// it must not have that moment judged twice. A time still to come is a clock's mistake.
-async fn decided(shared: &Shared) -> Result<BTreeMap<String, Ts>, StoreError> {
+/// Until when each SLO was judged whose alerts changed: a journal that was lost with a decision made
+/// on it must not have that moment judged twice. A time still to come is a clock's mistake.
+async fn judged(shared: &Shared) -> Result<BTreeMap<String, Ts>, StoreError> {
     let now = clock::now();
-    let all = shared.store.last_decided().await?.into_iter();
-    Ok(all.map(|(slo, ms)| (slo, Ts(ms.div_euclid(1000)))).filter(|(_, at)| *at <= now).collect())
+    let all = shared.store.judged().await?.into_iter();
+    Ok(all.map(|row| (row.slo, Ts(row.at.div_euclid(1000)))).filter(|(_, at)| *at <= now).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::alert::Subject;
+    use crate::engine::step::Delta;
+    use crate::service::decide::decide;
+    use crate::service::testing::Service;
+    use crate::slo::model::Severity;
+
+    /// A decision about an alert.
+    fn about(subject: Subject) -> Delta {
+        let key = AlertKey { subject, severity: Severity::Page };
+        Delta { changes: BTreeMap::from([(key, Some(AlertState::default()))]), ..Delta::default() }
+    }
+
+    #[tokio::test]
+    async fn only_a_judgement_tells_until_when_an_slo_was_judged() {
+        let service = Service::start().await;
+        let shared = &service.shared;
+        let slo = || "shop/one".to_owned();
+        // It could not be judged, which is told, and its slices are still to be judged.
+        decide(shared, about(Subject::Unknown { slo: slo() }), vec![]).await.unwrap();
+        assert!(judged(shared).await.unwrap().is_empty());
+        let at = clock::now().minus(crate::slo::time::Span::from_mins(5));
+        let burn = || about(Subject::Burn { slo: slo(), group: Labels::new() });
+        decide(shared, burn(), vec![(slo(), at), ("shop/quiet".into(), at)]).await.unwrap();
+        assert_eq!(judged(shared).await.unwrap(), BTreeMap::from([(slo(), at)]));
+        // A clock that was ahead when it was decided.
+        decide(shared, burn(), vec![(slo(), Ts(clock::now().0 + 3600))]).await.unwrap();
+        assert!(judged(shared).await.unwrap().is_empty());
+    }
 }

@@ -7,10 +7,11 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 use super::clock;
-use super::reload::Reloader;
+use super::definitions::Definitions;
 use super::shared::Shared;
+use super::signals::{self, Signals};
 use super::watch::Watch;
-use super::{backfill, deliver, fallback, lease, level, restart, signals, ticker};
+use super::{backfill, deliver, fallback, lease, level, reload, restart, survey, ticker};
 use crate::notify::alertmanager::Alertmanager;
 use crate::notify::email::Email;
 use crate::notify::heartbeat::Heartbeat;
@@ -76,13 +77,13 @@ pub async fn run<F: Future<Output = ()> + Send + 'static>(
     let listener = listener.map_err(|error| ServiceError::Listen { address, error })?;
     let bound = listener.local_addr().ok();
 
-    let signals = signals::run(Arc::clone(&shared));
-    spawn(&shared, "signals", async { signals.await.unwrap_or_default() });
+    let signals = Signals::take().map_err(ServiceError::Signals)?;
+    spawn(&shared, "signals", signals.run(Arc::clone(&shared)));
     spawn(&shared, "api", serve(Arc::clone(&shared), listener));
     tracing::info!(%address, store = shared.store.name(), version = env!("CARGO_PKG_VERSION"), "started");
 
     if lease::acquire(&shared, &lease::holder(bound, shared.started_at_ms)).await? {
-        lead(&shared, edges, levels, heartbeat).await?;
+        Box::pin(lead(&shared, edges, levels, heartbeat)).await?;
     }
     shared.shutdown.cancelled().await;
     stop(&shared).await;
@@ -100,7 +101,11 @@ async fn lead(
 ) -> Result<(), ServiceError> {
     spawn(shared, "lease", lease::keep(Arc::clone(shared)));
     let watch = Watch::start(shared);
-    let reloader = Reloader::start(shared).await?;
+    // First of all: nothing may go away before it is known what fires.
+    let control = restart::control(shared).await?;
+    shared.world.write().control = control;
+    let (survey, surveyor) = survey::survey();
+    let definitions = Definitions::start(shared, survey).await?;
     restart::restore(shared, shared.take_plan().unwrap_or_default()).await?;
 
     for (name, receiver) in edges {
@@ -110,7 +115,8 @@ async fn lead(
         spawn(shared, "delivery", level::run(Arc::clone(shared), name, alertmanager));
     }
     spawn(shared, "fallback", fallback::run(Arc::clone(shared)));
-    spawn(shared, "reload", reloader.run(Arc::clone(shared), watch));
+    spawn(shared, "survey", surveyor.run(Arc::clone(shared)));
+    spawn(shared, "reload", reload::run(Arc::clone(shared), definitions, watch));
     spawn(shared, "backfill", backfill::run(Arc::clone(shared)));
     let done = Arc::clone(shared);
     spawn(shared, "ticks", async move {

@@ -2,29 +2,43 @@
 
 use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::shared::Shared;
 
-/// Listens until shutdown.
-pub(super) async fn run(shared: Arc<Shared>) -> std::io::Result<()> {
-    let mut term = signal(SignalKind::terminate())?;
-    let mut int = signal(SignalKind::interrupt())?;
-    let mut hup = signal(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            _ = term.recv() => break,
-            _ = int.recv() => break,
-            _ = hup.recv() => {
-                tracing::info!("SIGHUP: reading the definitions");
-                shared.reload_wake.notify_one();
-            }
-            () = shared.shutdown.cancelled() => return Ok(()),
-        }
+/// The signals that mean something here.
+pub(super) struct Signals {
+    term: Signal,
+    int: Signal,
+    hup: Signal,
+}
+
+impl Signals {
+    /// From now on they do not end the process any more.
+    pub(super) fn take() -> std::io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            hup: signal(SignalKind::hangup())?,
+        })
     }
-    tracing::info!("stopping");
-    shared.shutdown.cancel();
-    Ok(())
+
+    /// Listens until shutdown.
+    pub(super) async fn run(mut self, shared: Arc<Shared>) {
+        loop {
+            tokio::select! {
+                _ = self.term.recv() => break,
+                _ = self.int.recv() => break,
+                _ = self.hup.recv() => {
+                    tracing::info!("SIGHUP: reading the definitions");
+                    shared.reload_wake.notify_one();
+                }
+                () = shared.shutdown.cancelled() => return,
+            }
+        }
+        tracing::info!("stopping");
+        shared.shutdown.cancel();
+    }
 }
 
 /// Tells systemd; anywhere else this does nothing.

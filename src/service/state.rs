@@ -1,6 +1,7 @@
 //! What the loops and the API share. Writers hold the lock for the moment of a change, never over an await.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde::Serialize;
@@ -59,6 +60,14 @@ pub struct DefinitionProblem {
     pub what: String,
     /// What to do.
     pub hint: Option<String>,
+}
+
+/// Place, what is wrong, what to do, in one line.
+impl fmt::Display for DefinitionProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.what)?;
+        self.hint.iter().try_for_each(|hint| write!(f, " ({hint})"))
+    }
 }
 
 /// Counters of the tick loop.

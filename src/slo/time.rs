@@ -117,6 +117,11 @@ impl FromStr for Span {
         if text.contains('.') || !text.ends_with(|c: char| c.is_ascii_alphabetic()) {
             return Err(SpanError::Grammar);
         }
+        // PromQL has no use for no time at all; a delay has, and every other duration has its bounds.
+        let unit = text.trim_start_matches('0');
+        if unit.len() < text.len() && ["s", "m", "h", "d", "w", "y"].contains(&unit) {
+            return Ok(Self::ZERO);
+        }
         let parsed = promql_parser::util::parse_duration(text).map_err(|_| SpanError::Grammar)?;
         if parsed.subsec_nanos() != 0 {
             return Err(SpanError::SubSecond);
@@ -209,9 +214,11 @@ mod tests {
         assert_eq!("1y".parse::<Span>().unwrap(), Span::from_days(365));
         assert_eq!(Span::from_mins(90).to_string(), "1h30m");
         assert_eq!(Span::from_days(28).to_string(), "28d");
+        assert_eq!("0s".parse::<Span>().unwrap(), Span::ZERO);
+        assert_eq!(Span::ZERO.to_string().parse::<Span>().unwrap(), Span::ZERO);
         assert_eq!("1ms".parse::<Span>(), Err(SpanError::SubSecond));
         assert_eq!("900y".parse::<Span>(), Err(SpanError::TooLong));
-        for bad in ["", "5", "1.5h", "30 d", "-5m", "5m5"] {
+        for bad in ["", "s", "0", "5", "1.5h", "30 d", "-5m", "5m5", "0s0"] {
             assert!(bad.parse::<Span>().is_err(), "{bad}");
         }
     }

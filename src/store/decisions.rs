@@ -6,6 +6,7 @@ use sqlx::{QueryBuilder, Transaction};
 
 use super::backend::{both, each};
 use super::error::Fault;
+use super::judged::JudgedPut;
 use super::levels::LevelState;
 
 /// Rows per statement: far below both databases' limits on parameters (32,766 and 65,535).
@@ -26,6 +27,8 @@ pub struct Decisions {
     pub levels: Vec<LevelPut>,
     /// What people may ask about later.
     pub history: Vec<HistoryPut>,
+    /// Until when SLOs are judged of which something is decided.
+    pub judged: Vec<JudgedPut>,
     /// Commands that are carried out.
     pub commands_done: Vec<i64>,
     /// Small named values.
@@ -129,6 +132,7 @@ both! {
         Self::put_superseded(&mut tx, &decisions.superseded).await?;
         Self::put_levels(&mut tx, &decisions.levels).await?;
         Self::put_history(&mut tx, &decisions.history).await?;
+        Self::put_judged(&mut tx, &decisions.judged).await?;
         Self::remove_commands(&mut tx, &decisions.commands_done).await?;
         Self::put_meta(&mut tx, &decisions.meta).await?;
         tx.commit().await?;

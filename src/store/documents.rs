@@ -39,13 +39,15 @@ pub struct Revision {
 
 both! {
     /// Records an accepted set: the documents that changed and the ids of those that went away,
-    /// together. Documents not named stay. A number already there is overwritten.
+    /// together, with the commands that are carried out by it. Documents not named stay. A number
+    /// already there is overwritten.
     pub async fn accept(
         &self,
         epoch: i64,
         revision: &Revision,
         changed: &[Document],
         removed: &[String],
+        commands_done: &[i64],
     ) -> Result<()>
     while "recording definitions" {
         let mut tx = self.begin_under(epoch).await?;
@@ -79,6 +81,7 @@ both! {
             .execute(&mut *tx)
             .await?;
         }
+        Self::remove_commands(&mut tx, commands_done).await?;
         sqlx::query("delete from revisions where number <= $1")
             .bind(revision.number.saturating_sub(REVISIONS))
             .execute(&mut *tx)

@@ -48,13 +48,6 @@ both! {
         Ok(Page::cut(rows.into_iter().map(line).collect(), limit, |row| row.seq))
     }
 
-    /// When something was last decided about each subject, in milliseconds since the epoch.
-    pub async fn last_decided(&self) -> Result<Vec<(String, i64)>>
-    while "reading history" {
-        let rows = sqlx::query_as("select subject, max(at) from history group by subject");
-        Ok(rows.fetch_all(&self.reader).await?)
-    }
-
     /// Deletes up to [`PRUNE`] lines older than a moment; returns how many.
     pub async fn prune_history(&self, epoch: i64, before_ms: i64) -> Result<u64>
     while "pruning history" {
@@ -67,6 +60,8 @@ both! {
         .execute(&mut *tx)
         .await?
         .rows_affected();
+        // Of an SLO that is gone for so long.
+        sqlx::query("delete from judged where at < $1").bind(before_ms).execute(&mut *tx).await?;
         tx.commit().await?;
         Ok(pruned)
     }

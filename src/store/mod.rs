@@ -19,6 +19,7 @@ mod decisions;
 mod documents;
 mod error;
 mod history;
+mod judged;
 mod lease;
 mod levels;
 mod lock;
@@ -37,6 +38,7 @@ pub use decisions::{Committed, Decisions, HistoryPut, LevelPut, MetaPut, OutboxP
 pub use documents::{Document, Revision};
 pub use error::StoreError;
 pub use history::HistoryRow;
+pub use judged::JudgedPut;
 pub use lease::Lease;
 pub use levels::{LevelRow, LevelState};
 pub use open::Options;

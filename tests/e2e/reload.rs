@@ -162,6 +162,26 @@ async fn edits_of_a_firing_slo_tell_whoever_was_told() {
     assert_eq!(health["status"], "degraded", "{health}");
     assert_eq!(damper.get("/api/v1/alerts").await["items"][0]["incident"], json!(new));
     assert_eq!(told(&shop.receiver, "fires", "page").len(), 3);
+    // After a restart it waits all the same, also with a folder that is not mounted yet.
+    damper.stop().await;
+    let (slos, elsewhere) = (damper.path("slos"), damper.path("elsewhere"));
+    std::fs::rename(&slos, &elsewhere).unwrap();
+    std::fs::create_dir(&slos).unwrap();
+    damper.start().await;
+    damper
+        .wait_for(SOON, "/api/v1/status", "both to wait", |status| {
+            (status["definitions"]["waitingForAccept"] == json!(["shop/fires", "shop/stays"])).then_some(())
+        })
+        .await;
+    std::fs::remove_dir(&slos).unwrap();
+    std::fs::rename(&elsewhere, &slos).unwrap();
+    damper
+        .wait_for(SOON, "/api/v1/status", "one to wait", |status| {
+            (status["definitions"]["waitingForAccept"] == json!(["shop/fires"])).then_some(())
+        })
+        .await;
+    assert_eq!(damper.get("/api/v1/alerts").await["items"][0]["incident"], json!(new));
+    assert_eq!(told(&shop.receiver, "fires", "page").len(), 3);
     let client = reqwest::Client::new();
     let answer = client.post(damper.url("/api/v1/reload")).body(r#"{"accept": true}"#).send().await.unwrap();
     assert_eq!(answer.status(), 202);

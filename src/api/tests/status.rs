@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Service;
 use crate::engine::view::testing::Example;
+use crate::service::asked;
 
 #[tokio::test]
 async fn the_status_tells_version_leadership_definitions_and_ticks() {
@@ -40,5 +41,9 @@ async fn a_reload_wakes_the_loop_and_an_acceptance_waits_in_the_store() {
     assert_eq!((reply.status.as_u16(), &reply.json()["accept"]), (202, &true.into()));
     woken().await.unwrap();
     let commands = service.shared.store.commands(10).await.unwrap();
-    assert_eq!(commands.iter().map(|c| c.kind.as_str()).collect::<Vec<_>>(), ["reload-accept"]);
+    assert_eq!(commands.iter().map(|c| c.kind.as_str()).collect::<Vec<_>>(), [asked::ACCEPT]);
+    service.shared.set_epoch(None);
+    assert_eq!(service.post("/api/v1/reload", "").await.status.as_u16(), 202);
+    let commands = service.shared.store.commands(10).await.unwrap();
+    assert_eq!(commands.last().map(|c| c.kind.as_str()), Some(asked::READ), "the leader is told");
 }

@@ -5,19 +5,23 @@ use std::io::{self, IsTerminal as _, Write as _};
 use super::{Checked, Verdict, live, read, report, usage};
 use crate::cli::CommandError;
 use crate::cli::args::CheckArgs;
-use crate::prometheus::{Client, SourceConfig, SourceSettings};
+use crate::prometheus::{BasicAuthSettings, Client, SourceConfig, SourceSettings};
+use crate::settings::Settings;
 use crate::slo::Context;
+use crate::slo::time::Step;
 
 /// SLOs from which a terminal shows how far it is.
 const MANY: usize = 10;
 
 /// Checks; gives the exit code.
 pub(in crate::cli) async fn run(args: CheckArgs) -> Result<u8, CommandError> {
-    let context = Context { step: args.step, sources: Vec::new() };
-    let checked = match (read(&args.paths, &context), args.prometheus.as_deref().map(client).transpose()) {
-        (Err(why), _) | (_, Err(why)) => Err(why),
-        (Ok(checked), Ok(None)) => Ok(checked),
-        (Ok(checked), Ok(Some(client))) => Ok(asked(checked, client, &args).await),
+    let checked = match asks(&args) {
+        Ok((context, clients)) => match read(&args.paths, &context) {
+            Ok(checked) if clients.is_empty() => Ok(checked),
+            Ok(checked) => Ok(asked(checked, clients, context.step).await),
+            Err(why) => Err(why),
+        },
+        Err(why) => Err(why),
     };
     let mut out = io::stdout().lock();
     let verdict = match checked {
@@ -32,7 +36,7 @@ pub(in crate::cli) async fn run(args: CheckArgs) -> Result<u8, CommandError> {
     }
 }
 
-async fn asked(mut checked: Checked, client: Client, args: &CheckArgs) -> Checked {
+async fn asked(mut checked: Checked, clients: Vec<Client>, step: Step) -> Checked {
     let shows = io::stderr().is_terminal();
     let mut told = |done: usize, all: usize| {
         if shows && all >= MANY {
@@ -41,14 +45,41 @@ async fn asked(mut checked: Checked, client: Client, args: &CheckArgs) -> Checke
             let _ = if done == all { write!(io::stderr(), "\r\x1b[K") } else { io::stderr().flush() };
         }
     };
-    live::ask(&mut checked, client, args.step, &mut told).await;
+    live::ask(&mut checked, clients, step, &mut told).await;
     checked
 }
 
-fn client(url: &str) -> Result<Client, String> {
-    let config = SourceConfig::check(SourceSettings::new("prometheus", url)).map_err(|problems| {
+/// What definitions are checked against, and whom to ask: nobody, one server for all, or the sources
+/// of the settings.
+fn asks(args: &CheckArgs) -> Result<(Context, Vec<Client>), String> {
+    let mut context = Context { step: args.step.unwrap_or(Step::DEFAULT), sources: Vec::new() };
+    let clients = match (&args.prometheus, &args.config) {
+        (Some(url), _) => vec![client(server(url, args)?)?],
+        (None, Some(file)) => {
+            let settings = Settings::load(file, &[]).map_err(|error| error.to_string())?;
+            context.step = args.step.unwrap_or(settings.step);
+            context.sources = settings.sources.iter().map(|source| source.name().to_owned()).collect();
+            settings.sources.into_iter().map(client).collect::<Result<_, _>>()?
+        }
+        (None, None) => Vec::new(),
+    };
+    Ok((context, clients))
+}
+
+fn server(url: &str, args: &CheckArgs) -> Result<SourceConfig, String> {
+    let mut settings = SourceSettings::new("prometheus", url);
+    settings.bearer_token_file.clone_from(&args.bearer_token_file);
+    settings.basic_auth = args.username.clone().map(|username| BasicAuthSettings {
+        username,
+        password: None,
+        password_file: args.password_file.clone(),
+    });
+    SourceConfig::check(settings).map_err(|problems| {
         let all: Vec<String> = problems.iter().map(|p| format!("--prometheus {}", p.message)).collect();
         all.join("; ")
-    })?;
+    })
+}
+
+fn client(config: SourceConfig) -> Result<Client, String> {
     Client::new(config).map_err(|error| error.to_string())
 }

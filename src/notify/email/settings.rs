@@ -224,7 +224,7 @@ mod tests {
         mail.to[1]: "a@b.c\r\nBcc: x@y.z" is not a mail address (Invalid input); write user@example.org or Name <user@example.org>
         mail.to[2]: ü@b.c is not ASCII; write the domain in its xn-- form
         mail.from: "" is not a mail address (Invalid input); write user@example.org or Name <user@example.org>
-        mail.timeout: not a duration; write it as Prometheus does: 30s, 5m, 1h30m, 28d
+        mail.timeout: 0s is out of bounds; write 1s to 5m
         mail.smtp.host: not a host name or address; write mail.example.org, the port goes into port
         mail.smtp.helo: not a host name
         mail.smtp.tls: none sends pages readable by everybody in between, so it is for this machine only; use starttls or implicit, or set allowPlaintext: true

@@ -5,7 +5,9 @@ use tokio::time::Instant;
 
 use super::home::{Home, due, message, state};
 use super::on_both;
-use crate::store::{Committed, Decisions, HistoryPut, LevelPut, LevelState, MetaPut, Store, StoreError};
+use crate::store::{
+    Committed, Decisions, HistoryPut, JudgedPut, LevelPut, LevelState, MetaPut, Store, StoreError,
+};
 
 on_both! {
     everything_comes_back_after_a_restart
@@ -29,6 +31,7 @@ fn everything() -> Decisions {
             resend_until: 9,
         }],
         history: vec![HistoryPut { at: 5, kind: "alert".into(), subject: "s/a".into(), body: "{}".into() }],
+        judged: vec![JudgedPut { slo: "s/a".into(), at: 5 }],
         meta: vec![MetaPut { key: "tick".into(), value: "5".into() }],
         ..Decisions::default()
     }
@@ -50,6 +53,7 @@ async fn everything_comes_back_after_a_restart(home: &Home) {
     assert_eq!(store.levels_due("am", 0, 10).await.unwrap()[0].since, 5);
     assert_eq!(store.history(Some("s/a"), None, 10).await.unwrap().items[0].kind, "alert");
     assert_eq!(store.meta("tick").await.unwrap().as_deref(), Some("5"));
+    assert_eq!(store.judged().await.unwrap(), [JudgedPut { slo: "s/a".into(), at: 5 }]);
     assert_eq!(store.meta("none").await.unwrap(), None);
     let waiting = store.commands(10).await.unwrap();
     assert_eq!((waiting.len(), waiting[0].id, &*waiting[0].kind), (1, kept, "silence"));
@@ -112,10 +116,12 @@ async fn repeated_keys_in_one_commit_keep_the_last(home: &Home) {
     decisions.states = vec![state("a", "old"), state("a", "new")];
     let mut again = decisions.levels[0].clone();
     again.payload = "new".into();
+    decisions.judged.push(JudgedPut { slo: "s/a".into(), at: 6 });
     decisions.levels.push(again);
     store.commit(epoch, &decisions).await.unwrap();
     assert_eq!(store.states().await.unwrap()[0].1, "new");
     assert_eq!(store.levels_due("am", 0, 10).await.unwrap()[0].payload, "new");
+    assert_eq!(store.judged().await.unwrap()[0].at, 6);
 }
 
 async fn ten_thousand_states_in_one_commit(home: &Home) {

@@ -29,16 +29,20 @@ fn revision(number: i64) -> Revision {
 
 async fn accepted_definitions_come_back(home: &Home) {
     let (store, epoch) = home.lead().await;
-    store.accept(epoch, &revision(1), &[document("a", 1), document("b", 1)], &[]).await.unwrap();
-    store.accept(epoch, &revision(2), &[document("a", 2)], &["b".into()]).await.unwrap();
+    let command = store.put_command("reload", "{}", 1).await.unwrap();
+    let other = store.put_command("reload", "{}", 2).await.unwrap();
+    store.accept(epoch, &revision(1), &[document("a", 1), document("b", 1)], &[], &[]).await.unwrap();
+    store.accept(epoch, &revision(2), &[document("a", 2)], &["b".into()], &[command]).await.unwrap();
     assert_eq!(store.documents().await.unwrap(), [document("a", 2)]);
     assert_eq!(store.revisions(10).await.unwrap(), [revision(2), revision(1)]);
-    store.accept(epoch, &revision(1_500), &[], &[]).await.unwrap();
+    store.accept(epoch, &revision(1_500), &[], &[], &[]).await.unwrap();
     assert_eq!(store.revisions(10).await.unwrap(), [revision(1_500)]);
     assert!(matches!(
-        store.accept(epoch - 1, &revision(3), &[], &[]).await,
+        store.accept(epoch - 1, &revision(3), &[], &[], &[other]).await,
         Err(StoreError::LostLease { .. })
     ));
+    let waiting: Vec<i64> = store.commands(10).await.unwrap().iter().map(|command| command.id).collect();
+    assert_eq!(waiting, [other], "one was carried out with a revision, the other's was refused");
 }
 
 async fn commands_have_a_limit_and_an_order(home: &Home) {
@@ -84,7 +88,7 @@ async fn a_newer_schema_is_refused(home: &Home) {
     }
     store.close().await;
     let error = Store::open(&home.url, Options::default()).await.unwrap_err();
-    assert!(matches!(error, StoreError::NewerSchema { found: 99, known: 1, .. }), "{error}");
+    assert!(matches!(error, StoreError::NewerSchema { found: 99, known: 2, .. }), "{error}");
 }
 
 async fn opening_again_changes_nothing(home: &Home) {

@@ -47,6 +47,11 @@ impl Server {
         Self { client, at, end, known: Mutex::default() }
     }
 
+    /// The source's name.
+    pub(super) fn name(&self) -> &str {
+        self.client.config().name()
+    }
+
     /// Whether anybody answers PromQL there.
     pub(super) async fn greet(&self) -> Result<(), String> {
         match self.rows("vector(1)").await {

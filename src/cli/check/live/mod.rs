@@ -1,4 +1,4 @@
-//! `damper check --prometheus URL`: what only the live server can tell about definitions.
+//! `damper check` with `--prometheus` or `--config`: what only the live server can tell about definitions.
 //!
 //! | file      | asks                                                              |
 //! |-----------|-------------------------------------------------------------------|
@@ -76,15 +76,37 @@ struct Outcome {
 }
 
 /// Asks about every good SLO; problems are added to `checked`, `told` hears of progress.
-pub async fn ask(checked: &mut Checked, client: Client, step: Step, told: &mut dyn FnMut(usize, usize)) {
-    let server = Server::new(client, clock::now(), Instant::now() + LIMIT);
-    let mut live = Live { gave_up: server.greet().await.err(), ..Live::default() };
+///
+/// An SLO is asked about at the source that it names; where there is none of that name, or it names
+/// none, at the first.
+pub async fn ask(
+    checked: &mut Checked,
+    clients: Vec<Client>,
+    step: Step,
+    told: &mut dyn FnMut(usize, usize),
+) {
+    let (now, end) = (clock::now(), Instant::now() + LIMIT);
+    let servers: Vec<Server> = clients.into_iter().map(|client| Server::new(client, now, end)).collect();
+    let server_of = |slo: &Slo| {
+        let named = servers.iter().find(|server| slo.source.as_deref() == Some(server.name()));
+        named.or(servers.first())
+    };
+    let is_asked = |server: &&Server| {
+        checked.loaded.slos().any(|slo| server_of(slo).is_some_and(|own| std::ptr::eq(own, *server)))
+    };
+    let mut live = Live::default();
+    for server in servers.iter().filter(is_asked) {
+        if live.gave_up.is_none() {
+            live.gave_up = server.greet().await.err();
+        }
+    }
     let slos: Vec<(&Document, &Slo)> =
         checked.loaded.documents.iter().flat_map(|d| d.slos.iter().flatten().map(move |s| (d, s))).collect();
     let all = slos.len();
     let mut problems = Vec::new();
     if live.gave_up.is_none() {
-        let asked = slos.into_iter().map(|(document, slo)| one(&server, document, slo, step));
+        let asked =
+            slos.into_iter().filter_map(|(document, slo)| Some(one(server_of(slo)?, document, slo, step)));
         let mut outcomes = futures_util::stream::iter(asked).buffered(AT_ONCE);
         while let Some(outcome) = outcomes.next().await {
             live.slos.insert(outcome.id, outcome.found);

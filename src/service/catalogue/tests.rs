@@ -1,0 +1,155 @@
+//! Which documents stay, go or wait.
+
+use super::*;
+use crate::slo::time::Step;
+use crate::slo::{Context, SourceFile, load};
+
+fn document(name: &str, objective: &str) -> String {
+    format!(
+        "apiVersion: damper.dev/v1\nkind: ServiceLevelObjective\nmetadata: {{name: {name}}}\nspec:\n  service: shop\n  objective: {objective}\n  sli:\n    events:\n      bad: r_total{{job=\"shop\",code=~\"5..\"}}\n      total: r_total{{job=\"shop\"}}\n"
+    )
+}
+
+fn loaded(files: &[(&str, String)]) -> Loaded {
+    let files: Vec<SourceFile> =
+        files.iter().map(|(path, text)| SourceFile { path: (*path).into(), text: text.clone() }).collect();
+    load(&files, &Context { step: Step::DEFAULT, sources: vec![] })
+}
+
+fn names(reload: &Reload) -> Vec<String> {
+    reload.next.slos().iter().map(|slo| slo.id.name.clone()).collect()
+}
+
+fn start(files: &[(&str, String)]) -> Catalogue {
+    Catalogue::default().read(&loaded(files)).next
+}
+
+impl Catalogue {
+    /// A settled reading in which nothing fires and nobody accepts.
+    fn read(&self, loaded: &Loaded) -> Reload {
+        self.reload(self.compare(loaded, &[]), Removal::Guarded, |_| false)
+    }
+}
+
+#[test]
+fn a_bad_edit_keeps_the_last_good_version_of_its_document_alone() {
+    let before = start(&[("a.yaml", document("one", "99.9")), ("b.yaml", document("two", "99.9"))]);
+    let files = [("a.yaml", document("one", "100")), ("b.yaml", document("two", "99"))];
+    let reload = before.read(&loaded(&files));
+    assert_eq!(names(&reload), ["one", "two"]);
+    assert_eq!(reload.changed.len(), 1);
+    let objectives: Vec<String> = reload.next.slos().iter().map(|s| s.objective.to_string()).collect();
+    assert_eq!(objectives, ["99.9%", "99%"]);
+}
+
+#[test]
+fn a_document_with_broken_syntax_keeps_what_its_file_held() {
+    let both = format!("{}---\n{}", document("one", "99.9"), document("two", "99.9"));
+    let before = start(&[("a.yaml", both.clone())]);
+    let broken =
+        both.replace("kind: ServiceLevelObjective\nmetadata: {name: two}", "kind: [\nmetadata: {name");
+    let reload = before.read(&loaded(&[("a.yaml", broken)]));
+    assert_eq!(names(&reload), ["one", "two"]);
+    assert!(reload.removed.is_empty() && reload.waiting.is_empty());
+}
+
+#[test]
+fn a_document_whose_name_or_service_is_broken_keeps_what_its_file_held() {
+    let before = start(&[("a.yaml", document("one", "99.9"))]);
+    for (from, to) in
+        [("service: shop", "service: Shop!"), ("{name: one}", "{name: Ône}"), ("  service: shop\n", "")]
+    {
+        let broken = document("one", "99.9").replace(from, to);
+        let reload = before.read(&loaded(&[("a.yaml", broken)]));
+        assert_eq!(names(&reload), ["one"], "{to}");
+        assert!(reload.removed.is_empty());
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_not_gone() {
+    let before = start(&[("slos/a.yaml", document("one", "99.9"))]);
+    for unread in ["slos/a.yaml", "slos", "slos/"] {
+        let reload =
+            before.reload(before.compare(&loaded(&[]), &[unread.to_owned()]), Removal::Guarded, |_| false);
+        assert_eq!(names(&reload), ["one"], "{unread}");
+    }
+}
+
+#[test]
+fn removing_few_is_done_and_removing_many_or_a_firing_one_waits() {
+    let all: Vec<(String, String)> =
+        (0..20).map(|i| (format!("{i}.yaml"), document(&format!("s{i}"), "99.9"))).collect();
+    let files: Vec<(&str, String)> = all.iter().map(|(p, t)| (p.as_str(), t.clone())).collect();
+    let before = start(&files);
+    let few = before.read(&loaded(&files[3..]));
+    assert_eq!((few.removed.len(), few.waiting.len()), (3, 0));
+    let many = before.read(&loaded(&files[4..]));
+    assert_eq!((many.removed.len(), many.waiting.len(), names(&many).len()), (0, 4, 20));
+    let accepted = before.reload(before.compare(&loaded(&files[4..]), &[]), Removal::Accepted, |_| false);
+    assert_eq!((accepted.removed.len(), accepted.waiting.len()), (4, 0));
+    let firing =
+        before.reload(before.compare(&loaded(&files[1..]), &[]), Removal::Guarded, |slo| slo == "shop/s0");
+    assert_eq!(firing.waiting, ["shop/s0"]);
+}
+
+#[test]
+fn of_two_documents_with_one_name_the_first_counts() {
+    let before = start(&[("a.yaml", document("one", "99.9"))]);
+    let files = [("a.yaml", document("one", "99")), ("b.yaml", document("one", "98"))];
+    let reload = before.read(&loaded(&files));
+    assert_eq!(reload.next.slos()[0].objective.to_string(), "99%");
+}
+
+#[test]
+fn a_moved_document_keeps_its_last_good_version() {
+    let before = start(&[("a.yaml", document("one", "99.9"))]);
+    let moved = before.read(&loaded(&[("b.yaml", document("one", "99.9"))]));
+    assert_eq!((moved.changed.len(), moved.removed.len()), (1, 0), "its file changed");
+    let broken = moved.next.read(&loaded(&[("b.yaml", "kind: [\n".to_owned())]));
+    assert_eq!((names(&broken), broken.removed.len()), (vec!["one".to_owned()], 0));
+}
+
+#[test]
+fn what_may_have_been_moved_into_a_broken_file_waits() {
+    let before = start(&[("a.yaml", document("one", "99.9")), ("c.yaml", document("two", "99.9"))]);
+    let broken = ("b.yaml", "kind: [\n".to_owned());
+    let reload = before.read(&loaded(&[broken.clone(), ("c.yaml", document("two", "99.9"))]));
+    assert_eq!((reload.waiting, reload.removed.len()), (vec!["shop/one".to_owned()], 0));
+    // A broken file keeps nobody else from staying or changing.
+    let both = [("a.yaml", document("one", "99")), broken, ("c.yaml", document("two", "99.9"))];
+    let reload = before.read(&loaded(&both));
+    assert_eq!((reload.changed.len(), reload.waiting.len()), (1, 0));
+}
+
+#[test]
+fn what_is_gone_stays_until_that_is_settled() {
+    let before = start(&[("a.yaml", document("one", "99.9")), ("b.yaml", document("two", "99.9"))]);
+    let truncated = loaded(&[("a.yaml", String::new()), ("b.yaml", document("two", "99"))]);
+    let compared = before.compare(&truncated, &[]);
+    assert_eq!(compared.gone().len(), 1);
+    let reload = before.reload(compared, Removal::NotYet, |_| false);
+    assert_eq!(names(&reload), ["one", "two"]);
+    assert_eq!((reload.changed.len(), reload.removed.len(), reload.waiting.len()), (1, 0, 0));
+    let settled = before.read(&truncated);
+    assert_eq!((names(&settled), settled.removed.len()), (vec!["two".to_owned()], 1));
+}
+
+#[test]
+fn an_objective_that_goes_is_guarded_as_a_document_is() {
+    let latency = |objectives: &str| {
+        let sli = format!(
+            "    latency:\n      histogram: r_seconds\n      selector: '{{job=\"shop\"}}'\n      objectives: [{objectives}]\n"
+        );
+        let text = document("slow", "99.9").replace("  objective: 99.9\n", "");
+        format!("{}{sli}", text.split_once("    events:").unwrap().0)
+    };
+    let two = "{percent: 99, within: 300ms}, {percent: 99.9, within: 1s}";
+    let before = start(&[("a.yaml", latency(&format!("{two}, {{percent: 99.9, within: 2s}}")))]);
+    let fewer = loaded(&[("a.yaml", latency(two))]);
+    let reload = before.read(&fewer);
+    assert_eq!((reload.next.slos().len(), reload.changed.len(), reload.removed.len()), (2, 1, 0));
+    let firing = before.reload(before.compare(&fewer, &[]), Removal::Guarded, |slo| slo == "shop/slow.2s");
+    assert_eq!((firing.next.slos().len(), firing.changed.len()), (3, 0));
+    assert_eq!(firing.waiting, ["shop/slow.2s"]);
+}

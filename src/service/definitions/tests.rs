@@ -1,0 +1,122 @@
+//! What is in force after starts, edits, failures and words of acceptance.
+
+use super::*;
+use crate::service::restart;
+use crate::service::testing::Service;
+
+const ALL: [&str; 4] = ["a", "b", "c", "d"];
+
+impl Definitions {
+    /// Whether it will read again although nobody asks.
+    pub(crate) fn looks_again(&self) -> bool {
+        self.again.is_some()
+    }
+}
+
+/// Four SLOs in force, and their files removed: too many to go unasked.
+async fn four_gone() -> (Service, Definitions) {
+    let service = Service::start().await;
+    for name in ALL {
+        service.slo(name, "99.9");
+    }
+    let mut definitions = service.definitions().await;
+    for name in ALL {
+        service.remove(name);
+    }
+    service.settle(&mut definitions).await;
+    assert_eq!(view(&service), (4, 4));
+    (service, definitions)
+}
+
+/// SLOs in force, and those that wait.
+fn view(service: &Service) -> (usize, usize) {
+    let view = service.shared.definitions.read();
+    (view.slos, view.waiting_for_accept.len())
+}
+
+#[tokio::test]
+async fn an_empty_folder_at_a_start_removes_no_slo_that_fires() {
+    let service = Service::start().await;
+    for name in ["fires", "quiet"] {
+        service.slo(name, "99.9");
+    }
+    service.definitions().await;
+    service.fire("shop/fires").await;
+
+    // The next start finds the folder not mounted yet.
+    for name in ["fires", "quiet"] {
+        service.remove(name);
+    }
+    let control = restart::control(&service.shared).await.unwrap();
+    service.shared.world.write().control = control;
+    let mut definitions = service.definitions().await;
+    assert_eq!(view(&service), (2, 2));
+
+    service.accept(Duration::ZERO).await;
+    service.settle(&mut definitions).await;
+    assert_eq!(view(&service), (0, 0));
+}
+
+#[tokio::test]
+async fn a_word_outlives_a_reload_that_fails_and_goes_with_the_one_that_succeeds() {
+    let (service, mut definitions) = four_gone().await;
+    service.accept(Duration::ZERO).await;
+    let epoch = service.shared.epoch();
+    // Nothing can be recorded.
+    service.shared.set_epoch(epoch.map(|epoch| epoch + 1));
+    definitions.read(&service.shared).await;
+    assert!(service.shared.troubles.read().contains_key("definitions"));
+    assert!(definitions.looks_again(), "it is tried again");
+    assert_eq!((view(&service).0, service.commands().await), (4, 1));
+    service.shared.set_epoch(epoch);
+    definitions.read(&service.shared).await;
+    assert_eq!((view(&service), service.commands().await), ((0, 0), 0));
+    assert!(service.shared.troubles.read().is_empty());
+}
+
+#[tokio::test]
+async fn a_word_is_not_kept_for_a_later_reload() {
+    let service = Service::start().await;
+    for name in ALL {
+        service.slo(name, "99.9");
+    }
+    let mut definitions = service.definitions().await;
+    // Nothing waits.
+    service.accept(Duration::ZERO).await;
+    definitions.read(&service.shared).await;
+    assert_eq!(service.commands().await, 0);
+    for name in ALL {
+        service.remove(name);
+    }
+    // Said long ago, to a leader that was not there.
+    service.accept(Duration::from_secs(3600)).await;
+    service.settle(&mut definitions).await;
+    assert_eq!((view(&service), service.commands().await), ((4, 4), 0));
+}
+
+#[tokio::test]
+async fn a_word_waits_until_what_is_gone_is_settled() {
+    let (service, mut definitions) = four_gone().await;
+    service.slo("a", "99.9");
+    definitions.read(&service.shared).await;
+    service.remove("a");
+    service.accept(Duration::ZERO).await;
+    definitions.read(&service.shared).await;
+    assert_eq!((view(&service), service.commands().await), ((4, 0), 1), "it may be back at once");
+    service.settle(&mut definitions).await;
+    assert_eq!((view(&service), service.commands().await), ((0, 0), 0));
+}
+
+#[tokio::test]
+async fn a_file_that_is_empty_for_a_moment_loses_nothing() {
+    let service = Service::start().await;
+    service.slo("one", "99.9");
+    let mut definitions = service.definitions().await;
+    let revision = service.shared.definitions.read().revision;
+    std::fs::write(service.file("one"), "").unwrap();
+    definitions.read(&service.shared).await;
+    assert_eq!(view(&service), (1, 0));
+    service.slo("one", "99.9");
+    service.settle(&mut definitions).await;
+    assert_eq!(service.shared.definitions.read().revision, revision);
+}
