@@ -14,6 +14,11 @@ pub(super) const CHUNK: usize = 500;
 /// What one step decided. Times are milliseconds since the epoch.
 #[derive(Clone, Default, Debug)]
 pub struct Decisions {
+    /// From [`Store::new_number`]; the same one when the same decision is committed again. Without a
+    /// number a repeated commit owes nothing twice, but writes states and history once more.
+    ///
+    /// [`Store::new_number`]: super::Store::new_number
+    pub number: Option<i64>,
     /// States that go away, by key; before `states`, so that a key in both stays.
     pub removed: Vec<String>,
     /// States as they are now.
@@ -111,18 +116,24 @@ pub struct MetaPut {
 }
 
 /// What a commit did.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Committed {
+    /// It had been committed before, under the same number: nothing was written now.
+    pub before: bool,
     /// Outbox rows that were really new; less than asked for when a decision was repeated.
     pub new_outbox: u64,
 }
 
 both! {
-    /// Writes everything or nothing. A repeated commit changes nothing more, except that history
-    /// gets its lines again.
+    /// Writes everything or nothing; a decision with a number is written once, however often it is
+    /// committed. After an error that [leaves in doubt](super::StoreError::is_in_doubt) whether it
+    /// was written, commit the same again or ask [`Store::is_decided`] before anything else is decided.
     pub async fn commit(&self, epoch: i64, decisions: &Decisions) -> Result<Committed>
     while "committing decisions" {
         let mut tx = self.begin_under(epoch).await?;
+        if !Self::is_new(&mut tx, epoch, decisions.number).await? {
+            return Ok(Committed { before: true, new_outbox: 0 });
+        }
         Self::remove_states(&mut tx, &decisions.removed).await?;
         Self::put_states(&mut tx, &decisions.states).await?;
         let new_outbox = self.put_outbox(&mut tx, &decisions.outbox).await?;
@@ -132,7 +143,7 @@ both! {
         Self::remove_commands(&mut tx, &decisions.commands_done).await?;
         Self::put_meta(&mut tx, &decisions.meta).await?;
         tx.commit().await?;
-        Ok(Committed { new_outbox })
+        Ok(Committed { before: false, new_outbox })
     }
 
     /// Every state, to start from.

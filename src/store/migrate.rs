@@ -9,7 +9,10 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration { version: 1, sql: include_str!("migrations/0001_start.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, sql: include_str!("migrations/0001_start.sql") },
+    Migration { version: 2, sql: include_str!("migrations/0002_decided.sql") },
+];
 
 /// The newest schema this program knows.
 fn known() -> i64 {

@@ -39,7 +39,7 @@ async fn everything_comes_back_after_a_restart(home: &Home) {
     let command = store.put_command("reload", "{}", 1).await.unwrap();
     let kept = store.put_command("silence", "{}", 2).await.unwrap();
     let decisions = Decisions { commands_done: vec![command], ..everything() };
-    assert_eq!(store.commit(epoch, &decisions).await.unwrap(), Committed { new_outbox: 1 });
+    assert_eq!(store.commit(epoch, &decisions).await.unwrap(), Committed { before: false, new_outbox: 1 });
     let removal = Decisions { removed: vec!["a".into(), "never".into()], ..Decisions::default() };
     store.commit(epoch, &removal).await.unwrap();
     store.close().await;
