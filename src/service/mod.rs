@@ -20,8 +20,11 @@ mod level;
 mod linked;
 mod measure;
 mod missed;
+mod orphans;
 mod owed;
 mod planner;
+#[cfg(test)]
+mod queue_tests;
 pub mod reload;
 mod restart;
 mod round;

@@ -7,6 +7,7 @@ use sqlx::{QueryBuilder, Transaction};
 use super::backend::{both, each};
 use super::error::Fault;
 use super::levels::LevelState;
+use crate::slo::model::Severity;
 
 /// Rows per statement: far below both databases' limits on parameters (32,766 and 65,535).
 pub(super) const CHUNK: usize = 500;
@@ -57,6 +58,8 @@ pub struct OutboxPut {
     pub incident: String,
     /// `firing`, `resolved`, ….
     pub event: String,
+    /// Pages leave before tickets.
+    pub severity: Severity,
     /// When it was decided.
     pub created_at: i64,
     /// Not to be sent earlier.
@@ -85,6 +88,8 @@ pub struct LevelPut {
     pub incident: String,
     /// JSON.
     pub payload: String,
+    /// Pages are told before tickets.
+    pub severity: Severity,
     /// Firing or resolved.
     pub state: LevelState,
     /// Since when it is so.

@@ -12,6 +12,7 @@ struct Migration {
 const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, sql: include_str!("migrations/0001_start.sql") },
     Migration { version: 2, sql: include_str!("migrations/0002_decided.sql") },
+    Migration { version: 3, sql: include_str!("migrations/0003_severity.sql") },
 ];
 
 /// The newest schema this program knows.

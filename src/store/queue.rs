@@ -8,6 +8,10 @@ use super::decisions::{CHUNK, OutboxPut, Superseded};
 use super::error::Fault;
 use super::outbox::{Columns, OutboxRow, columns};
 use super::{PAGE, PRUNE};
+use crate::slo::model::Severity;
+
+/// The order in which a queue is served.
+const URGENT_FIRST: [Severity; 2] = [Severity::Page, Severity::Ticket];
 
 /// The longest error text kept, in characters.
 const ERROR_CHARS: usize = 2000;
@@ -17,10 +21,10 @@ pub(super) fn clean(error: &str) -> String {
     error.chars().filter(|c| *c != '\0').take(ERROR_CHARS).collect()
 }
 
-/// The oldest pending message of its receiver and incident: the only one that may be sent.
+/// The oldest pending message of its receiver and incident, of one severity: the only one that may be sent.
 macro_rules! head {
     () => {
-        " o.receiver = $1 and o.status = 'pending'
+        " o.receiver = $1 and o.status = 'pending' and o.severity = $2
           and not exists (
               select 1 from outbox earlier
                where earlier.status = 'pending' and earlier.receiver = o.receiver
@@ -29,29 +33,65 @@ macro_rules! head {
 }
 
 both! {
-    /// Messages to send to one receiver now, longest due first, at most [`PAGE`]; of each incident only
-    /// the oldest pending one, so that a resolve never overtakes its firing.
+    /// Messages to send to one receiver now, pages before tickets, then longest due first, at most
+    /// [`PAGE`]; of each incident only the oldest pending one, so that a resolve never overtakes its firing.
     pub async fn due(&self, receiver: &str, now_ms: i64, limit: i64) -> Result<Vec<OutboxRow>>
     while "reading what is due" {
-        let rows: Vec<Columns> = sqlx::query_as(concat!(
-            "select ", columns!(), " from outbox o where", head!(),
-            "and o.next_at <= $2 order by o.next_at, o.seq limit $3",
-        ))
-        .bind(receiver)
-        .bind(now_ms)
-        .bind(limit.clamp(1, PAGE))
-        .fetch_all(&self.writer)
-        .await?;
-        rows.into_iter().map(OutboxRow::read).collect()
+        let mut left = limit.clamp(1, PAGE);
+        let mut due = Vec::new();
+        for severity in URGENT_FIRST {
+            let rows: Vec<Columns> = sqlx::query_as(concat!(
+                "select ", columns!(), " from outbox o where", head!(),
+                "and o.next_at <= $3 order by o.next_at, o.seq limit $4",
+            ))
+            .bind(receiver)
+            .bind(severity.as_str())
+            .bind(now_ms)
+            .bind(left)
+            .fetch_all(&self.writer)
+            .await?;
+            left -= i64::try_from(rows.len()).unwrap_or(left);
+            due.extend(rows);
+            if left <= 0 {
+                break;
+            }
+        }
+        due.into_iter().map(OutboxRow::read).collect()
     }
 
     /// When the next message to a receiver may be sent; `None` when nothing is pending.
     pub async fn next_due(&self, receiver: &str) -> Result<Option<i64>>
     while "reading when something is due" {
-        let next = sqlx::query_scalar(concat!(
-            "select o.next_at from outbox o where", head!(), "order by o.next_at limit 1",
-        ));
-        Ok(next.bind(receiver).fetch_optional(&self.writer).await?)
+        let mut soonest: Option<i64> = None;
+        for severity in URGENT_FIRST {
+            let next: Option<i64> = sqlx::query_scalar(concat!(
+                "select o.next_at from outbox o where", head!(), "order by o.next_at limit 1",
+            ))
+            .bind(receiver)
+            .bind(severity.as_str())
+            .fetch_optional(&self.writer)
+            .await?;
+            soonest = soonest.into_iter().chain(next).min();
+        }
+        Ok(soonest)
+    }
+
+    /// Messages that would wait for longer than `most_ms` are due now: a clock that was ahead put them
+    /// off. Returns how many.
+    pub async fn hasten(&self, epoch: i64, receiver: &str, now_ms: i64, most_ms: i64) -> Result<u64>
+    while "correcting when something is due" {
+        let mut tx = self.begin_under(epoch).await?;
+        let hastened = sqlx::query(
+            "update outbox set next_at = $1 where receiver = $2 and status = 'pending' and next_at > $3",
+        )
+        .bind(now_ms)
+        .bind(receiver)
+        .bind(now_ms.saturating_add(most_ms))
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        tx.commit().await?;
+        Ok(hastened)
     }
 
     /// The receiver has it. False when there is no such message or it was delivered before.
@@ -178,8 +218,8 @@ each! {
             let mut new = 0;
             for chunk in rows.chunks(CHUNK) {
                 new += QueryBuilder::<Database>::new(
-                    "insert into outbox (seq, id, receiver, incident, event, payload, created_at, attempts,
-                                         next_at, status, fallback_of) ",
+                    "insert into outbox (seq, id, receiver, incident, event, severity, payload, created_at,
+                                         attempts, next_at, status, fallback_of) ",
                 )
                 .push_values(chunk, |mut row, (seq, put)| {
                     row.push_bind(*seq)
@@ -187,6 +227,7 @@ each! {
                         .push_bind(&put.receiver)
                         .push_bind(&put.incident)
                         .push_bind(&put.event)
+                        .push_bind(put.severity.as_str())
                         .push_bind(&put.payload)
                         .push_bind(put.created_at)
                         .push_bind(0_i64)

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::home::{Home, due, lead, message, state};
 use super::on_both;
+use crate::slo::model::Severity;
 use crate::store::{Committed, Decisions, HistoryPut, LevelPut, LevelState, Store, StoreError};
 
 on_both! {
@@ -23,6 +24,7 @@ fn fired(number: i64) -> Decisions {
             receiver: "am".into(),
             incident: "i".into(),
             payload: "{}".into(),
+            severity: Severity::Page,
             state: LevelState::Firing,
             since: number,
             resend_until: 9,
@@ -50,7 +52,7 @@ async fn the_same_number_twice_is_one_decision(home: &Home) {
     // Something later overwrites the state and tells the level: the repetition must bring neither back.
     let later = Decisions { states: vec![state("blind", "later")], ..Decisions::default() };
     store.commit(epoch, &later).await.unwrap();
-    let told = store.levels_due("am", 0, 10).await.unwrap();
+    let told = store.levels_due("am", 9, 5, 10).await.unwrap();
     store.levels_sent(epoch, &told, 7).await.unwrap();
 
     let again = store.commit(epoch, &fired(number)).await.unwrap();
@@ -58,7 +60,7 @@ async fn the_same_number_twice_is_one_decision(home: &Home) {
     assert_eq!(due(&store, 9).await, [format!("m{number}")]);
     assert_eq!(lines(&store).await, 1);
     assert_eq!(store.states().await.unwrap(), [("blind".to_owned(), "later".to_owned())]);
-    assert_eq!(store.levels_due("am", 0, 10).await.unwrap(), []);
+    assert_eq!(store.levels_due("am", 9, 5, 10).await.unwrap(), []);
 }
 
 async fn whether_it_was_committed_can_be_asked(home: &Home) {
