@@ -14,13 +14,13 @@ pub enum StoreError {
     },
     /// A table has reached its row limit.
     #[error(
-        "{store}: {what} holds its limit of {limit} rows; nothing was written. Receivers that do not \
-             answer, or commands that nobody consumes, fill it: see the listing of deliveries"
+        "{store}: {what} holds its limit of {limit} rows; nothing was written. Commands that nobody \
+             consumes fill it: see whether a leader ticks"
     )]
     Full {
         /// Which store.
         store: String,
-        /// `the outbox` or `the command queue`.
+        /// `the command queue`.
         what: &'static str,
         /// Rows allowed.
         limit: i64,

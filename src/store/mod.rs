@@ -27,6 +27,7 @@ mod migrate;
 mod open;
 mod outbox;
 mod queue;
+mod shed;
 mod slices;
 mod standin;
 #[cfg(test)]

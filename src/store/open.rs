@@ -26,7 +26,7 @@ pub struct Options {
     pub check: bool,
     /// Connections that read (SQLite), or all connections (PostgreSQL).
     pub connections: u32,
-    /// Outbox rows that may wait for delivery.
+    /// Messages that may wait for one receiver before tickets give way.
     pub outbox_rows: i64,
     /// Commands that may wait for the next tick.
     pub command_rows: i64,
@@ -40,7 +40,7 @@ impl Default for Options {
             maintenance: Duration::from_secs(600),
             check: true,
             connections: 4,
-            outbox_rows: 100_000,
+            outbox_rows: 20_000,
             command_rows: 10_000,
         }
     }

@@ -204,7 +204,7 @@ both! {
 
 each! {
     impl super::backend::Db<Database> {
-        /// Adds what is not there yet, by id; returns how many. Refuses to grow beyond the row limit.
+        /// Adds what is not there yet, by id; returns how many. Beyond the limit others make room.
         pub(super) async fn put_outbox(
             &self,
             tx: &mut Transaction<'static, Database>,
@@ -243,13 +243,7 @@ each! {
                 .rows_affected();
             }
             if new > 0 {
-                let pending: i64 = sqlx::query_scalar("select count(*) from outbox where status = 'pending'")
-                    .fetch_one(&mut **tx)
-                    .await?;
-                let limit = self.options.outbox_rows;
-                if pending > limit {
-                    return Err(Fault::Full { what: "the outbox", limit });
-                }
+                self.make_room(tx, puts).await?;
             }
             Ok(new)
         }

@@ -12,6 +12,7 @@ mod outbox;
 #[path = "../../../tests/support/postgres.rs"]
 mod postgres;
 mod rest;
+mod shed;
 mod slices;
 mod standin;
 

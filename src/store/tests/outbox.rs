@@ -166,6 +166,7 @@ async fn the_backlog_tells_ages(home: &Home) {
         pending,
         oldest_pending,
         dead,
+        shed: 0,
     };
     assert_eq!(store.backlog().await.unwrap(), [row("hook", 2, Some(20), 0), row("mail", 0, None, 1)]);
 }
