@@ -4,6 +4,7 @@ use super::clock;
 use super::shared::Shared;
 use crate::engine::notice::{Event, Notice};
 use crate::notify::ReceiverKind;
+use crate::notify::alertmanager::subject;
 use crate::store::{Decisions, LevelPut, LevelState, OutboxPut, StoreError};
 
 /// How long a resolved alert is repeated to an Alertmanager: as long as Prometheus does.
@@ -41,6 +42,7 @@ pub(super) fn owe(
     to.levels.push(LevelPut {
         receiver: notice.receiver,
         incident: notice.incident,
+        subject: subject(&notice.alert.labels),
         payload,
         severity: notice.alert.severity,
         state,

@@ -86,6 +86,8 @@ pub struct LevelPut {
     pub receiver: String,
     /// The incident.
     pub incident: String,
+    /// What the receiver knows the alert by, the same for every incident of it.
+    pub subject: String,
     /// JSON.
     pub payload: String,
     /// Pages are told before tickets.

@@ -76,6 +76,9 @@ both! {
     /// Rows of a receiver that are to be told at `now_ms`: those never tried, those told `resend_ms`
     /// ago, and those that failed [`RETRY_MS`] ago. Pages before tickets, then those never tried, then
     /// those tried the longest ago; at most [`PAGE`]. A time still to come was a clock's mistake.
+    ///
+    /// The end of an incident is left out once the same alert fires again or ended later: told after
+    /// that, it would end what fires now.
     pub async fn levels_due(&self, receiver: &str, now_ms: i64, resend_ms: i64, limit: i64) -> Result<Vec<LevelRow>>
     while "reading levels" {
         let rows: Vec<Columns> = sqlx::query_as(
@@ -84,6 +87,11 @@ both! {
               where receiver = $1
                 and (tried_at is null or tried_at <= $2 or tried_at > $4)
                 and (last_sent_at is null or last_sent_at <= $3 or last_sent_at > $4)
+                and (state = 'firing' or not exists (
+                    select 1 from levels other
+                     where other.receiver = levels.receiver and other.subject = levels.subject
+                       and other.incident <> levels.incident
+                       and (other.state = 'firing' or other.since > levels.since)))
               order by severity, coalesce(tried_at, -1), incident limit $5",
         )
         .bind(receiver)
@@ -163,8 +171,8 @@ both! {
         Ok(tx.commit().await?)
     }
 
-    /// Forgets up to [`PRUNE`] resolved rows that were told and repeated long enough, or that could
-    /// not be told and are resolved since before `give_up_before_ms`; returns how many.
+    /// Forgets up to [`PRUNE`] resolved rows that were told and repeated long enough, or that were
+    /// not to be told and are resolved since before `give_up_before_ms`; returns how many.
     pub async fn prune_levels(&self, epoch: i64, now_ms: i64, give_up_before_ms: i64) -> Result<u64>
     while "pruning levels" {
         let mut tx = self.begin_under(epoch).await?;
@@ -198,11 +206,12 @@ each! {
             let puts: Vec<&LevelPut> = unique.into_values().collect();
             for chunk in puts.chunks(CHUNK) {
                 QueryBuilder::<Database>::new(
-                    "insert into levels (receiver, incident, payload, severity, state, since, resend_until) ",
+                    "insert into levels (receiver, incident, subject, payload, severity, state, since, resend_until) ",
                 )
                 .push_values(chunk, |mut row, put| {
                     row.push_bind(&put.receiver)
                         .push_bind(&put.incident)
+                        .push_bind(&put.subject)
                         .push_bind(&put.payload)
                         .push_bind(put.severity.as_str())
                         .push_bind(put.state.as_str())
@@ -211,7 +220,7 @@ each! {
                 })
                 .push(
                     " on conflict (receiver, incident) do update
-                         set payload = excluded.payload, severity = excluded.severity,
+                         set subject = excluded.subject, payload = excluded.payload, severity = excluded.severity,
                              state = excluded.state, since = excluded.since,
                              resend_until = excluded.resend_until,
                              last_sent_at = case

@@ -16,7 +16,7 @@ use super::http::{Client, Reply, judge, origin};
 use super::outcome::{Outcome, Reason};
 use super::problem::Problem;
 use crate::slo::time::{Span, Ts};
-pub use alert::AmAlert;
+pub use alert::{AmAlert, subject};
 pub use report::{AddressReport, PostReport, Refused};
 pub use settings::{AlertmanagerConfig, AlertmanagerSettings};
 

@@ -24,6 +24,7 @@ fn fired(number: i64) -> Decisions {
             receiver: "am".into(),
             incident: "i".into(),
             payload: "{}".into(),
+            subject: "i".into(),
             severity: Severity::Page,
             state: LevelState::Firing,
             since: number,

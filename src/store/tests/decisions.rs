@@ -25,6 +25,7 @@ fn everything() -> Decisions {
             receiver: "am".into(),
             incident: "i1".into(),
             payload: "{}".into(),
+            subject: "i1".into(),
             severity: Severity::Page,
             state: LevelState::Firing,
             since: 5,

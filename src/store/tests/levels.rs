@@ -10,6 +10,7 @@ on_both! {
     pages_are_told_first_and_those_that_fail_hide_nobody
     a_clock_that_was_ahead_silences_nobody
     a_change_while_sending_is_told_next
+    the_end_of_an_incident_is_not_told_while_the_same_alert_fires_again
     resolved_levels_are_forgotten_only_after_they_were_told
 }
 
@@ -18,6 +19,7 @@ fn level(incident: &str, state: LevelState, since: i64) -> Decisions {
         receiver: "am".into(),
         incident: incident.into(),
         payload: format!("{{\"since\":{since}}}"),
+        subject: incident.into(),
         severity: Severity::Page,
         state,
         since,
@@ -90,6 +92,26 @@ async fn a_change_while_sending_is_told_next(home: &Home) {
     store.levels_failed(epoch, &sending, "503", 21).await.unwrap();
     let rows = store.levels_due("am", 22, RESEND, 10).await.unwrap();
     assert_eq!((rows[0].state, rows[0].last_sent_at), (LevelState::Resolved, None));
+}
+
+async fn the_end_of_an_incident_is_not_told_while_the_same_alert_fires_again(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    let of_one = |incident, state, since| {
+        let mut level = level(incident, state, since);
+        level.levels[0].subject = "one".into();
+        level
+    };
+    store.commit(epoch, &of_one("first", LevelState::Resolved, 20)).await.unwrap();
+    store.commit(epoch, &level("other", LevelState::Resolved, 20)).await.unwrap();
+    assert_eq!(due(&store, 20).await, ["first", "other"]);
+    // At the same moment, as after catching up.
+    store.commit(epoch, &of_one("second", LevelState::Firing, 20)).await.unwrap();
+    assert_eq!(due(&store, 20).await, ["other", "second"]);
+    store.commit(epoch, &of_one("second", LevelState::Resolved, 30)).await.unwrap();
+    assert_eq!(due(&store, 30).await, ["other", "second"], "the later end tells both");
+    // A clock that went back hides nothing that fires.
+    store.commit(epoch, &of_one("third", LevelState::Firing, 5)).await.unwrap();
+    assert_eq!(due(&store, 30).await, ["other", "third"]);
 }
 
 async fn resolved_levels_are_forgotten_only_after_they_were_told(home: &Home) {

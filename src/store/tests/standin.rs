@@ -31,6 +31,7 @@ fn level(receiver: &str, incident: &str, state: LevelState) -> Decisions {
         receiver: receiver.into(),
         incident: incident.into(),
         payload: format!("{incident} at {receiver}"),
+        subject: incident.into(),
         severity: Severity::Page,
         state,
         since: 10,
