@@ -26,6 +26,7 @@ mod lock;
 mod migrate;
 mod open;
 mod outbox;
+mod owing;
 mod queue;
 mod shed;
 mod slices;
