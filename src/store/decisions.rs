@@ -134,7 +134,7 @@ pub struct Committed {
 both! {
     /// Writes everything or nothing; a decision with a number is written once, however often it is
     /// committed. After an error that [leaves in doubt](super::StoreError::is_in_doubt) whether it
-    /// was written, commit the same again or ask [`Store::is_decided`] before anything else is decided.
+    /// was written, commit the same again or ask [`Self::is_decided`] before anything else is decided.
     pub async fn commit(&self, epoch: i64, decisions: &Decisions) -> Result<Committed>
     while "committing decisions" {
         let mut tx = self.begin_under(epoch).await?;

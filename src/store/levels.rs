@@ -74,7 +74,7 @@ impl LevelRow {
 
 both! {
     /// Rows of a receiver that are to be told at `now_ms`: those never tried, those told `resend_ms`
-    /// ago, and those that failed [`RETRY_MS`] ago. Pages before tickets, then those never tried, then
+    /// ago, and those that failed five seconds ago. Pages before tickets, then those never tried, then
     /// those tried the longest ago; at most [`PAGE`]. A time still to come was a clock's mistake.
     ///
     /// The end of an incident is left out once the same alert fires again or ended later: told after
