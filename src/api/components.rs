@@ -159,7 +159,10 @@ fn receiver(backlog: &Backlog) -> Component {
         Some(age) => format!("{} messages wait, the oldest for {age}", backlog.pending),
         None => "Nothing waits".to_owned(),
     };
-    let detail = format!("{waits}; {} were given up (/api/v1/deliveries?status=dead).", backlog.dead);
+    let mut detail = format!("{waits}; {} were given up (/api/v1/deliveries?status=dead).", backlog.dead);
+    if backlog.shed > 0 {
+        detail.push_str(&format!(" {} tickets were dropped to make room.", backlog.shed));
+    }
     component(format!("receiver {}", backlog.receiver), status, detail)
 }
 

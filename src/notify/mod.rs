@@ -17,7 +17,7 @@ mod receiver;
 pub mod render;
 mod settings;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod webhook;
 
 pub use outcome::{MAX_RETRY_AFTER, Outcome, Reason};

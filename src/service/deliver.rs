@@ -20,6 +20,8 @@ use crate::store::{Decisions, OutboxFilter, OutboxRow, Status, StoreError, Super
 const TOGETHER: i64 = 4;
 /// The longest sleep between two looks at the table.
 const LOOK: Duration = Duration::from_secs(5);
+/// No message is put off for longer; one that is was put off by a clock that was ahead.
+const LONGEST_WAIT_MS: i64 = 2 * 3600 * 1000;
 /// A message older than this is late: what happened to its alert since is told in one message.
 const LATE_MS: i64 = 10 * 60 * 1000;
 /// A message that fails for so long is given up and listed as dead.
@@ -71,6 +73,9 @@ impl Queue {
             let rows = self.shared.store.due(&self.name, now, TOGETHER.saturating_add(unmarked)).await?;
             if rows.is_empty() || self.shared.drained.is_cancelled() {
                 let next = self.shared.store.next_due(&self.name).await?;
+                if next.is_some_and(|at| at.saturating_sub(now) > LONGEST_WAIT_MS) {
+                    self.shared.store.hasten(epoch, &self.name, now, LONGEST_WAIT_MS).await?;
+                }
                 let rest =
                     next.map_or(LOOK, |at| Duration::from_millis(u64::try_from(at - now).unwrap_or(0)));
                 return Ok(rest.clamp(Duration::from_millis(20), LOOK));
@@ -148,7 +153,7 @@ impl Queue {
         notice: &Notice,
         error: &str,
     ) -> Result<(), StoreError> {
-        owe_fallback(&self.shared, epoch, notice, clock::now_ms()).await?;
+        owe_fallback(&self.shared, epoch, std::slice::from_ref(notice)).await?;
         self.shared.store.dead(epoch, &row.id, clock::now_ms(), error, None).await.map(drop)
     }
 

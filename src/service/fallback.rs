@@ -1,31 +1,30 @@
 //! The fallback receiver: told of pages that their own receiver does not take in time, and of the
 //! end of whatever it was told, whichever way that end was decided and whatever crashed in between.
+//! What to do is read from the store at every look; nothing is remembered here that could be wrong.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock;
-use super::owed::{fallback_id, is_level, owe, owe_fallback};
+use super::orphans::hand_over;
+use super::owed::{commit, fallback_for, fallback_id, is_level, owe, owe_fallback};
 use super::shared::Shared;
 use crate::engine::notice::Notice;
 use crate::settings::Route;
-use crate::slo::model::Severity;
 use crate::store::{Decisions, StoreError};
 
 /// The longest sleep between two looks.
 const LOOK: Duration = Duration::from_secs(2);
-/// Messages looked at in one go.
+/// Pages told in one transaction.
 const MOST: i64 = 500;
 
 /// Runs until shutdown.
 pub(super) async fn run(shared: Arc<Shared>) {
-    // Everything up to this number was looked at when it became overdue: tickets stay where they are.
-    let mut looked = 0;
     loop {
         let woken = shared.outbox_wake.notified();
         tokio::pin!(woken);
         woken.as_mut().enable();
-        if let Err(error) = look(&shared, &mut looked).await {
+        if let Err(error) = look(&shared).await {
             tracing::warn!(%error, "what the fallback receiver is owed cannot be read or written");
         }
         tokio::select! {
@@ -36,40 +35,36 @@ pub(super) async fn run(shared: Arc<Shared>) {
     }
 }
 
-async fn look(shared: &Shared, looked: &mut i64) -> Result<(), StoreError> {
+pub(super) async fn look(shared: &Shared) -> Result<(), StoreError> {
     let Some(epoch) = shared.epoch() else { return Ok(()) };
-    if let Some(route) = shared.settings.route.as_ref().filter(|route| route.fallback.is_some()) {
-        let now = clock::now_ms();
-        let before = now.saturating_sub(route.fallback_after.secs().saturating_mul(1000));
-        for notice in overdue(shared, route, before, looked).await? {
-            tracing::warn!(
-                receiver = notice.receiver,
-                id = notice.id,
-                "not taken in time; the fallback is told"
-            );
-            owe_fallback(shared, epoch, &notice, now).await?;
-        }
+    if let Some(route) =
+        shared.settings.route.as_ref().filter(|route| fallback_for(shared, &route.receiver).is_some())
+    {
+        // Whoever was told is not overdue any more, so this ends.
+        while tell_fallback(shared, epoch, route).await? {}
     }
-    pass_on(shared, epoch).await
+    pass_on(shared, epoch).await?;
+    hand_over(shared, epoch).await
 }
 
-/// Pages that their receiver has not taken for too long.
-async fn overdue(
-    shared: &Shared,
-    route: &Route,
-    before: i64,
-    looked: &mut i64,
-) -> Result<Vec<Notice>, StoreError> {
+/// Tells the fallback of pages that their receiver has not taken for too long; whether there may be more.
+async fn tell_fallback(shared: &Shared, epoch: i64, route: &Route) -> Result<bool, StoreError> {
+    let before = clock::now_ms().saturating_sub(route.fallback_after.secs().saturating_mul(1000));
     let payloads: Vec<String> = if is_level(shared, &route.receiver) {
         let rows = shared.store.levels_overdue(&route.receiver, before, MOST).await?;
         rows.into_iter().map(|row| row.payload).collect()
     } else {
-        let rows = shared.store.overdue(&route.receiver, *looked, before, MOST).await?;
-        *looked = rows.last().map_or(*looked, |row| row.seq);
+        let rows = shared.store.overdue(&route.receiver, before, MOST).await?;
         rows.into_iter().map(|row| row.payload).collect()
     };
-    let notices = payloads.iter().filter_map(|payload| serde_json::from_str::<Notice>(payload).ok());
-    Ok(notices.filter(|notice| notice.alert.severity == Severity::Page).collect())
+    let read = payloads.iter().filter_map(|payload| serde_json::from_str(payload).ok());
+    let notices: Vec<Notice> = read.collect();
+    for Notice { receiver, id, .. } in &notices {
+        tracing::warn!(receiver, id, "not taken in time; the fallback is told");
+    }
+    owe_fallback(shared, epoch, &notices).await?;
+    let full = payloads.len() >= usize::try_from(MOST).unwrap_or(usize::MAX);
+    Ok(full && !notices.is_empty())
 }
 
 /// Whoever was told "firing" in another receiver's stead is told "resolved" too.
@@ -81,10 +76,5 @@ async fn pass_on(shared: &Shared, epoch: i64) -> Result<(), StoreError> {
         let notice = Notice { id: fallback_id(&notice.id, &receiver), receiver, ..notice };
         owe(shared, notice, Some(stands_in_for), clock::now_ms(), &mut decisions);
     }
-    if decisions.outbox.is_empty() && decisions.levels.is_empty() {
-        return Ok(());
-    }
-    shared.store.commit(epoch, &decisions).await?;
-    shared.outbox_wake.notify_waiters();
-    Ok(())
+    commit(shared, epoch, &decisions).await
 }

@@ -16,8 +16,10 @@ use crate::store::{LevelRow, LevelState, StoreError};
 const PAUSE: Duration = Duration::from_secs(5);
 /// The longest sleep between two looks.
 const LOOK: Duration = Duration::from_secs(5);
-/// Alerts told in one go.
-const MOST: i64 = 1000;
+/// Alerts told in one go: one request, so that a slow instance is told some at least.
+const MOST: i64 = 256;
+/// The pause before the next ones when there were more.
+const MORE: Duration = Duration::from_millis(20);
 /// A resolved alert that no instance ever took is given up after this.
 const GIVE_UP_MS: i64 = 3 * 24 * 3600 * 1000;
 
@@ -46,11 +48,12 @@ async fn tell(shared: &Shared, name: &str, alertmanager: &Alertmanager) -> Resul
     let Some(epoch) = shared.epoch() else { return Ok(LOOK) };
     let now = clock::now_ms();
     let resend = alertmanager.resend().secs().saturating_mul(1000);
-    let rows = shared.store.levels_due(name, now.saturating_sub(resend), MOST).await?;
+    let rows = shared.store.levels_due(name, now, resend, MOST).await?;
     shared.store.prune_levels(epoch, now, now.saturating_sub(GIVE_UP_MS)).await?;
     if rows.is_empty() {
         return Ok(LOOK);
     }
+    let more = rows.len() >= usize::try_from(MOST).unwrap_or(usize::MAX);
     let external = shared.settings.external_url.clone();
     let notices = rows.into_iter().filter_map(|row| Some((serde_json::from_str(&row.payload).ok()?, row)));
     let told: Vec<Level> = notices
@@ -65,7 +68,8 @@ async fn tell(shared: &Shared, name: &str, alertmanager: &Alertmanager) -> Resul
     let report = alertmanager.post_alerts(&alerts, clock::now()).await;
     let outcome = report.outcome();
     shared.metrics.delivery(name, &outcome, began.elapsed());
-    mark(shared, epoch, name, told, &report, outcome).await
+    let rest = mark(shared, epoch, name, told, &report, outcome).await?;
+    Ok(if more && rest == LOOK { MORE } else { rest })
 }
 
 /// One state to tell.
@@ -97,7 +101,7 @@ async fn mark(
         }
         Outcome::Retry { error, .. } => {
             tracing::warn!(receiver = name, alerts = told.len(), error, "no instance took the alerts");
-            shared.store.levels_failed(epoch, &rows(&told), &error).await?;
+            shared.store.levels_failed(epoch, &rows(&told), &error, clock::now_ms()).await?;
             Ok(PAUSE)
         }
         Outcome::Permanent { error, .. } => {
@@ -121,11 +125,9 @@ async fn give_up(
     error: &str,
 ) -> Result<(), StoreError> {
     tracing::error!(receiver = name, alerts = levels.len(), error, "alerts were refused");
-    shared.store.levels_failed(epoch, &rows(levels), error).await?;
+    shared.store.levels_failed(epoch, &rows(levels), error, clock::now_ms()).await?;
     let never_told =
         |level: &&Level| level.row.last_sent_at.is_none() && level.row.state == LevelState::Firing;
-    for level in levels.iter().filter(never_told) {
-        owe_fallback(shared, epoch, &level.notice, clock::now_ms()).await?;
-    }
-    Ok(())
+    let untold: Vec<Notice> = levels.iter().filter(never_told).map(|level| level.notice.clone()).collect();
+    owe_fallback(shared, epoch, &untold).await
 }

@@ -1,5 +1,6 @@
 //! What the loops tell Damper's own metrics.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::clock;
@@ -61,14 +62,23 @@ fn world(shared: &Shared) {
 
 fn queues(shared: &Shared, backlog: &[Backlog]) {
     let now = clock::now_ms();
+    let metrics = &shared.metrics;
     for receiver in &shared.settings.receivers {
         let labels = ReceiverLabels::new(&*receiver.name);
         let queue = backlog.iter().find(|queue| queue.receiver == receiver.name);
-        shared.metrics.outbox_pending.get_or_create(&labels).set(queue.map_or(0, |queue| queue.pending));
+        metrics.outbox_pending.get_or_create(&labels).set(queue.map_or(0, |queue| queue.pending));
+        metrics.outbox_dead.get_or_create(&labels).set(queue.map_or(0, |queue| queue.dead));
         let oldest =
             queue.and_then(|queue| queue.oldest_pending).map_or(0, |at| now.saturating_sub(at).max(0));
         #[expect(clippy::cast_precision_loss, reason = "milliseconds of waiting")]
-        shared.metrics.outbox_oldest_seconds.get_or_create(&labels).set(oldest as f64 / 1000.0);
+        metrics.outbox_oldest_seconds.get_or_create(&labels).set(oldest as f64 / 1000.0);
+    }
+    // Receivers that are no longer in the settings leave dead letters too.
+    for queue in backlog {
+        let labels = ReceiverLabels::new(&*queue.receiver);
+        metrics.outbox_dead.get_or_create(&labels).set(queue.dead);
+        let shed = u64::try_from(queue.shed).unwrap_or(0);
+        metrics.outbox_shed.get_or_create(&labels).inner().store(shed, Ordering::Relaxed);
     }
 }
 

@@ -22,8 +22,11 @@ mod level;
 mod linked;
 mod measure;
 mod missed;
+mod orphans;
 mod owed;
 mod planner;
+#[cfg(test)]
+mod queue_tests;
 mod reading;
 mod reload;
 mod restart;

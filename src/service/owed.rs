@@ -1,8 +1,10 @@
 //! What a notice becomes in the store: a message in the outbox, or a state that is told again and again.
 
+use super::clock;
 use super::shared::Shared;
 use crate::engine::notice::{Event, Notice};
 use crate::notify::ReceiverKind;
+use crate::notify::alertmanager::subject;
 use crate::store::{Decisions, LevelPut, LevelState, OutboxPut, StoreError};
 
 /// How long a resolved alert is repeated to an Alertmanager: as long as Prometheus does.
@@ -23,6 +25,7 @@ pub(super) fn owe(
             receiver: notice.receiver,
             incident: notice.incident,
             event: notice.event.as_str().to_owned(),
+            severity: notice.alert.severity,
             created_at: now,
             not_before: now,
             payload,
@@ -39,27 +42,51 @@ pub(super) fn owe(
     to.levels.push(LevelPut {
         receiver: notice.receiver,
         incident: notice.incident,
+        subject: subject(&notice.alert.labels),
         payload,
+        severity: notice.alert.severity,
         state,
         since: now,
         resend_until: now.saturating_add(RESOLVED_FOR_MS),
     });
 }
 
-/// Owes the fallback receiver the same, under an id of its own; at most once however often it is called.
-pub(super) async fn owe_fallback(
-    shared: &Shared,
-    epoch: i64,
-    notice: &Notice,
-    now: i64,
-) -> Result<(), StoreError> {
-    let Some(fallback) = fallback_for(shared, &notice.receiver) else { return Ok(()) };
-    let stand_in =
-        Notice { id: fallback_id(&notice.id, fallback), receiver: fallback.to_owned(), ..notice.clone() };
+/// Owes the fallback receiver the same, all in one transaction and each under an id of its own; at
+/// most once however often it is called.
+pub(super) async fn owe_fallback(shared: &Shared, epoch: i64, notices: &[Notice]) -> Result<(), StoreError> {
     let mut decisions = Decisions::default();
-    owe(shared, stand_in, Some(notice.id.clone()), now, &mut decisions);
-    let new = shared.store.commit(epoch, &decisions).await?.new_outbox > 0;
-    if new || !decisions.levels.is_empty() {
+    for notice in notices {
+        let Some(fallback) = fallback_for(shared, &notice.receiver) else { continue };
+        stand_in(shared, notice, fallback, &mut decisions).await?;
+    }
+    commit(shared, epoch, &decisions).await
+}
+
+/// Adds what is owed to a receiver in another one's stead. A state that it is told anyway is left
+/// alone: "firing" could be older than what it knows.
+pub(super) async fn stand_in(
+    shared: &Shared,
+    notice: &Notice,
+    receiver: &str,
+    to: &mut Decisions,
+) -> Result<(), StoreError> {
+    let begins = notice.event == Event::Firing && is_level(shared, receiver);
+    if begins && shared.store.has_level(receiver, &notice.incident).await? {
+        return Ok(());
+    }
+    let id = fallback_id(&notice.id, receiver);
+    let stand_in = Notice { id, receiver: receiver.to_owned(), ..notice.clone() };
+    owe(shared, stand_in, Some(notice.id.clone()), clock::now_ms(), to);
+    Ok(())
+}
+
+/// Commits what is owed and wakes who delivers it.
+pub(super) async fn commit(shared: &Shared, epoch: i64, owed: &Decisions) -> Result<(), StoreError> {
+    if owed.outbox.is_empty() && owed.levels.is_empty() {
+        return Ok(());
+    }
+    let new = shared.store.commit(epoch, owed).await?.new_outbox > 0;
+    if new || !owed.levels.is_empty() {
         shared.outbox_wake.notify_waiters();
     }
     Ok(())
@@ -71,8 +98,8 @@ pub(super) fn fallback_for<'a>(shared: &'a Shared, receiver: &str) -> Option<&'a
 }
 
 /// The id of the message that stands in for another one.
-pub(super) fn fallback_id(id: &str, fallback: &str) -> String {
-    format!("{id}-for-{fallback}")
+pub(super) fn fallback_id(id: &str, receiver: &str) -> String {
+    format!("{id}-for-{receiver}")
 }
 
 /// Whether a receiver is told the present state instead of each transition.

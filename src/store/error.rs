@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Why the store did not do what was asked. Nothing of a failed call is written, except that after
-/// [`StoreError::Timeout`] and [`StoreError::Unreachable`] a commit may have happened all the same.
+/// Why the store did not do what was asked. Nothing of a failed call is written, unless the error
+/// [leaves that in doubt](StoreError::is_in_doubt).
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another replica leads now, or this one released its lease. Step down.
@@ -14,13 +14,13 @@ pub enum StoreError {
     },
     /// A table has reached its row limit.
     #[error(
-        "{store}: {what} holds its limit of {limit} rows; nothing was written. Receivers that do not \
-             answer, or commands that nobody consumes, fill it: see the listing of deliveries"
+        "{store}: {what} holds its limit of {limit} rows; nothing was written. Commands that nobody \
+             consumes fill it: see whether a leader ticks"
     )]
     Full {
         /// Which store.
         store: String,
-        /// `the outbox` or `the command queue`.
+        /// `the command queue`.
         what: &'static str,
         /// Rows allowed.
         limit: i64,
@@ -131,6 +131,24 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether a commit that failed so may have happened all the same: nobody answered, or not in
+    /// words that exclude it.
+    pub fn is_in_doubt(&self) -> bool {
+        match self {
+            Self::Timeout { .. } | Self::Unreachable { .. } | Self::Busy { .. } | Self::Database { .. } => {
+                true
+            }
+            Self::LostLease { .. }
+            | Self::Full { .. }
+            | Self::DiskFull { .. }
+            | Self::ReadOnly { .. }
+            | Self::InUse { .. }
+            | Self::Corrupt { .. }
+            | Self::NewerSchema { .. }
+            | Self::Open { .. } => false,
+        }
+    }
+
     /// Whether the same call may succeed later without anyone changing the settings or the store:
     /// true for waiting, space and connections; false for a lost lease, damage and wrong settings.
     pub fn is_retryable(&self) -> bool {

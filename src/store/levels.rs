@@ -11,6 +11,9 @@ use super::error::Fault;
 use super::queue::clean;
 use super::{PAGE, PRUNE};
 
+/// Rows that failed are tried again after this: a receiver that refuses some is not asked all the time.
+const RETRY_MS: i64 = 5000;
+
 /// Firing or resolved.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LevelState {
@@ -70,18 +73,31 @@ impl LevelRow {
 }
 
 both! {
-    /// Rows of a receiver that were never told, or last at or before `sent_before_ms`; those never
-    /// told first, then the longest ago. At most [`PAGE`].
-    pub async fn levels_due(&self, receiver: &str, sent_before_ms: i64, limit: i64) -> Result<Vec<LevelRow>>
+    /// Rows of a receiver that are to be told at `now_ms`: those never tried, those told `resend_ms`
+    /// ago, and those that failed five seconds ago. Pages before tickets, then those never tried, then
+    /// those tried the longest ago; at most [`PAGE`]. A time still to come was a clock's mistake.
+    ///
+    /// The end of an incident is left out once the same alert fires again or ended later: told after
+    /// that, it would end what fires now.
+    pub async fn levels_due(&self, receiver: &str, now_ms: i64, resend_ms: i64, limit: i64) -> Result<Vec<LevelRow>>
     while "reading levels" {
         let rows: Vec<Columns> = sqlx::query_as(
             "select receiver, incident, payload, state, since, resend_until, last_sent_at, last_error
                from levels
-              where receiver = $1 and (last_sent_at is null or last_sent_at <= $2)
-              order by coalesce(last_sent_at, -1), incident limit $3",
+              where receiver = $1
+                and (tried_at is null or tried_at <= $2 or tried_at > $4)
+                and (last_sent_at is null or last_sent_at <= $3 or last_sent_at > $4)
+                and (state = 'firing' or not exists (
+                    select 1 from levels other
+                     where other.receiver = levels.receiver and other.subject = levels.subject
+                       and other.incident <> levels.incident
+                       and (other.state = 'firing' or other.since > levels.since)))
+              order by severity, coalesce(tried_at, -1), incident limit $5",
         )
         .bind(receiver)
-        .bind(sent_before_ms)
+        .bind(now_ms.saturating_sub(RETRY_MS))
+        .bind(now_ms.saturating_sub(resend_ms))
+        .bind(now_ms)
         .bind(limit.clamp(1, PAGE))
         .fetch_all(&self.writer)
         .await?;
@@ -94,7 +110,7 @@ both! {
         let mut tx = self.begin_under(epoch).await?;
         for row in rows {
             sqlx::query(
-                "update levels set last_sent_at = $1, last_error = null
+                "update levels set last_sent_at = $1, tried_at = $1, last_error = null
                   where receiver = $2 and incident = $3 and state = $4 and since = $5",
             )
             .bind(at_ms)
@@ -108,24 +124,55 @@ both! {
         Ok(tx.commit().await?)
     }
 
-    /// Telling the receiver failed; its rows stay due.
-    pub async fn levels_failed(&self, epoch: i64, rows: &[LevelRow], error: &str) -> Result<()>
+    /// Telling the receiver failed; its rows stay due, behind those not tried yet. One that has
+    /// changed meanwhile was not tried.
+    pub async fn levels_failed(&self, epoch: i64, rows: &[LevelRow], error: &str, at_ms: i64) -> Result<()>
     while "marking levels as failed" {
         let mut tx = self.begin_under(epoch).await?;
         let error = clean(error);
         for row in rows {
-            sqlx::query("update levels set last_error = $1 where receiver = $2 and incident = $3")
-                .bind(&error)
-                .bind(&row.receiver)
-                .bind(&row.incident)
-                .execute(&mut *tx)
-                .await?;
+            sqlx::query(
+                "update levels set last_error = $1, tried_at = $2
+                  where receiver = $3 and incident = $4 and state = $5 and since = $6",
+            )
+            .bind(&error)
+            .bind(at_ms)
+            .bind(&row.receiver)
+            .bind(&row.incident)
+            .bind(row.state.as_str())
+            .bind(row.since)
+            .execute(&mut *tx)
+            .await?;
         }
         Ok(tx.commit().await?)
     }
 
-    /// Forgets up to [`PRUNE`] resolved rows that were told and repeated long enough, or that could
-    /// not be told and are resolved since before `give_up_before_ms`; returns how many.
+    /// Whether a receiver is told the state of an incident.
+    pub async fn has_level(&self, receiver: &str, incident: &str) -> Result<bool>
+    while "reading a level" {
+        let found: i64 =
+            sqlx::query_scalar("select count(*) from levels where receiver = $1 and incident = $2")
+                .bind(receiver)
+                .bind(incident)
+                .fetch_one(&self.writer)
+                .await?;
+        Ok(found > 0)
+    }
+
+    /// Forgets one row, as its receiver is no more.
+    pub async fn remove_level(&self, epoch: i64, receiver: &str, incident: &str) -> Result<()>
+    while "removing a level" {
+        let mut tx = self.begin_under(epoch).await?;
+        sqlx::query("delete from levels where receiver = $1 and incident = $2")
+            .bind(receiver)
+            .bind(incident)
+            .execute(&mut *tx)
+            .await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Forgets up to [`PRUNE`] resolved rows that were told and repeated long enough, or that were
+    /// not to be told and are resolved since before `give_up_before_ms`; returns how many.
     pub async fn prune_levels(&self, epoch: i64, now_ms: i64, give_up_before_ms: i64) -> Result<u64>
     while "pruning levels" {
         let mut tx = self.begin_under(epoch).await?;
@@ -159,23 +206,29 @@ each! {
             let puts: Vec<&LevelPut> = unique.into_values().collect();
             for chunk in puts.chunks(CHUNK) {
                 QueryBuilder::<Database>::new(
-                    "insert into levels (receiver, incident, payload, state, since, resend_until) ",
+                    "insert into levels (receiver, incident, subject, payload, severity, state, since, resend_until) ",
                 )
                 .push_values(chunk, |mut row, put| {
                     row.push_bind(&put.receiver)
                         .push_bind(&put.incident)
+                        .push_bind(&put.subject)
                         .push_bind(&put.payload)
+                        .push_bind(put.severity.as_str())
                         .push_bind(put.state.as_str())
                         .push_bind(put.since)
                         .push_bind(put.resend_until);
                 })
                 .push(
                     " on conflict (receiver, incident) do update
-                         set payload = excluded.payload, state = excluded.state, since = excluded.since,
+                         set subject = excluded.subject, payload = excluded.payload, severity = excluded.severity,
+                             state = excluded.state, since = excluded.since,
                              resend_until = excluded.resend_until,
                              last_sent_at = case
                                  when levels.state = excluded.state and levels.since = excluded.since
-                                 then levels.last_sent_at end",
+                                 then levels.last_sent_at end,
+                             tried_at = case
+                                 when levels.state = excluded.state and levels.since = excluded.since
+                                 then levels.tried_at end",
                 )
                 .build()
                 .persistent(false)

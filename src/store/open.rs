@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -25,7 +26,7 @@ pub struct Options {
     pub check: bool,
     /// Connections that read (SQLite), or all connections (PostgreSQL).
     pub connections: u32,
-    /// Outbox rows that may wait for delivery.
+    /// Messages that may wait for one receiver before tickets give way.
     pub outbox_rows: i64,
     /// Commands that may wait for the next tick.
     pub command_rows: i64,
@@ -39,7 +40,7 @@ impl Default for Options {
             maintenance: Duration::from_secs(600),
             check: true,
             connections: 4,
-            outbox_rows: 100_000,
+            outbox_rows: 20_000,
             command_rows: 10_000,
         }
     }
@@ -115,7 +116,7 @@ async fn open_sqlite(path: &str, options: Options) -> Result<Db<Sqlite>, StoreEr
     // Readers are made when first wanted: a file without tables yet is nothing to read.
     let reader = readers.connect_lazy_with(connect.create_if_missing(false).read_only(true));
 
-    let db = Db { writer, reader, name, options, lock: Some(lock) };
+    let db = Db { writer, reader, name, options, lock: Some(lock), numbers: AtomicI64::new(0) };
     if existed && db.options.check {
         db.maintain("checking it for damage", db.quick_check()).await?;
     }
@@ -175,7 +176,7 @@ async fn open_postgres(url: &str, options: Options) -> Result<Db<Postgres>, Stor
         .connect_with(connect)
         .await
         .map_err(|error| Fault::from(error).told(&name, "opening it"))?;
-    let db = Db { writer: pool.clone(), reader: pool, name, options, lock: None };
+    let db = Db { writer: pool.clone(), reader: pool, name, options, lock: None, numbers: AtomicI64::new(0) };
     db.maintain("bringing its schema up to date", db.migrate()).await?;
     Ok(db)
 }

@@ -176,6 +176,8 @@ pub struct Backlog {
     pub oldest_pending: Option<i64>,
     /// Messages given up and not yet pruned.
     pub dead: i64,
+    /// Tickets ever given up to make room.
+    pub shed: i64,
 }
 
 both! {
@@ -218,21 +220,25 @@ both! {
         row.map(OutboxRow::read).transpose()
     }
 
-    /// What waits and what was given up, per receiver that has either.
+    /// What waits and what was given up, per receiver that has or had either.
     pub async fn backlog(&self) -> Result<Vec<Backlog>>
     while "counting deliveries" {
-        let rows: Vec<(String, i64, Option<i64>, i64)> = sqlx::query_as(
-            "select receiver, cast(sum(pending) as bigint), min(oldest), cast(sum(dead) as bigint)
-               from (select receiver, count(*) as pending, min(created_at) as oldest, 0 as dead
+        let rows: Vec<(String, i64, Option<i64>, i64, i64)> = sqlx::query_as(
+            "select receiver, cast(sum(pending) as bigint), min(oldest), cast(sum(dead) as bigint),
+                    cast(sum(shed) as bigint)
+               from (select receiver, count(*) as pending, min(created_at) as oldest, 0 as dead, 0 as shed
                        from outbox where status = 'pending' group by receiver
                      union all
-                     select receiver, 0, null, count(*)
-                       from outbox where status = 'dead' group by receiver) as waiting
+                     select receiver, 0, null, count(*), 0
+                       from outbox where status = 'dead' group by receiver
+                     union all
+                     select substr(name, 6), 0, null, 0, value from counters where name like 'shed:%') as waiting
               group by receiver order by receiver",
         )
         .fetch_all(&self.reader)
         .await?;
-        let backlog = |(receiver, pending, oldest_pending, dead)| Backlog { receiver, pending, oldest_pending, dead };
+        let backlog =
+            |(receiver, pending, oldest_pending, dead, shed)| Backlog { receiver, pending, oldest_pending, dead, shed };
         Ok(rows.into_iter().map(backlog).collect())
     }
 }

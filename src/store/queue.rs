@@ -1,13 +1,14 @@
 //! The outbox as the delivery loop uses it: what is due, and what became of it. Marks are made by
 //! the lease holder only.
 
-use sqlx::{QueryBuilder, Transaction};
-
-use super::backend::{both, each};
-use super::decisions::{CHUNK, OutboxPut, Superseded};
-use super::error::Fault;
+use super::backend::both;
+use super::decisions::OutboxPut;
 use super::outbox::{Columns, OutboxRow, columns};
 use super::{PAGE, PRUNE};
+use crate::slo::model::Severity;
+
+/// The order in which a queue is served.
+const URGENT_FIRST: [Severity; 2] = [Severity::Page, Severity::Ticket];
 
 /// The longest error text kept, in characters.
 const ERROR_CHARS: usize = 2000;
@@ -17,10 +18,10 @@ pub(super) fn clean(error: &str) -> String {
     error.chars().filter(|c| *c != '\0').take(ERROR_CHARS).collect()
 }
 
-/// The oldest pending message of its receiver and incident: the only one that may be sent.
+/// The oldest pending message of its receiver and incident, of one severity: the only one that may be sent.
 macro_rules! head {
     () => {
-        " o.receiver = $1 and o.status = 'pending'
+        " o.receiver = $1 and o.status = 'pending' and o.severity = $2
           and not exists (
               select 1 from outbox earlier
                where earlier.status = 'pending' and earlier.receiver = o.receiver
@@ -29,29 +30,65 @@ macro_rules! head {
 }
 
 both! {
-    /// Messages to send to one receiver now, longest due first, at most [`PAGE`]; of each incident only
-    /// the oldest pending one, so that a resolve never overtakes its firing.
+    /// Messages to send to one receiver now, pages before tickets, then longest due first, at most
+    /// [`PAGE`]; of each incident only the oldest pending one, so that a resolve never overtakes its firing.
     pub async fn due(&self, receiver: &str, now_ms: i64, limit: i64) -> Result<Vec<OutboxRow>>
     while "reading what is due" {
-        let rows: Vec<Columns> = sqlx::query_as(concat!(
-            "select ", columns!(), " from outbox o where", head!(),
-            "and o.next_at <= $2 order by o.next_at, o.seq limit $3",
-        ))
-        .bind(receiver)
-        .bind(now_ms)
-        .bind(limit.clamp(1, PAGE))
-        .fetch_all(&self.writer)
-        .await?;
-        rows.into_iter().map(OutboxRow::read).collect()
+        let mut left = limit.clamp(1, PAGE);
+        let mut due = Vec::new();
+        for severity in URGENT_FIRST {
+            let rows: Vec<Columns> = sqlx::query_as(concat!(
+                "select ", columns!(), " from outbox o where", head!(),
+                "and o.next_at <= $3 order by o.next_at, o.seq limit $4",
+            ))
+            .bind(receiver)
+            .bind(severity.as_str())
+            .bind(now_ms)
+            .bind(left)
+            .fetch_all(&self.writer)
+            .await?;
+            left -= i64::try_from(rows.len()).unwrap_or(left);
+            due.extend(rows);
+            if left <= 0 {
+                break;
+            }
+        }
+        due.into_iter().map(OutboxRow::read).collect()
     }
 
     /// When the next message to a receiver may be sent; `None` when nothing is pending.
     pub async fn next_due(&self, receiver: &str) -> Result<Option<i64>>
     while "reading when something is due" {
-        let next = sqlx::query_scalar(concat!(
-            "select o.next_at from outbox o where", head!(), "order by o.next_at limit 1",
-        ));
-        Ok(next.bind(receiver).fetch_optional(&self.writer).await?)
+        let mut soonest: Option<i64> = None;
+        for severity in URGENT_FIRST {
+            let next: Option<i64> = sqlx::query_scalar(concat!(
+                "select o.next_at from outbox o where", head!(), "order by o.next_at limit 1",
+            ))
+            .bind(receiver)
+            .bind(severity.as_str())
+            .fetch_optional(&self.writer)
+            .await?;
+            soonest = soonest.into_iter().chain(next).min();
+        }
+        Ok(soonest)
+    }
+
+    /// Messages that would wait for longer than `most_ms` are due now: a clock that was ahead put them
+    /// off. Returns how many.
+    pub async fn hasten(&self, epoch: i64, receiver: &str, now_ms: i64, most_ms: i64) -> Result<u64>
+    while "correcting when something is due" {
+        let mut tx = self.begin_under(epoch).await?;
+        let hastened = sqlx::query(
+            "update outbox set next_at = $1 where receiver = $2 and status = 'pending' and next_at > $3",
+        )
+        .bind(now_ms)
+        .bind(receiver)
+        .bind(now_ms.saturating_add(most_ms))
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        tx.commit().await?;
+        Ok(hastened)
     }
 
     /// The receiver has it. False when there is no such message or it was delivered before.
@@ -159,81 +196,6 @@ both! {
         .rows_affected();
         tx.commit().await?;
         Ok(pruned)
-    }
-}
-
-each! {
-    impl super::backend::Db<Database> {
-        /// Adds what is not there yet, by id; returns how many. Refuses to grow beyond the row limit.
-        pub(super) async fn put_outbox(
-            &self,
-            tx: &mut Transaction<'static, Database>,
-            puts: &[OutboxPut],
-        ) -> Result<u64, Fault> {
-            if puts.is_empty() {
-                return Ok(0);
-            }
-            let first = Self::reserve(tx, "outbox", puts.len()).await?;
-            let rows: Vec<(i64, &OutboxPut)> = (first..).zip(puts).collect();
-            let mut new = 0;
-            for chunk in rows.chunks(CHUNK) {
-                new += QueryBuilder::<Database>::new(
-                    "insert into outbox (seq, id, receiver, incident, event, payload, created_at, attempts,
-                                         next_at, status, fallback_of) ",
-                )
-                .push_values(chunk, |mut row, (seq, put)| {
-                    row.push_bind(*seq)
-                        .push_bind(&put.id)
-                        .push_bind(&put.receiver)
-                        .push_bind(&put.incident)
-                        .push_bind(&put.event)
-                        .push_bind(&put.payload)
-                        .push_bind(put.created_at)
-                        .push_bind(0_i64)
-                        .push_bind(put.not_before)
-                        .push("'pending'")
-                        .push_bind(put.fallback_of.as_deref());
-                })
-                .push(" on conflict (id) do nothing")
-                .build()
-                .persistent(false)
-                .execute(&mut **tx)
-                .await?
-                .rows_affected();
-            }
-            if new > 0 {
-                let pending: i64 = sqlx::query_scalar("select count(*) from outbox where status = 'pending'")
-                    .fetch_one(&mut **tx)
-                    .await?;
-                let limit = self.options.outbox_rows;
-                if pending > limit {
-                    return Err(Fault::Full { what: "the outbox", limit });
-                }
-            }
-            Ok(new)
-        }
-
-        /// Only pending messages can be superseded, and only by one that is there; one under way is
-        /// marked delivered if it arrives.
-        pub(super) async fn put_superseded(
-            tx: &mut Transaction<'static, Database>,
-            rows: &[Superseded],
-        ) -> Result<(), Fault> {
-            for row in rows {
-                sqlx::query(
-                    "update outbox
-                        set status = 'superseded', superseded_by = $1,
-                            finished_at = (select other.created_at from outbox other where other.id = $1)
-                      where id = $2 and id <> $1 and status = 'pending'
-                        and exists (select 1 from outbox other where other.id = $1)",
-                )
-                .bind(&row.by)
-                .bind(&row.id)
-                .execute(&mut **tx)
-                .await?;
-            }
-            Ok(())
-        }
     }
 }
 

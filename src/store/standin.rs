@@ -25,27 +25,25 @@ macro_rules! stand_in {
 }
 
 both! {
-    /// Firing messages that one receiver has not taken since before a moment, of incidents that are
-    /// not over and that nobody else was told of; those numbered above `after`, in order.
+    /// Firing pages that one receiver has not taken since before a moment, of incidents that are
+    /// not over and that nobody else was told of; the oldest first.
     pub async fn overdue(
         &self,
         receiver: &str,
-        after: i64,
         created_before_ms: i64,
         limit: i64,
     ) -> Result<Vec<OutboxRow>>
     while "reading what waits too long" {
         let rows: Vec<Columns> = sqlx::query_as(concat!(
             "select ", columns!(), " from outbox o
-              where o.receiver = $1 and o.status = 'pending' and o.event = 'firing'
-                and o.seq > $2 and o.created_at <= $3
+              where o.receiver = $1 and o.status = 'pending' and o.severity = 'page'
+                and o.event = 'firing' and o.created_at <= $2
                 and not exists (select 1 from outbox r
                                  where r.incident = o.incident and r.receiver = o.receiver
                                    and r.event = 'resolved') ", told_nowhere_else!(),
-            "order by o.seq limit $4",
+            "order by o.seq limit $3",
         ))
         .bind(receiver)
-        .bind(after)
         .bind(created_before_ms)
         .bind(limit.clamp(1, PAGE))
         .fetch_all(&self.reader)
@@ -53,7 +51,7 @@ both! {
         rows.into_iter().map(OutboxRow::read).collect()
     }
 
-    /// The same for a receiver that is told the present state: firing, and never taken.
+    /// The same for a receiver that is told the present state: pages that fire and were never taken.
     pub async fn levels_overdue(
         &self,
         receiver: &str,
@@ -64,7 +62,8 @@ both! {
         let rows: Vec<LevelColumns> = sqlx::query_as(concat!(
             "select receiver, incident, payload, state, since, resend_until, last_sent_at, last_error
                from levels o
-              where o.receiver = $1 and o.state = 'firing' and o.last_sent_at is null and o.since <= $2 ",
+              where o.receiver = $1 and o.severity = 'page' and o.state = 'firing'
+                and o.last_sent_at is null and o.since <= $2 ",
             told_nowhere_else!(), "order by o.since limit $3",
         ))
         .bind(receiver)
@@ -73,6 +72,15 @@ both! {
         .fetch_all(&self.reader)
         .await?;
         rows.into_iter().map(LevelRow::read).collect()
+    }
+
+    /// Names of the receivers that something waits for, whether or not they are in the settings.
+    pub async fn waited_for(&self) -> Result<Vec<String>>
+    while "reading who is waited for" {
+        let names = sqlx::query_scalar(
+            "select receiver from outbox where status = 'pending' union select receiver from levels",
+        );
+        Ok(names.fetch_all(&self.reader).await?)
     }
 
     /// Stand-ins that were owed "firing" and are not yet owed the "resolved" that came since: its

@@ -65,6 +65,8 @@ pub struct Metrics {
     pub slices_estimated: Counter,
     pub outbox_pending: Family<ReceiverLabels, Count>,
     pub outbox_oldest_seconds: Family<ReceiverLabels, Gauge>,
+    pub outbox_dead: Family<ReceiverLabels, Count>,
+    pub outbox_shed: Family<ReceiverLabels, Counter>,
     pub deliveries: Family<DeliveryLabels, Counter>,
     pub delivery_seconds: Histograms<ReceiverLabels>,
     pub alerts_firing: Family<SeverityLabels, Count>,
@@ -131,6 +133,12 @@ impl Metrics {
             outbox_oldest_seconds: set.add(
                 "outbox_oldest_seconds",
                 "Age of the oldest notice that waits for delivery",
+                Family::default(),
+            ),
+            outbox_dead: set.add("outbox_dead", "Notices given up in the last 14 days", Family::default()),
+            outbox_shed: set.add(
+                "outbox_shed",
+                "Tickets dropped because too much waited for the receiver",
                 Family::default(),
             ),
             deliveries: set.add("deliveries", "Delivery attempts by outcome", Family::default()),
@@ -263,6 +271,8 @@ mod tests {
         metrics.source_clock_skew_seconds.get_or_create(&source).set(0.5);
         metrics.outbox_pending.get_or_create(&receiver).set(1);
         metrics.outbox_oldest_seconds.get_or_create(&receiver).set(1.5);
+        metrics.outbox_dead.get_or_create(&receiver).set(1);
+        metrics.outbox_shed.get_or_create(&receiver).inc();
         metrics.delivery("r", &Outcome::DELIVERED, Duration::from_millis(100));
         metrics.alerts_firing.get_or_create(&SeverityLabels::new("page")).set(1);
         metrics.store_errors.get_or_create(&KindLabels::new("busy")).inc();

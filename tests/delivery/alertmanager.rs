@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::{LIMIT, on};
 use crate::support::alertmanager::{Alertmanager, Version};
@@ -81,6 +82,35 @@ async fn an_instance_that_was_down_gets_the_state_when_it_is_back() {
     pass(RESENDS).await;
     assert_eq!(other.alerts().await, Vec::<Value>::new());
     damper.stop().await;
+}
+
+/// Within the quarter of an hour in which an end is repeated.
+#[tokio::test]
+async fn an_alert_that_fires_again_is_not_ended_by_the_end_before() {
+    let shop = Shop::open(&["pay"]).await;
+    for version in Version::ALL {
+        let people = Receiver::start();
+        let alertmanager = Alertmanager::start(version, Some(&people.url())).await;
+        let mut damper = on(&shop, "pay", &receiver(&[&alertmanager]));
+        damper.start().await;
+        shop.fail("pay", true);
+        let first = active(&alertmanager, "the alert").await;
+        shop.fail("pay", false);
+        gone(&alertmanager).await;
+        shop.fail("pay", true);
+        let again = active(&alertmanager, "the alert that fires again").await;
+        assert_ne!(first["startsAt"], again["startsAt"]);
+        let until = Instant::now() + RESENDS;
+        while Instant::now() < until {
+            let alerts = alertmanager.alerts().await;
+            assert_eq!(alerts.len(), 1, "{version:?}: ended by the resend of an end that is over");
+            assert_eq!(alerts[0]["startsAt"], again["startsAt"], "{version:?}");
+            pass(Duration::from_millis(200)).await;
+        }
+        shop.fail("pay", false);
+        gone(&alertmanager).await;
+        damper.stop().await;
+    }
 }
 
 fn receiver(instances: &[&Alertmanager]) -> String {

@@ -13,6 +13,7 @@ async fn with_messages(count: i64) -> Service {
         receiver: if n % 2 == 0 { "oncall".into() } else { "chat".into() },
         incident: format!("inc{n}"),
         event: "firing".into(),
+        severity: crate::slo::model::Severity::Page,
         created_at: n,
         not_before: n,
         payload: "{}".into(),

@@ -47,6 +47,7 @@ async fn trouble_outside_degrades_and_does_not_ask_for_a_restart() {
         receiver: "oncall".into(),
         incident: "i".into(),
         event: "firing".into(),
+        severity: crate::slo::model::Severity::Page,
         created_at: clock::now_ms() - 3_600_000,
         not_before: 0,
         payload: "{}".into(),

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::engine::notice::Alert;
+use crate::notify::fingerprint::fingerprint;
 use crate::notify::links::generator_url;
 use crate::slo::model::Labels;
 use crate::slo::time::{Span, Ts};
@@ -23,6 +24,11 @@ pub struct AmAlert {
     pub ends_at: Option<Ts>,
     /// A link for people; empty when there is none.
     pub generator_url: String,
+}
+
+/// What Alertmanager knows an alert by: the fingerprint of its labels, as they are told.
+pub fn subject(labels: &Labels) -> String {
+    fingerprint(&valid_names(labels))
 }
 
 /// On the wire.

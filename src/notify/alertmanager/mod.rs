@@ -16,7 +16,7 @@ use super::http::{Client, Reply, judge, origin};
 use super::outcome::{Outcome, Reason};
 use super::problem::Problem;
 use crate::slo::time::{Span, Ts};
-pub use alert::AmAlert;
+pub use alert::{AmAlert, subject};
 pub use report::{AddressReport, PostReport, Refused};
 pub use settings::{AlertmanagerConfig, AlertmanagerSettings};
 
@@ -69,7 +69,8 @@ impl Alertmanager {
         now: Ts,
         refused: &mut Vec<Refused>,
     ) -> Result<(), Outcome> {
-        let mut pending: Vec<&[AmAlert]> = alerts.chunks(BATCH).collect();
+        // Taken from the end: the first alerts are the most urgent.
+        let mut pending: Vec<&[AmAlert]> = alerts.chunks(BATCH).rev().collect();
         while let Some(batch) = pending.pop() {
             let reply = self.send(url, batch, now).await?;
             let at_fault = matches!(reply.status, StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE);
@@ -77,7 +78,7 @@ impl Alertmanager {
                 [alert] if at_fault => refused.push(Refused::new(alert, &reply.body)),
                 _ if at_fault => {
                     let (left, right) = batch.split_at(batch.len() / 2);
-                    pending.extend([left, right]);
+                    pending.extend([right, left]);
                 }
                 _ => match judge(&origin(url), &reply, now) {
                     Outcome::Delivered { .. } => {}

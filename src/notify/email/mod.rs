@@ -3,6 +3,7 @@
 mod message;
 mod settings;
 mod smtp;
+mod taken;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use super::render::{Renderer, Sources};
 use crate::engine::notice::Notice;
 use crate::slo::time::Ts;
 pub use settings::{EmailConfig, EmailSettings, Encryption, SmtpSettings};
+use taken::TakenBy;
 
 /// Longest wait for the server's good-bye once it has the mail.
 const QUIT: Duration = Duration::from_secs(1);
@@ -31,6 +33,7 @@ pub struct Email {
     tls: Option<Tls>,
     renderer: Renderer,
     external_url: String,
+    taken: TakenBy,
 }
 
 /// [`TlsParameters`] cannot be printed.
@@ -59,6 +62,7 @@ impl Email {
             tls,
             renderer: Renderer::new(Sources::BUILT_IN).map_err(|why| problem("templates", why))?,
             external_url: external_url.to_owned(),
+            taken: TakenBy::default(),
         })
     }
 
@@ -79,7 +83,8 @@ impl Email {
             None => None,
         };
         let tls = self.tls.as_ref().map(|tls| &tls.0);
-        let conversation = smtp::converse(&self.who, &self.config, tls, login, &message);
+        let to = self.taken.left(&notice.id, self.config.to.iter().map(|mailbox| mailbox.email.clone()));
+        let conversation = smtp::converse(&self.who, &self.config, tls, login, &message, &to);
         let limit = self.config.timeout;
         let mut taken = tokio::time::timeout(limit, Box::pin(conversation)).await.map_err(|_| {
             let error = format!("{} did not finish the conversation within {limit:?}", self.who);
@@ -87,6 +92,11 @@ impl Email {
         })??;
         // The mail is theirs now, whatever becomes of the good-bye.
         let _ = tokio::time::timeout(QUIT, taken.connection.quit()).await;
+        if let Some(error) = taken.later {
+            self.taken.add(&notice.id, taken.by);
+            return Err(Outcome::retry(Reason::ServerError, error));
+        }
+        self.taken.forget(&notice.id);
         Ok(Outcome::Delivered { note: taken.refused })
     }
 }

@@ -3,57 +3,67 @@
 //! Recipients are named one by one, because lettre's own `send` gives the mail up when one of them
 //! is refused: somebody's deleted account would silence everybody else's pages.
 
-use lettre::Message;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
+use lettre::{Address, Message};
 
 use super::settings::{EmailConfig, Encryption};
 use crate::notify::cause::{chain, is_tls, told};
 use crate::notify::outcome::{Outcome, Reason};
 
-/// The server has the mail: what it said about recipients it refused, and the connection to close.
+/// The server has the mail for some at least.
 pub(super) struct Taken {
+    /// Those it is for.
+    pub(super) by: Vec<Address>,
+    /// What was said about the others who may be tried again: grey-listing, a full mailbox.
+    pub(super) later: Option<String>,
+    /// What was said about those who were refused for good.
     pub(super) refused: Option<String>,
+    /// To be closed.
     pub(super) connection: AsyncSmtpConnection,
 }
 
-/// Has no timeout of its own: the caller limits the whole.
+/// Sends the mail to the recipients named in `to`. Has no timeout of its own: the caller limits the whole.
 pub(super) async fn converse(
     who: &str,
     config: &EmailConfig,
     tls: Option<&TlsParameters>,
     login: Option<Credentials>,
     message: &Message,
+    to: &[Address],
 ) -> Result<Taken, Outcome> {
     let failed = |error: Error| judge(who, "", &error);
     let mut connection = connect(who, config, tls).await?;
     if let Some(login) = login {
         connection.auth(DEFAULT_MECHANISMS, &login).await.map_err(|error| refused_login(who, &error))?;
     }
-    let envelope = message.envelope();
-    connection.command(Mail::new(envelope.from().cloned(), Vec::new())).await.map_err(failed)?;
-    let mut refusals = Vec::new();
-    for address in envelope.to() {
-        if let Err(error) = connection.command(Rcpt::new(address.clone(), Vec::new())).await {
-            let refusal = judge(who, &format!(" for {address}"), &error);
+    let from = message.envelope().from().cloned();
+    connection.command(Mail::new(from, Vec::new())).await.map_err(failed)?;
+    let (mut by, mut refusals) = (Vec::new(), Vec::new());
+    for address in to {
+        match connection.command(Rcpt::new(address.clone(), Vec::new())).await {
+            Ok(_) => by.push(address.clone()),
             // Without a status the connection itself is broken.
-            if error.status().is_none() {
-                return Err(refusal);
-            }
-            refusals.push(refusal);
+            Err(error) if error.status().is_none() => return Err(judge(who, "", &error)),
+            Err(error) => refusals.push(judge(who, &format!(" for {address}"), &error)),
         }
     }
-    if refusals.len() == envelope.to().len() {
+    if by.is_empty() {
         return Err(worst(who, refusals));
     }
     connection.command(Data).await.map_err(failed)?;
     connection.message(&message.formatted()).await.map_err(failed)?;
-    let said: Vec<_> = refusals.iter().filter_map(|refusal| Some(refusal.failure()?.1)).collect();
-    let refused = (!said.is_empty()).then(|| said.join("; "));
-    Ok(Taken { refused, connection })
+    let (later, refused): (Vec<Outcome>, Vec<Outcome>) =
+        refusals.into_iter().partition(|refusal| matches!(refusal, Outcome::Retry { .. }));
+    Ok(Taken { by, later: said(&later), refused: said(&refused), connection })
+}
+
+fn said(refusals: &[Outcome]) -> Option<String> {
+    let said: Vec<&str> = refusals.iter().filter_map(|refusal| Some(refusal.failure()?.1)).collect();
+    (!said.is_empty()).then(|| said.join("; "))
 }
 
 async fn connect(

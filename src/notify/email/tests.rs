@@ -139,6 +139,36 @@ async fn one_refused_recipient_does_not_silence_the_others() {
     assert_eq!(server.heard("."), 1);
 }
 
+/// Grey-listing answers the first attempt so.
+#[tokio::test]
+async fn who_is_put_off_is_tried_again_and_nobody_gets_it_twice() {
+    let first = Server::start(&[("RCPT TO:<bob", "450 greylisted")]).await;
+    let mut email = email(first.port, PLAIN);
+    let outcome = email.deliver(&firing(), NOW).await;
+    let Outcome::Retry { reason: Reason::ServerError, error, .. } = outcome else { panic!("{outcome:?}") };
+    assert!(error.contains("bob@example.org") && !error.contains("ann@"), "{error}");
+    assert_eq!(first.heard("."), 1, "sent to the one who takes it");
+
+    let second = Server::start(&[]).await;
+    email.config.port = second.port;
+    assert_eq!(email.deliver(&firing(), NOW).await, Outcome::DELIVERED);
+    assert_eq!((second.heard("RCPT TO:<ann"), second.heard("RCPT TO:<bob")), (0, 1));
+    // Asked for again by hand, it is for all.
+    assert_eq!(email.deliver(&firing(), NOW).await, Outcome::DELIVERED);
+    assert_eq!((second.heard("RCPT TO:<ann"), second.heard("RCPT TO:<bob")), (1, 2));
+}
+
+#[tokio::test]
+async fn one_put_off_and_then_refused_is_told_by_name() {
+    let first = Server::start(&[("RCPT TO:<bob", "450 greylisted")]).await;
+    let mut email = email(first.port, PLAIN);
+    assert!(matches!(email.deliver(&firing(), NOW).await, Outcome::Retry { .. }));
+    let second = Server::start(&[("RCPT", "550 no such user")]).await;
+    email.config.port = second.port;
+    let Outcome::Permanent { error, .. } = email.deliver(&firing(), NOW).await else { panic!() };
+    assert!(error.contains("bob@example.org") && !error.contains("ann@"), "{error}");
+}
+
 #[tokio::test]
 async fn no_server_holds_a_conversation_beyond_its_timeout() {
     for silent in ["GREETING", "EHLO", "MAIL", "RCPT", "DATA", "."] {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use super::postgres::fresh_database;
+use crate::slo::model::Severity;
 use crate::store::{Decisions, Lease, Options, OutboxPut, StatePut, Store};
 
 /// An address that no other test uses.
@@ -66,6 +67,7 @@ pub(super) fn message(id: &str, incident: &str, not_before: i64) -> OutboxPut {
         receiver: "hook".into(),
         incident: incident.into(),
         event: "firing".into(),
+        severity: Severity::Page,
         created_at: not_before,
         not_before,
         payload: "{}".into(),

@@ -2,6 +2,7 @@
 //! `on_both!` runs it on a new SQLite file and on a new database of a real PostgreSQL.
 
 mod crash;
+mod decided;
 mod decisions;
 mod faults;
 mod home;
@@ -11,6 +12,7 @@ mod outbox;
 #[path = "../../../tests/support/postgres.rs"]
 mod postgres;
 mod rest;
+mod shed;
 mod slices;
 mod standin;
 

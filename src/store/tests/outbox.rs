@@ -2,12 +2,15 @@
 
 use super::home::{Home, due, message, owing};
 use super::on_both;
+use crate::slo::model::Severity;
 use crate::store::{Backlog, Decisions, OutboxFilter, OutboxPut, Status, Superseded};
 
 on_both! {
     a_resolve_never_overtakes_its_firing
     marks_of_finished_or_unknown_messages_change_nothing
     other_incidents_do_not_wait
+    pages_leave_before_tickets
+    a_clock_that_was_ahead_delays_nothing_for_long
     a_dead_message_owes_its_fallback_at_once
     a_superseded_message_is_not_sent
     nothing_is_superseded_by_a_message_that_is_not_there
@@ -54,6 +57,30 @@ async fn other_incidents_do_not_wait(home: &Home) {
     assert_eq!(store.due("mail", 0, 10).await.unwrap()[0].id, "m4");
     assert_eq!(store.due("hook", 0, 1).await.unwrap().len(), 1);
     assert_eq!(store.next_due("nobody").await.unwrap(), None);
+}
+
+async fn pages_leave_before_tickets(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    let ticket =
+        |n: i64| OutboxPut { severity: Severity::Ticket, ..message(&format!("t{n}"), &format!("t{n}"), n) };
+    let all: Vec<_> = (0..20).map(ticket).chain([message("page", "p", 50)]).collect();
+    store.commit(epoch, &owing(&all)).await.unwrap();
+    let four: Vec<String> = store.due("hook", 100, 4).await.unwrap().into_iter().map(|row| row.id).collect();
+    assert_eq!(four, ["page", "t0", "t1", "t2"]);
+    assert_eq!(store.next_due("hook").await.unwrap(), Some(0));
+    store.failed(epoch, "page", 1, 500, "503").await.unwrap();
+    assert_eq!(store.due("hook", 100, 1).await.unwrap()[0].id, "t0");
+    assert_eq!(store.next_due("hook").await.unwrap(), Some(0));
+}
+
+async fn a_clock_that_was_ahead_delays_nothing_for_long(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    store.commit(epoch, &owing(&[message("far", "i", 0), message("near", "j", 0)])).await.unwrap();
+    store.failed(epoch, "far", 1, 90_000_000, "503").await.unwrap();
+    store.failed(epoch, "near", 1, 5000, "503").await.unwrap();
+    assert_eq!(store.hasten(epoch, "hook", 100, 60_000).await.unwrap(), 1);
+    assert_eq!(due(&store, 100).await, ["far"]);
+    assert_eq!(store.next_due("hook").await.unwrap(), Some(100));
 }
 
 async fn a_dead_message_owes_its_fallback_at_once(home: &Home) {
@@ -139,6 +166,7 @@ async fn the_backlog_tells_ages(home: &Home) {
         pending,
         oldest_pending,
         dead,
+        shed: 0,
     };
     assert_eq!(store.backlog().await.unwrap(), [row("hook", 2, Some(20), 0), row("mail", 0, None, 1)]);
 }

@@ -88,7 +88,7 @@ async fn a_newer_schema_is_refused(home: &Home) {
     }
     store.close().await;
     let error = Store::open(&home.url, Options::default()).await.unwrap_err();
-    assert!(matches!(error, StoreError::NewerSchema { found: 99, known: 2, .. }), "{error}");
+    assert!(matches!(error, StoreError::NewerSchema { found: 99, known: 1..99, .. }), "{error}");
 }
 
 async fn opening_again_changes_nothing(home: &Home) {

@@ -2,10 +2,12 @@
 
 use super::home::{Home, message, owing};
 use super::on_both;
+use crate::slo::model::Severity;
 use crate::store::{Decisions, LevelPut, LevelState, OutboxPut, Store};
 
 on_both! {
     a_page_that_waits_is_overdue_until_somebody_was_told_or_it_is_over
+    any_number_of_tickets_that_wait_hides_no_page
     a_state_never_taken_is_overdue_until_somebody_was_told
     resolves_are_passed_on_to_whoever_stands_in
 }
@@ -29,6 +31,8 @@ fn level(receiver: &str, incident: &str, state: LevelState) -> Decisions {
         receiver: receiver.into(),
         incident: incident.into(),
         payload: format!("{incident} at {receiver}"),
+        subject: incident.into(),
+        severity: Severity::Page,
         state,
         since: 10,
         resend_until: 99,
@@ -36,8 +40,8 @@ fn level(receiver: &str, incident: &str, state: LevelState) -> Decisions {
     Decisions { levels: vec![put], ..Decisions::default() }
 }
 
-async fn overdue(store: &Store, after: i64) -> Vec<String> {
-    let rows = store.overdue("hook", after, 10, 100).await.unwrap();
+async fn overdue(store: &Store) -> Vec<String> {
+    let rows = store.overdue("hook", 10, 100).await.unwrap();
     rows.into_iter().map(|row| row.id).collect()
 }
 
@@ -46,13 +50,29 @@ async fn a_page_that_waits_is_overdue_until_somebody_was_told_or_it_is_over(home
     let all = [("a", 10), ("b", 10), ("c", 10), ("young", 11), ("d", 10)];
     let all: Vec<OutboxPut> = all.iter().map(|(i, at)| message(&format!("{i}-f"), i, *at)).collect();
     store.commit(epoch, &owing(&all)).await.unwrap();
-    assert_eq!(overdue(&store, 0).await, ["a-f", "b-f", "c-f", "d-f"]);
-    assert_eq!(overdue(&store, 2).await, ["c-f", "d-f"], "after those looked at");
+    assert_eq!(overdue(&store).await, ["a-f", "b-f", "c-f", "d-f"]);
     store.commit(epoch, &owing(&[stand_in("a"), resolve("b")])).await.unwrap();
     store.commit(epoch, &level("am", "c", LevelState::Firing)).await.unwrap();
-    assert_eq!(overdue(&store, 0).await, ["d-f"]);
+    assert_eq!(overdue(&store).await, ["d-f"]);
     store.delivered(epoch, "d-f", 12).await.unwrap();
-    assert_eq!(overdue(&store, 0).await, Vec::<String>::new());
+    assert_eq!(overdue(&store).await, Vec::<String>::new());
+}
+
+async fn any_number_of_tickets_that_wait_hides_no_page(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    let ticket =
+        |n: i64| OutboxPut { severity: Severity::Ticket, ..message(&format!("t{n}"), &format!("t{n}"), 5) };
+    let all: Vec<_> = (0..50).map(ticket).chain([message("page", "p", 6)]).collect();
+    store.commit(epoch, &owing(&all)).await.unwrap();
+    assert_eq!(store.overdue("hook", 10, 5).await.unwrap()[0].id, "page");
+    for n in 0..50 {
+        let mut waits = level("am", &format!("t{n}"), LevelState::Firing);
+        waits.levels[0].severity = Severity::Ticket;
+        store.commit(epoch, &waits).await.unwrap();
+    }
+    store.commit(epoch, &level("am", "z", LevelState::Firing)).await.unwrap();
+    let rows = store.levels_overdue("am", 10, 5).await.unwrap();
+    assert_eq!(rows.iter().map(|row| &*row.incident).collect::<Vec<_>>(), ["z"]);
 }
 
 async fn a_state_never_taken_is_overdue_until_somebody_was_told(home: &Home) {

@@ -1,0 +1,187 @@
+//! Who is told what was owed to somebody else: the fallback, and whoever follows a removed receiver.
+
+use std::collections::BTreeMap;
+
+use tempfile::TempDir;
+
+use super::clock;
+use super::fallback::look;
+use super::owed::owe;
+use super::shared::Shared;
+use crate::engine::notice::{Event, Notice};
+use crate::notify::testing;
+use crate::settings::Settings;
+use crate::slo::model::Severity;
+use crate::store::{Decisions, Lease, Options, OutboxFilter, OutboxRow, Status, Store};
+
+const FALLBACK: &str = "
+receivers:
+  - {name: main, webhook: {url: 'http://127.0.0.1:9/'}}
+  - {name: other, webhook: {url: 'http://127.0.0.1:9/'}}
+route: {receiver: main, fallback: other}
+";
+const LEVEL_MAIN: &str = "
+receivers:
+  - {name: main, alertmanager: {urls: ['http://127.0.0.1:9/']}}
+  - {name: other, webhook: {url: 'http://127.0.0.1:9/'}}
+route: {receiver: main, fallback: other}
+";
+const WEBHOOK: &str = "
+receivers: [{name: new, webhook: {url: 'http://127.0.0.1:9/'}}]
+route: {receiver: new}
+";
+const ALERTMANAGER: &str = "
+receivers: [{name: new, alertmanager: {urls: ['http://127.0.0.1:9/']}}]
+route: {receiver: new}
+";
+const NOBODY: &str = "";
+
+/// A service with these receivers that leads, on a store of its own.
+async fn service(receivers: &str) -> (Shared, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = format!("sqlite:{}", folder.path().join("damper.db").display());
+    let store = Store::open(&file, Options::default()).await.unwrap();
+    let settings = format!("prometheus: {{url: 'http://127.0.0.1:9'}}\ndefinitions: [slos]\n{receivers}");
+    let settings = Settings::parse("damper.yaml", &settings, [], &[]).unwrap();
+    let shared = Shared::new(settings, store, BTreeMap::new(), 0);
+    let Lease::Acquired { epoch } = shared.store.acquire("test", 0, i64::MAX).await.unwrap() else {
+        panic!()
+    };
+    shared.set_epoch(Some(epoch));
+    (shared, folder)
+}
+
+fn notice(receiver: &str, incident: &str, severity: Severity, event: Event) -> Notice {
+    let mut notice = if event == Event::Firing { testing::firing() } else { testing::resolved() };
+    notice.id = format!("{incident}-{}-{receiver}", event.as_str());
+    (notice.incident, notice.receiver, notice.alert.severity) = (incident.into(), receiver.into(), severity);
+    notice
+}
+
+fn page(receiver: &str, event: Event) -> Notice {
+    notice(receiver, "p", Severity::Page, event)
+}
+
+/// Owed an hour ago.
+async fn owed(shared: &Shared, notices: Vec<Notice>) {
+    let mut decisions = Decisions::default();
+    for notice in notices {
+        owe(shared, notice, None, clock::now_ms() - 3_600_000, &mut decisions);
+    }
+    shared.store.commit(shared.epoch().unwrap(), &decisions).await.unwrap();
+}
+
+/// Messages of a receiver, the oldest first.
+async fn messages(shared: &Shared, receiver: &str) -> Vec<OutboxRow> {
+    let filter = OutboxFilter { receiver: Some(receiver.into()), ..OutboxFilter::default() };
+    let mut rows = shared.store.outbox(&filter, None, 1000).await.unwrap().items;
+    rows.reverse();
+    rows
+}
+
+async fn pending(shared: &Shared, receiver: &str) -> Vec<(String, String)> {
+    let rows = messages(shared, receiver).await.into_iter().filter(|row| row.status == Status::Pending);
+    rows.map(|row| (row.incident, row.event)).collect()
+}
+
+fn pair(incident: &str, event: &str) -> (String, String) {
+    (incident.to_owned(), event.to_owned())
+}
+
+#[tokio::test]
+async fn a_page_that_could_not_be_handed_on_is_handed_on_at_the_next_look() {
+    for settings in [FALLBACK, LEVEL_MAIN] {
+        let (shared, _folder) = service(settings).await;
+        owed(&shared, vec![page("main", Event::Firing)]).await;
+        let epoch = shared.epoch();
+        shared.set_epoch(Some(99));
+        look(&shared).await.unwrap_err();
+        shared.set_epoch(epoch);
+        look(&shared).await.unwrap();
+        look(&shared).await.unwrap();
+        assert_eq!(pending(&shared, "other").await, [pair("p", "firing")]);
+    }
+}
+
+#[tokio::test]
+async fn any_number_of_overdue_tickets_hides_no_page_from_the_fallback() {
+    for settings in [FALLBACK, LEVEL_MAIN] {
+        let (shared, _folder) = service(settings).await;
+        let ticket = |n: i32| notice("main", &format!("t{n}"), Severity::Ticket, Event::Firing);
+        owed(&shared, (0..600).map(ticket).collect()).await;
+        owed(&shared, vec![page("main", Event::Firing)]).await;
+        look(&shared).await.unwrap();
+        assert_eq!(pending(&shared, "other").await, [pair("p", "firing")]);
+    }
+}
+
+#[tokio::test]
+async fn what_a_removed_receiver_is_owed_is_told_to_the_route() {
+    let (shared, _folder) = service(WEBHOOK).await;
+    owed(&shared, vec![page("old", Event::Firing), page("old", Event::Resolved)]).await;
+    look(&shared).await.unwrap();
+    look(&shared).await.unwrap();
+    assert_eq!(pending(&shared, "new").await, [pair("p", "firing"), pair("p", "resolved")]);
+    let old = messages(&shared, "old").await;
+    assert_eq!((old[0].status, old[1].status), (Status::Dead, Status::Superseded));
+    let why = old[0].last_error.as_deref();
+    assert_eq!(why, Some("the receiver `old` is no longer in the settings; `new` is told instead"));
+}
+
+#[tokio::test]
+async fn what_the_route_was_told_itself_is_not_told_again() {
+    let (shared, _folder) = service(WEBHOOK).await;
+    owed(&shared, vec![page("new", Event::Firing), page("old", Event::Firing)]).await;
+    shared.store.delivered(shared.epoch().unwrap(), "p-firing-new", 1).await.unwrap();
+    look(&shared).await.unwrap();
+    assert_eq!(pending(&shared, "new").await, []);
+    let old = &messages(&shared, "old").await[0];
+    assert_eq!((old.status, old.superseded_by.as_deref()), (Status::Superseded, Some("p-firing-new")));
+}
+
+#[tokio::test]
+async fn without_a_route_what_is_owed_is_given_up_with_the_reason() {
+    let (shared, _folder) = service(NOBODY).await;
+    owed(&shared, vec![page("old", Event::Firing)]).await;
+    look(&shared).await.unwrap();
+    let old = &messages(&shared, "old").await[0];
+    assert_eq!(old.status, Status::Dead);
+    assert!(old.last_error.as_ref().unwrap().contains("no route"), "{old:?}");
+}
+
+#[tokio::test]
+async fn the_states_of_a_removed_alertmanager_are_told_to_whoever_follows() {
+    for (receivers, is_level) in [(WEBHOOK, false), (ALERTMANAGER, true)] {
+        let (before, folder) = service(
+            "
+receivers: [{name: old, alertmanager: {urls: ['http://127.0.0.1:9/']}}]
+route: {receiver: old}
+",
+        )
+        .await;
+        owed(&before, vec![page("old", Event::Firing)]).await;
+        let rows = before.store.levels_due("old", i64::MAX, 0, 10).await.unwrap();
+        let epoch = before.epoch().unwrap();
+        before.store.levels_sent(epoch, &rows, clock::now_ms()).await.unwrap();
+
+        let settings = format!("prometheus: {{url: 'http://127.0.0.1:9'}}\ndefinitions: [slos]\n{receivers}");
+        let settings = Settings::parse("damper.yaml", &settings, [], &[]).unwrap();
+        let after = Shared::new(settings, before.store, BTreeMap::new(), 0);
+        after.set_epoch(Some(epoch));
+        look(&after).await.unwrap();
+        assert!(!after.store.has_level("old", "p").await.unwrap());
+        // The end is decided for whom the beginning was told.
+        owed(&after, vec![page("old", Event::Resolved)]).await;
+        if is_level {
+            let rows = after.store.levels_due("new", i64::MAX, 0, 10).await.unwrap();
+            assert_eq!(rows[0].state.as_str(), "firing");
+            look(&after).await.unwrap();
+            let rows = after.store.levels_due("new", i64::MAX, 0, 10).await.unwrap();
+            assert_eq!((rows.len(), rows[0].state.as_str()), (1, "resolved"));
+        } else {
+            look(&after).await.unwrap();
+            assert_eq!(pending(&after, "new").await, [pair("p", "firing"), pair("p", "resolved")]);
+        }
+        drop(folder);
+    }
+}
