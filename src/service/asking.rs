@@ -133,7 +133,7 @@ pub(super) fn deadline(step: Step) -> Duration {
 
 /// The newest slice a source can know: its samples come late by `delay`, and where its clock is
 /// apart from ours by more than half a step, its clock counts.
-fn moment(at: Ts, step: Step, delay: Span, skew: Option<crate::prometheus::Skew>) -> Ts {
+pub(super) fn moment(at: Ts, step: Step, delay: Span, skew: Option<crate::prometheus::Skew>) -> Ts {
     let ahead = skew.map_or(0, |skew| skew.ahead);
     let shift = if ahead.abs() * 2 > step.secs() { ahead } else { 0 };
     step.floor(Ts(at.0.saturating_add(shift)).minus(delay))

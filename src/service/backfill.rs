@@ -1,67 +1,74 @@
-//! Fills the history of new series: the last twelve hours by slices, everything older by five
-//! minutes, newest first, slowly, and never before a tick. What is known need not be asked again,
-//! so it goes on where it stopped.
+//! Fills what is not known: the history of new series, and every gap that an outage, a restart or a
+//! failed query left. Each source has its own loop, so that a dead one stops no other; of one source
+//! one piece at a time is asked, at most half of the time, and never before a tick. What is known
+//! need not be asked again, so it goes on where it stopped.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::clock;
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use super::asking::moment;
 use super::gather::gather;
 use super::journal::Journal;
-use super::linked::{clusters, settle_doubts};
+use super::linked::settle_doubts;
 use super::shared::Shared;
-use super::state::BackfillView;
+use super::state::{BackfillView, Guarded, World};
+use super::units::{Job, Lacking, Units};
 use crate::engine::fact::{Facts, Tier};
-use crate::engine::ledger::FINE_REACH;
-use crate::engine::plan::{Form, Plan, QueryGroup};
+use crate::engine::plan::Plan;
+use crate::engine::sample::{Failure, FailureKind};
 use crate::prometheus::Priority;
 use crate::slo::time::{Span, Step, Ts};
 
-/// Points asked in one query.
-const POINTS: i64 = 500;
-/// How long one backfill query may take.
+/// How long one query may take.
 const LIMIT: Duration = Duration::from_secs(60);
-/// Pause when there is nothing to do, or the source does not answer.
+/// Pause when there is nothing to do, or the source does not answer; the longest between two queries.
 const PAUSE: Duration = Duration::from_secs(5);
-/// A piece that failed so often, not by its source's fault, is left out until the next start.
-const MOST_FAILURES: u32 = 5;
-
-/// One range of one query group.
-#[derive(Clone, PartialEq, Debug)]
-struct Piece {
-    group: usize,
-    tier: Tier,
-    from: Ts,
-    to: Ts,
-}
 
 /// Runs until shutdown.
 pub(super) async fn run(shared: Arc<Shared>) {
+    let views = Views::default();
+    join_all(shared.sources.keys().map(|source| of_source(&shared, source, &views))).await;
+}
+
+async fn of_source(shared: &Shared, source: &str, views: &Views) {
     let mut journal = Journal::default();
-    let mut failures: Vec<(Piece, u32)> = Vec::new();
-    let mut last = None;
+    let mut units = Units::of(&Arc::default(), source);
     loop {
-        let pause = match next(&shared, &failures) {
+        let plan = Arc::clone(&shared.world.read().plan);
+        if !Arc::ptr_eq(&units.plan, &plan) {
+            units = Units::of(&plan, source);
+        }
+        let began = Instant::now();
+        let (job, lacking) = {
+            let world = shared.world.read();
+            units.next(&world.ledger, newest(shared, source, &world), began)
+        };
+        views.lacking(shared, source, lacking);
+        let pause = match job {
             None => PAUSE,
-            // Asked and still not known: the answer holds no number that can be counted.
-            Some(piece) if last.as_ref() == Some(&piece) => {
-                fail(&mut failures, piece);
-                last = None;
-                PAUSE
-            }
-            Some(piece) => {
-                let plan = Arc::clone(&shared.world.read().plan);
-                match fill(&shared, &plan, &piece, &mut journal).await {
-                    Ok(()) => {
-                        last = Some(piece);
-                        Duration::ZERO
-                    }
-                    Err((of_source, error)) => {
-                        shared.backfill.write().waiting = Some(error);
-                        if !of_source {
-                            fail(&mut failures, piece);
+            Some(job) => {
+                let asked = tokio::select! {
+                    asked = ask(shared, &plan, &job) => asked,
+                    () = shared.shutdown.cancelled() => return,
+                };
+                match asked {
+                    Ok(facts) => {
+                        book(shared, &plan, &mut journal, &facts).await;
+                        let lost = units.answered(&job, &shared.world.read().ledger, Instant::now());
+                        if lost > 0 {
+                            tracing::warn!(source, seconds = lost, "history that is never told is given up");
                         }
-                        PAUSE
+                        views.done(shared, source, job.piece.to.since(job.piece.from));
+                        began.elapsed().min(PAUSE)
+                    }
+                    Err(failure) => {
+                        let pause = fail(&mut units, &job, &failure);
+                        views.waits(shared, source, failure.message);
+                        pause
                     }
                 }
             }
@@ -73,99 +80,116 @@ pub(super) async fn run(shared: Arc<Shared>) {
     }
 }
 
-async fn fill(
-    shared: &Shared,
-    plan: &Arc<Plan>,
-    piece: &Piece,
-    journal: &mut Journal,
-) -> Result<(), (bool, String)> {
-    let facts = tokio::select! {
-        facts = ask(shared, plan, piece) => facts?,
-        () = shared.shutdown.cancelled() => return Ok(()),
-    };
-    journal.book(shared, plan, &facts);
-    if let Err(error) = journal.write_facts(shared).await {
-        tracing::warn!(%error, "backfilled slices were not written; they are kept in memory");
-    }
-    let mut view = shared.backfill.write();
-    view.done_seconds += piece.to.since(piece.from).secs();
-    view.waiting = None;
-    Ok(())
+/// The end of the newest slot that is history: what comes after it is asked by the next tick.
+fn newest(shared: &Shared, source: &str, world: &World) -> Ts {
+    let step = shared.settings.step;
+    let now = step.floor(world.now());
+    let at =
+        shared.sources.get(source).map_or(now, |source| moment(now, step, source.delay(), source.skew()));
+    at.minus(settling(step))
 }
 
-/// Asks a piece, with the groups that only together can be judged.
-async fn ask(shared: &Shared, plan: &Plan, piece: &Piece) -> Result<Vec<Facts>, (bool, String)> {
-    let clusters = clusters(plan);
-    let cluster = clusters.iter().find(|cluster| cluster.contains(&piece.group));
-    let mut facts = Vec::new();
-    for group in cluster.into_iter().flatten().filter_map(|place| plan.groups.get(*place)) {
-        let range = (piece.from, piece.to);
-        let gathered = gather(shared, group, piece.tier, range, Priority::Background, LIMIT).await;
-        if let Some(failure) = gathered.failure {
-            return Err((failure.kind.is_of_source(), failure.message));
+/// The slots that each tick asks again.
+fn settling(step: Step) -> Span {
+    Span::from_secs_saturating((3 * step.secs()).max(60))
+}
+
+/// What a failure means for the queries of a source, and how long to wait before the next one.
+fn fail(units: &mut Units, job: &Job, failure: &Failure) -> Duration {
+    let now = Instant::now();
+    match failure.kind {
+        FailureKind::Unreachable | FailureKind::BreakerOpen | FailureKind::Clock => {
+            units.passed(job, now);
+            PAUSE
         }
-        facts.extend(gathered.facts);
+        FailureKind::QueryError | FailureKind::TooLarge => {
+            tracing::warn!(error = failure.message, "a query for history is at fault and waits");
+            units.failed(job, now, true);
+            Duration::ZERO
+        }
+        _ => {
+            units.failed(job, now, false);
+            PAUSE
+        }
+    }
+}
+
+/// Asks a piece of all that is judged together.
+async fn ask(shared: &Shared, plan: &Plan, job: &Job) -> Result<Vec<Facts>, Failure> {
+    let piece = job.piece;
+    let from = piece.from.minus(before(shared, job));
+    let mut facts = Vec::new();
+    for part in &job.parts {
+        let gathered = gather(shared, part, piece.tier, (from, piece.to), Priority::Background, LIMIT).await;
+        match gathered.failure {
+            Some(failure) => return Err(failure),
+            None => facts.extend(gathered.facts),
+        }
     }
     settle_doubts(shared, plan, &mut facts, Priority::Background, LIMIT).await;
+    if from < piece.from {
+        facts.iter_mut().for_each(|facts| facts.slots.retain(|slot| slot.end != piece.from));
+    }
     Ok(facts)
 }
 
-/// The next piece to ask, page windows first: the newest unknown stretch of any series.
-fn next(shared: &Shared, failures: &[(Piece, u32)]) -> Option<Piece> {
+/// Of a series of which nothing older is known, the slot before the piece is asked too, and left
+/// out: in the very first slot births cannot be told from older lives, and would be withheld.
+fn before(shared: &Shared, job: &Job) -> Span {
     let world = shared.world.read();
-    let step = shared.settings.step;
-    let now = step.floor(clock::now()).minus(Span::from_secs_saturating(step.secs() * 4));
-    let mut view =
-        BackfillView { done_seconds: shared.backfill.read().done_seconds, ..BackfillView::default() };
-    let mut best: Option<Piece> = None;
-    for (place, group) in world.plan.groups.iter().enumerate() {
-        let Some((from, to, left)) = unknown(&world, group, now) else { continue };
-        view.left_seconds += left;
-        view.series_left += group.members.iter().map(|m| m.wanted.len()).sum::<usize>();
-        let piece = piece(place, group, from, to, now, step);
-        let failed = failures.iter().any(|(p, n)| *p == piece && *n >= MOST_FAILURES);
-        if !failed && best.as_ref().is_none_or(|b| piece.to > b.to) {
-            best = Some(piece);
+    let mut wanted = job.parts.iter().flat_map(|part| &part.members).flat_map(|member| &member.wanted);
+    let begun = |first: Option<Ts>| first.is_some_and(|first| first < job.piece.from);
+    let all_begun =
+        wanted.all(|w| world.ledger.series(w.series).is_none_or(|series| begun(series.first_known())));
+    match job.piece.tier {
+        _ if all_begun => Span::ZERO,
+        Tier::Fine => shared.settings.step.span(),
+        Tier::FiveMinutes | Tier::Hour => Span::from_mins(5),
+    }
+}
+
+async fn book(shared: &Shared, plan: &Arc<Plan>, journal: &mut Journal, facts: &[Facts]) {
+    journal.book(shared, plan, facts);
+    if let Err(error) = journal.write_facts(shared).await {
+        tracing::warn!(%error, "backfilled slices were not written; they are kept in memory");
+    }
+}
+
+/// How each source's history goes; people see the sum.
+#[derive(Default)]
+struct Views(Guarded<BTreeMap<String, BackfillView>>);
+
+impl Views {
+    fn lacking(&self, shared: &Shared, source: &str, lacking: Lacking) {
+        self.change(shared, source, |view| {
+            (view.series_left, view.left_seconds) = (lacking.series, lacking.seconds);
+            if lacking.seconds == 0 {
+                view.waiting = None;
+            }
+        });
+    }
+
+    fn done(&self, shared: &Shared, source: &str, span: Span) {
+        self.change(shared, source, |view| {
+            view.done_seconds += span.secs();
+            view.waiting = None;
+        });
+    }
+
+    fn waits(&self, shared: &Shared, source: &str, error: String) {
+        self.change(shared, source, |view| view.waiting = Some(error));
+    }
+
+    fn change(&self, shared: &Shared, source: &str, change: impl FnOnce(&mut BackfillView)) {
+        let mut views = self.0.write();
+        change(views.entry(source.to_owned()).or_default());
+        let mut all = BackfillView::default();
+        for view in views.values() {
+            all.series_left += view.series_left;
+            all.done_seconds += view.done_seconds;
+            all.left_seconds += view.left_seconds;
+            all.waiting = all.waiting.or_else(|| view.waiting.clone());
         }
-    }
-    view.waiting.clone_from(&shared.backfill.read().waiting);
-    *shared.backfill.write() = view;
-    best
-}
-
-/// The newest stretch that some series of the group lacks, and how many seconds it lacks in all.
-fn unknown(world: &super::state::World, group: &QueryGroup, now: Ts) -> Option<(Ts, Ts, i64)> {
-    let wanted = group.members.iter().flat_map(|m| &m.wanted);
-    let series = wanted.filter_map(|w| world.ledger.series(w.series));
-    let stretches = series.filter_map(|series| {
-        let span = series.keep().span;
-        let begin = now.minus(span).floor_to(Span::from_hours(1));
-        let (from, to) = series.answered().newest_gap(begin, now, Span::from_mins(5))?;
-        let left = now.since(begin).secs() - series.answered().overlap(begin, now);
-        Some((from, to, left))
-    });
-    stretches.max_by_key(|(_, to, _)| *to)
-}
-
-/// The newest part of a stretch that one query may ask, on one grid.
-fn piece(group: usize, form: &QueryGroup, from: Ts, to: Ts, now: Ts, step: Step) -> Piece {
-    let five = Span::from_mins(5);
-    let coarse_before = now.minus(FINE_REACH).plus(five).floor_to(five);
-    let direct = matches!(form.form, Form::Direct { .. });
-    if to > coarse_before && !direct {
-        let reach = Span::from_secs_saturating(POINTS * step.secs());
-        return Piece { group, tier: Tier::Fine, from: from.max(to.minus(reach)).max(coarse_before), to };
-    }
-    let to = if to.floor_to(five) == to { to } else { to.floor_to(five).plus(five) };
-    let spacing = form.spacing(five).secs().max(1);
-    let reach = Span::from_secs_saturating((POINTS * spacing).max(300));
-    Piece { group, tier: Tier::FiveMinutes, from: from.max(to.minus(reach)).floor_to(five), to }
-}
-
-fn fail(failures: &mut Vec<(Piece, u32)>, piece: Piece) {
-    if let Some((_, times)) = failures.iter_mut().find(|(p, _)| *p == piece) {
-        *times += 1;
-    } else if failures.len() < 1000 {
-        failures.push((piece, 1));
+        *shared.backfill.write() = all;
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::clock;
 use super::shared::Shared;
 use crate::engine::fact::{Facts, SeriesIx, SlotFact, Tier};
 use crate::engine::ledger::{Ledger, SeriesImage};
@@ -59,22 +58,22 @@ impl Journal {
 
     /// Writes what changed, renews the next images and prunes.
     pub(super) async fn write(&mut self, shared: &Shared) -> Result<(), StoreError> {
-        let now = clock::now();
+        let now = shared.world.read().now();
         let images = self.images(shared, now);
-        self.append(shared, images).await?;
+        self.append(shared, now, images).await?;
         let Some(epoch) = shared.epoch() else { return Ok(()) };
         shared.store.prune_slices(epoch, 0, now.minus(KEEP).0).await.map(drop)
     }
 
-    /// Writes what changed. What is lost is asked again, so a failure costs nothing but is told;
-    /// beyond a bound the oldest is shed.
+    /// Writes what changed. A failure is told, and what was not written is kept for the next time,
+    /// up to a bound; what is shed beyond it comes back with the series' image, or is asked again.
     pub(super) async fn write_facts(&mut self, shared: &Shared) -> Result<(), StoreError> {
-        self.append(shared, Vec::new()).await
+        let now = shared.world.read().now();
+        self.append(shared, now, Vec::new()).await
     }
 
-    async fn append(&mut self, shared: &Shared, images: Vec<ImageRow>) -> Result<(), StoreError> {
+    async fn append(&mut self, shared: &Shared, now: Ts, images: Vec<ImageRow>) -> Result<(), StoreError> {
         let Some(epoch) = shared.epoch() else { return Ok(()) };
-        let now = clock::now();
         let page = Page { version: VERSION, facts: std::mem::take(&mut self.facts) };
         let mut slices = Vec::new();
         if !page.facts.is_empty() {
@@ -94,7 +93,8 @@ impl Journal {
     /// Forgets the images of series that nobody counts any more.
     pub(super) async fn prune(shared: &Shared) -> Result<(), StoreError> {
         let Some(epoch) = shared.epoch() else { return Ok(()) };
-        shared.store.prune_images(epoch, clock::now().minus(FORGET).0).await.map(drop)
+        let now = shared.world.read().now();
+        shared.store.prune_images(epoch, now.minus(FORGET).0).await.map(drop)
     }
 
     fn images(&mut self, shared: &Shared, now: Ts) -> Vec<ImageRow> {

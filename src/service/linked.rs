@@ -2,6 +2,7 @@
 //! number of slow requests is believed only if no series lacks the bucket.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -10,7 +11,7 @@ use super::measure;
 use super::shared::Shared;
 use crate::engine::collect::Doubt;
 use crate::engine::fact::{Facts, SeriesIx, Tier};
-use crate::engine::plan::{BucketPair, Plan};
+use crate::engine::plan::{BucketPair, Plan, QueryGroup};
 use crate::engine::sample::{Answer, Failure, FailureKind, Query};
 use crate::prometheus::{Priority, Source};
 use crate::slo::model::Labels;
@@ -22,14 +23,21 @@ const USUAL: Span = Span::from_hours(12);
 
 /// The places of all query groups, those that are linked together.
 pub(super) fn clusters(plan: &Plan) -> Vec<Vec<usize>> {
+    link(&plan.groups, &plan.buckets)
+}
+
+/// The places of these query groups, those that hold the two series of a pair together.
+pub(super) fn link(groups: &[Arc<QueryGroup>], pairs: &[BucketPair]) -> Vec<Vec<usize>> {
     let mut place_of = BTreeMap::new();
-    for (place, group) in plan.groups.iter().enumerate() {
+    for (place, group) in groups.iter().enumerate() {
         place_of.extend(group.members.iter().flat_map(|m| &m.wanted).map(|w| (w.series, place)));
     }
-    let mut clusters: Vec<BTreeSet<usize>> =
-        (0..plan.groups.len()).map(|place| BTreeSet::from([place])).collect();
-    for pair in &plan.buckets {
+    let mut clusters: Vec<BTreeSet<usize>> = (0..groups.len()).map(|place| BTreeSet::from([place])).collect();
+    for pair in pairs {
         let (Some(a), Some(b)) = (place_of.get(&pair.count), place_of.get(&pair.bucket)) else { continue };
+        if clusters.iter().any(|cluster| cluster.contains(a) && cluster.contains(b)) {
+            continue;
+        }
         let (apart, mut joined): (Vec<_>, Vec<_>) =
             clusters.into_iter().partition(|cluster| !cluster.contains(a) && !cluster.contains(b));
         let all = joined.iter_mut().flat_map(std::mem::take).collect();
@@ -99,8 +107,6 @@ fn usual(shared: &Shared, pair: &BucketPair, group: &Labels, tier: Tier, at: Ts)
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::engine::plan::PlanContext;
     use crate::slo::time::Step;

@@ -1,11 +1,15 @@
 //! Which moments a tick has to judge.
 
+use crate::engine::ledger::{FINE_REACH, FIVE_REACH};
 use crate::slo::time::{Span, Step, Ts};
 
-/// The slice ends after `since` up to `at`, at most `most` of them evenly spread and always with
-/// `at`. An SLO that was never judged is judged for the present only.
+const FIVE: Span = Span::from_mins(5);
+
+/// The slice ends after `since`, of a week at most, up to `at`; at most `most` of them evenly spread
+/// and always with `at`. An SLO that was never judged is judged for the present only.
 pub(super) fn missed(since: Option<Ts>, at: Ts, step: Step, most: usize) -> Vec<Ts> {
     let Some(since) = since else { return vec![at] };
+    let since = since.max(at.minus(FIVE_REACH));
     let slices = at.since(since).secs() / step.secs();
     if slices <= 0 {
         return Vec::new();
@@ -14,8 +18,12 @@ pub(super) fn missed(since: Option<Ts>, at: Ts, step: Step, most: usize) -> Vec<
     let stride = (slices + most - 1) / most;
     let mut moments: Vec<Ts> = (0..slices / stride)
         .map(|back| at.minus(Span::from_secs_saturating(back * stride * step.secs())))
+        // Older slices are known by five minutes only.
+        .map(|moment| if at.since(moment) < FINE_REACH { moment } else { moment.floor_to(FIVE) })
+        .filter(|moment| *moment > since)
         .collect();
     moments.reverse();
+    moments.dedup();
     moments
 }
 
@@ -39,5 +47,18 @@ mod tests {
         assert!(moments.len() <= 240 && moments.len() > 200, "{}", moments.len());
         assert_eq!(moments.last(), Some(&Ts(86_400)));
         assert!(moments.windows(2).all(|w| w[0] < w[1]));
+    }
+
+    #[test]
+    fn what_is_known_by_five_minutes_only_is_judged_on_them() {
+        let at = Ts(1_800_000_030);
+        let moments = missed(Some(at.minus(Span::from_days(3))), at, Step::DEFAULT, 240);
+        let (old, new): (Vec<Ts>, Vec<Ts>) =
+            moments.iter().copied().partition(|m| at.since(*m) >= FINE_REACH);
+        assert!(old.len() > 100 && new.len() > 30);
+        assert!(old.iter().all(|moment| moment.0 % 300 == 0));
+        assert!(moments.windows(2).all(|w| w[0] < w[1]));
+        let year = missed(Some(at.minus(Span::from_days(365))), at, Step::DEFAULT, 240);
+        assert!(year.first().is_some_and(|first| at.since(*first) <= FIVE_REACH));
     }
 }

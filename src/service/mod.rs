@@ -8,6 +8,7 @@ mod asking;
 mod backfill;
 mod backoff;
 mod catalogue;
+mod catchup;
 pub mod clock;
 mod decide;
 mod definitions;
@@ -15,6 +16,7 @@ mod deliver;
 mod fallback;
 mod faults;
 pub mod files;
+mod gaps;
 mod gather;
 mod journal;
 mod lease;
@@ -40,6 +42,8 @@ mod survey;
 #[cfg(test)]
 mod testing;
 mod ticker;
+mod tries;
+mod units;
 mod watch;
 
 pub use run::{ServiceError, run};

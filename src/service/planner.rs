@@ -1,6 +1,6 @@
 //! Builds plans from definitions and from what was measured of the sources.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -93,7 +93,10 @@ impl Measured {
 
 /// What the ledger is to keep for a plan.
 pub(super) fn keeps(plan: &Plan, now: Ts) -> Vec<Keep> {
-    let cuts: BTreeMap<SeriesIx, Ts> = cuts(plan, now).collect();
+    let mut begun: BTreeMap<SeriesIx, BTreeSet<Ts>> = BTreeMap::new();
+    for (ix, start) in cuts(plan, now) {
+        begun.entry(ix).or_default().insert(start);
+    }
     let mut limits: BTreeMap<SeriesIx, usize> = BTreeMap::new();
     for planned in &plan.slos {
         let limit = planned.slo.group_by.as_ref().map_or(1, |by| by.limit);
@@ -120,12 +123,12 @@ pub(super) fn keeps(plan: &Plan, now: Ts) -> Vec<Keep> {
         span: series.keep,
         reach: reaches.get(&SeriesIx(ix)).copied().unwrap_or(Span::from_mins(10)),
         limit: limits.get(&SeriesIx(ix)).copied().unwrap_or(1),
-        cut: cuts.get(&SeriesIx(ix)).copied(),
+        cuts: begun.get(&SeriesIx(ix)).into_iter().flatten().copied().collect(),
     };
     (0..).zip(&plan.series).map(keep).collect()
 }
 
-/// Where the present calendar period of each series' SLO began.
+/// Where the present calendar periods of each series' SLOs began.
 pub(super) fn cuts(plan: &Plan, now: Ts) -> impl Iterator<Item = (SeriesIx, Ts)> {
     plan.slos.iter().filter(|planned| matches!(planned.slo.period, Period::Calendar { .. })).flat_map(
         move |planned| {

@@ -9,9 +9,9 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::asking::{Asked, Asking};
+use super::catchup::{self, moments};
 use super::decide::decide;
 use super::journal::Journal;
-use super::missed::missed;
 use super::shared::Shared;
 use crate::engine::fact::SeriesIx;
 use crate::engine::plan::{Plan, Planned};
@@ -20,8 +20,6 @@ use crate::slo::time::Ts;
 
 /// Answers that arrive within this of each other are judged together.
 const TOGETHER: Duration = Duration::from_millis(25);
-/// Moments of missed slices judged at most in one go; beyond it some are passed over.
-const MOST_MISSED: usize = 240;
 
 /// What one tick came to.
 #[derive(Clone, Copy, Default, Debug)]
@@ -67,6 +65,7 @@ pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &m
     round.judge(ready).await;
     round.judge_sources().await;
     round.judge_unanswered().await;
+    round.sum_up().await;
     let answers = |source: &str| round.tally.get(source).is_some_and(|(answered, _)| *answered > 0);
     asking.faults.suspect(at, answers);
     shared.trouble("queries", asking.faults.trouble(answers));
@@ -123,7 +122,9 @@ impl Round<'_> {
             return;
         }
         let began = tokio::time::Instant::now();
+        self.note_gaps(&ready);
         let (delta, judged) = self.look(&ready);
+        self.shared.owed.write().values_mut().for_each(|owed| owed.note(&delta));
         self.done.step_seconds += began.elapsed().as_secs_f64();
         self.commit(delta, judged).await;
     }
@@ -138,10 +139,8 @@ impl Round<'_> {
             let Some(planned) = self.plan.slos.get(*ix) else { continue };
             let at = self.moment_of(planned);
             let since = world.judged.get(&planned.id).copied();
-            by_moments
-                .entry(missed(since, at, self.shared.settings.step, MOST_MISSED))
-                .or_default()
-                .push(*ix);
+            let moments = moments(&world.ledger, planned, since, at, self.shared.settings.step);
+            by_moments.entry(moments).or_default().push(*ix);
             judged.push((planned.id.clone(), at));
         }
         for (moments, slos) in by_moments {
@@ -160,6 +159,28 @@ impl Round<'_> {
             all.extend(net(&world.control, deltas));
         }
         (all, judged)
+    }
+
+    /// Remembers the SLOs that are judged with a gap behind them.
+    fn note_gaps(&self, ready: &[usize]) {
+        let (world, mut owed) = (self.shared.world.read(), self.shared.owed.write());
+        for planned in ready.iter().filter_map(|ix| self.plan.slos.get(*ix)) {
+            catchup::note_gap(&mut owed, &world, planned, self.moment_of(planned), self.shared.settings.step);
+        }
+    }
+
+    /// Tells what burned in gaps that are filled by now.
+    async fn sum_up(&mut self) {
+        let summed = {
+            let (world, owed) = (self.shared.world.read(), self.shared.owed.read());
+            let inputs = |at| self.inputs(at, &world.observed);
+            catchup::sum_up(&owed, &world, &self.plan, self.shared.settings.step, inputs)
+        };
+        let uncommitted = self.done.uncommitted;
+        self.commit(summed.delta, Vec::new()).await;
+        if self.done.uncommitted == uncommitted {
+            self.shared.owed.write().retain(|id, _| !summed.slos.contains(id));
+        }
     }
 
     /// Moves the alerts about not knowing of SLOs that could not be judged.

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::catchup::Gaps;
 use super::state::{BackfillView, DefinitionsView, Guarded, TickView, World};
 use crate::engine::plan::Plan;
 use crate::prometheus::Prometheus;
@@ -27,6 +28,8 @@ pub struct Shared {
     pub sources: BTreeMap<String, Arc<Prometheus>>,
     /// What is known and decided.
     pub world: Guarded<World>,
+    /// SLOs whose gap is still to be summed up.
+    pub(super) owed: Guarded<Gaps>,
     /// The definitions in force.
     pub definitions: Guarded<DefinitionsView>,
     /// Counters of the tick loop.
@@ -76,6 +79,7 @@ impl Shared {
             epoch: AtomicI64::new(0),
             sources,
             world: Guarded::default(),
+            owed: Guarded::default(),
             definitions: Guarded::default(),
             ticks: Guarded::default(),
             backfill: Guarded::default(),

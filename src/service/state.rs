@@ -7,6 +7,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::clock;
 use crate::engine::ledger::Ledger;
 use crate::engine::step::{Control, Observed};
 use crate::slo::time::Ts;
@@ -24,6 +25,13 @@ pub struct World {
     pub observed: Observed,
     /// Until when each SLO was judged, by id.
     pub judged: BTreeMap<String, Ts>,
+}
+
+impl World {
+    /// The time, as far as sources bear it out.
+    pub fn now(&self) -> Ts {
+        clock::agreed(self.ledger.newest())
+    }
 }
 
 /// The definitions in force and what is wrong with the rest.

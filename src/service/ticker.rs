@@ -88,7 +88,8 @@ async fn swap_plan(shared: &Arc<Shared>) {
     let plan = Arc::new(plan);
     let new: Vec<SeriesIx> = {
         let mut world = shared.world.write();
-        world.ledger.adopt(keeps(&plan, clock::now()));
+        let now = world.now();
+        world.ledger.adopt(keeps(&plan, now));
         world.plan = Arc::clone(&plan);
         world.observed.alive.clear();
         world.observed.direct.clear();
@@ -149,7 +150,7 @@ async fn beat(shared: &Shared, heartbeat: &Heartbeat) {
 }
 
 async fn keep_house(shared: &Shared) {
-    {
+    let now = {
         let mut world = shared.world.write();
         let plan = Arc::clone(&world.plan);
         let mut expiry = std::collections::BTreeMap::new();
@@ -160,14 +161,15 @@ async fn keep_house(shared: &Shared) {
                 *known = by.expire_after.max(*known);
             }
         }
-        for (ix, start) in cuts(&plan, clock::now()) {
+        let now = world.now();
+        for (ix, start) in cuts(&plan, now) {
             world.ledger.note_cut(ix, start);
         }
-        world.ledger.expire(clock::now(), |ix| expiry.get(&ix).copied());
-    }
+        world.ledger.expire(now, |ix| expiry.get(&ix).copied());
+        now
+    };
     let Some(epoch) = shared.epoch() else { return };
-    let now = clock::now_ms();
-    let days = |days: i64| now - days * 24 * 3600 * 1000;
+    let days = |days: u32| now.minus(Span::from_days(days)).0.saturating_mul(1000);
     let pruned = async {
         Journal::prune(shared).await?;
         shared.store.prune_outbox(epoch, days(14)).await?;

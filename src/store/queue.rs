@@ -181,13 +181,20 @@ both! {
         Ok(changed > 0)
     }
 
-    /// Deletes up to [`PRUNE`] messages finished before a moment; returns how many.
+    /// Deletes up to [`PRUNE`] messages finished before a moment; returns how many. A stand-in that was
+    /// told "firing" stays until it is owed "resolved": it is how that is known.
     pub async fn prune_outbox(&self, epoch: i64, before_ms: i64) -> Result<u64>
     while "pruning deliveries" {
         let mut tx = self.begin_under(epoch).await?;
         let pruned = sqlx::query(
             "delete from outbox where seq in (
-                 select seq from outbox where status <> 'pending' and finished_at < $1 order by finished_at limit $2)",
+                 select f.seq from outbox f
+                  where f.status <> 'pending' and f.finished_at < $1
+                    and (f.event <> 'firing' or f.fallback_of is null or exists (
+                             select 1 from outbox g
+                              where g.receiver = f.receiver and g.incident = f.incident
+                                and g.event = 'resolved'))
+                  order by f.finished_at limit $2)",
         )
         .bind(before_ms)
         .bind(PRUNE.cast_signed())

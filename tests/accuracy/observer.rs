@@ -88,7 +88,7 @@ impl Observer {
             span: s.keep,
             reach,
             limit: 500,
-            cut: None,
+            cuts: Vec::new(),
         });
         self.ledger.adopt(keep.collect());
     }

@@ -8,6 +8,8 @@ use crate::slo::model::Labels;
 use crate::slo::time::{Span, Step, Ts};
 use crate::slo::unit::Events;
 
+/// Beginnings of calendar periods remembered at most: weeks, months and quarters in some time zones.
+pub(super) const MOST_CUTS: usize = 8;
 /// Rulings remembered at most; only slots that are still asked again need theirs.
 const MOST_RULINGS: usize = 64;
 
@@ -28,8 +30,9 @@ pub struct Group {
     /// Newest slot the group was in an answer.
     pub(super) seen: Ts,
     /// Events of the hour in which a calendar period begins, up to its beginning: hours are kept
-    /// longer than what would tell the two parts apart, and time zones do not fall on hours.
-    pub(super) cut: Option<(Ts, Events)>,
+    /// longer than what would tell the two parts apart, and time zones do not fall on hours. One
+    /// for each period that is counted here, the one noted longest ago first.
+    pub(super) cuts: Vec<(Ts, Events)>,
     /// The largest slice of this day and of the one before.
     pub(super) largest: [(i64, Events); 2],
 }
@@ -52,7 +55,7 @@ impl Group {
             rulings: Vec::new(),
             counted: Ts(i64::MIN),
             seen: Ts(i64::MIN),
-            cut: None,
+            cuts: Vec::new(),
             largest: [(i64::MIN, Events::ZERO); 2],
         }
     }
@@ -105,7 +108,7 @@ impl Group {
     pub fn since(&self, start: Ts, to: Ts) -> (Ts, Events) {
         let from = edge(start, to);
         let sum = self.track.sum(from, to);
-        let before = self.track.hour_until(start).or(self.cut.filter(|(at, _)| *at == start).map(|(_, e)| e));
+        let before = self.track.hour_until(start).or_else(|| self.cut(start));
         match before {
             _ if from == start => (start, sum),
             // Rounded outward to five minutes only: a beginning lies on them.
@@ -115,11 +118,24 @@ impl Group {
         }
     }
 
-    /// Remembers the part of the hour before a period's beginning, while it can be told.
+    /// Remembers the part of the hour before a period's beginning, while it can be told; later
+    /// what was told then stays. Periods nobody notes any more make room.
     pub(super) fn note_cut(&mut self, boundary: Ts) {
-        if let Some(before) = self.track.hour_until(boundary) {
-            self.cut = Some((boundary, before));
+        let Some(before) = self.track.hour_until(boundary).or_else(|| self.cut(boundary)) else { return };
+        self.put_cut(boundary, before);
+    }
+
+    /// Begins to add up what is told of the hour before a period's beginning.
+    pub(super) fn put_cut(&mut self, boundary: Ts, before: Events) {
+        self.cuts.retain(|(at, _)| *at != boundary);
+        self.cuts.push((boundary, before));
+        if self.cuts.len() > MOST_CUTS {
+            self.cuts.remove(0);
         }
+    }
+
+    fn cut(&self, boundary: Ts) -> Option<Events> {
+        self.cuts.iter().find(|(at, _)| *at == boundary).map(|(_, before)| *before)
     }
 
     /// Seconds of `(from, to]` that are answered but not whole: stale or partial.
@@ -158,16 +174,20 @@ impl Group {
             + self.stale.heap()
             + self.partial.heap()
             + self.rulings.capacity() * size_of::<Ruled>()
+            + self.cuts.capacity() * size_of::<(Ts, Events)>()
             + self.labels.iter().map(|(k, v)| k.len() + v.len() + 64).sum::<usize>()
     }
 
     /// Backfilled five minutes that only their hour will keep: those before a period's beginning
     /// are remembered apart. They are told once.
     fn cut_old(&mut self, end: Ts, booked: Events) {
-        let Some((boundary, before)) = &mut self.cut else { return };
-        let of_its_hour = end <= *boundary && end > boundary.floor_to(Span::from_hours(1));
-        if of_its_hour && !self.track.holds_five(end) {
-            *before = before.plus(booked);
+        if self.track.holds_five(end) {
+            return;
+        }
+        for (boundary, before) in &mut self.cuts {
+            if end <= *boundary && end > boundary.floor_to(Span::from_hours(1)) {
+                *before = before.plus(booked);
+            }
         }
     }
 

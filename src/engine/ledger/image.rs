@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::group::{Group, Ruled};
+use super::group::{Group, MOST_CUTS, Ruled};
 use super::intervals::Intervals;
 use super::ring::Ring;
 use super::series::{Keep, Series};
@@ -12,8 +12,9 @@ use crate::slo::model::Labels;
 use crate::slo::time::Ts;
 use crate::slo::unit::Events;
 
-/// Version of the layout; another one is not read but asked again.
-const VERSION: u8 = 1;
+/// Version of the layout, to be raised with any change of what is written below; another one is not
+/// read but asked again.
+const VERSION: u8 = 2;
 /// Groups and slots an image may hold; more is not ours.
 const MOST_GROUPS: usize = 20_000;
 const MOST_SLOTS: usize = 20_000;
@@ -40,7 +41,7 @@ struct GroupImage {
     counted: Ts,
     seen: Ts,
     largest: [(i64, i64); 2],
-    cut: Option<(Ts, i64)>,
+    cuts: Vec<(Ts, i64)>,
 }
 
 /// Values newest first, trailing zeros left out; whole events where all are whole.
@@ -130,14 +131,15 @@ impl GroupImage {
             counted: group.counted,
             seen: group.seen,
             largest: group.largest.map(|(day, events)| (day, events.thousandths())),
-            cut: group.cut.map(|(at, events)| (at, events.thousandths())),
+            cuts: group.cuts.iter().map(|(at, events)| (*at, events.thousandths())).collect(),
         }
     }
 
     fn is_sane(&self) -> bool {
-        self.tiers.iter().flatten().all(|(_, packed)| match packed {
+        let short = |(_, packed): &(i64, Packed)| match packed {
             Packed::Whole(v) | Packed::Thousandths(v) => v.len() <= MOST_SLOTS,
-        })
+        };
+        self.cuts.len() <= MOST_CUTS && self.tiers.iter().flatten().all(short)
     }
 
     fn restore(self, group: &mut Group) {
@@ -160,7 +162,9 @@ impl GroupImage {
             .collect();
         group.counted = self.counted;
         group.seen = self.seen;
-        group.cut = self.cut.map(|(at, events)| (at, Events::from_thousandths(events)));
+        for (at, events) in self.cuts {
+            group.put_cut(at, Events::from_thousandths(events));
+        }
         group.largest = self.largest.map(|(day, events)| (day, Events::from_thousandths(events)));
     }
 }

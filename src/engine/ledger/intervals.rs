@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::slo::time::{Span, Ts};
+use crate::slo::time::Ts;
 
 /// Intervals kept at most; beyond it the oldest is forgotten, so coverage is never claimed falsely.
 const MOST: usize = 4096;
@@ -97,17 +97,16 @@ impl Intervals {
             .map(move |i| (i.0.max(from.0), i.1.min(to.0)))
     }
 
-    /// The newest stretch of `(from, to]` outside the set that is at least `least` long.
-    pub fn newest_gap(&self, from: Ts, to: Ts, least: Span) -> Option<(Ts, Ts)> {
-        let mut gap = None;
+    /// What of `(from, to]` is not in the set.
+    #[must_use]
+    pub fn outside(&self, from: Ts, to: Ts) -> Self {
+        let mut outside = Self::default();
         let mut known_to = from.0;
         for (a, b) in self.within(from, to).chain([(to.0, to.0)]) {
-            if a.saturating_sub(known_to) >= least.secs() {
-                gap = Some((Ts(known_to), Ts(a)));
-            }
+            outside.insert(Ts(known_to), Ts(a));
             known_to = b;
         }
-        gap
+        outside
     }
 
     /// Where the set begins.
@@ -165,15 +164,14 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_gap_is_found_and_small_ones_are_passed_over() {
+    fn what_is_outside_is_everything_else() {
         let mut set = Intervals::default();
-        let least = Span::from_secs(10);
-        assert_eq!(set.newest_gap(Ts(0), Ts(100), least), Some((Ts(0), Ts(100))));
+        assert_eq!(set.outside(Ts(0), Ts(100)).0, [(0, 100)]);
         set.insert(Ts(20), Ts(50));
         set.insert(Ts(55), Ts(100));
-        assert_eq!(set.newest_gap(Ts(0), Ts(100), least), Some((Ts(0), Ts(20))));
-        assert_eq!(set.newest_gap(Ts(0), Ts(120), least), Some((Ts(100), Ts(120))));
-        assert_eq!(set.newest_gap(Ts(20), Ts(100), least), None);
+        assert_eq!(set.outside(Ts(0), Ts(120)).0, [(0, 20), (50, 55), (100, 120)]);
+        assert_eq!(set.outside(Ts(30), Ts(53)).0, [(50, 53)]);
+        assert_eq!(set.outside(Ts(60), Ts(100)).0, []);
     }
 
     #[test]

@@ -62,6 +62,11 @@ impl Ledger {
         &self.series
     }
 
+    /// The newest slot known of any series.
+    pub fn newest(&self) -> Option<Ts> {
+        self.series.iter().filter_map(|series| series.answered().last()).max()
+    }
+
     /// Books facts; gives back the slots that changed anything, to be journaled.
     pub fn apply(&mut self, facts: &Facts) -> Vec<SlotFact> {
         let Some(series) = usize::try_from(facts.series.0).ok().and_then(|ix| self.series.get_mut(ix)) else {

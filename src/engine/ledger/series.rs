@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::group::Group;
+use super::group::{Group, MOST_CUTS};
 use super::intervals::Intervals;
 use super::track::FINE_REACH;
 use crate::engine::fact::{GroupFact, SeriesKey, SlotFact, SlotState, Tier, Trust};
@@ -21,8 +21,8 @@ pub struct Keep {
     pub reach: Span,
     /// Groups kept apart at most.
     pub limit: usize,
-    /// Where a calendar period began, if one of the SLOs has one.
-    pub cut: Option<Ts>,
+    /// Where the present calendar periods of its SLOs began.
+    pub cuts: Vec<Ts>,
 }
 
 /// The label value that stands for all groups beyond the limit.
@@ -125,7 +125,7 @@ impl Series {
             return false;
         }
         let known_before = self.answered.contains(end) && !self.absent.contains(end);
-        if tier != Tier::Fine && known_before && !self.may_retell(from, end) {
+        if tier != Tier::Fine && !self.may_tell(from, end, known_before) {
             return false;
         }
         match &slot.state {
@@ -165,7 +165,11 @@ impl Series {
 
     /// Remembers what lies before the beginning of the present calendar period.
     pub(super) fn note_cut(&mut self, boundary: Ts) {
-        self.keep.cut = Some(boundary);
+        self.keep.cuts.retain(|known| *known != boundary);
+        self.keep.cuts.push(boundary);
+        if self.keep.cuts.len() > MOST_CUTS {
+            self.keep.cuts.remove(0);
+        }
         for group in &mut self.groups {
             group.note_cut(boundary);
         }
@@ -200,11 +204,14 @@ impl Series {
         self.by_labels = self.groups.iter().enumerate().map(|(ix, g)| (g.labels.clone(), ix)).collect();
     }
 
-    /// A five-minute fact may be told again only where the tier still holds it (so that it
-    /// replaces) and no finer slices are in charge.
-    fn may_retell(&self, from: Ts, end: Ts) -> bool {
+    /// Five minutes of which a part is known may be told only where the tier still holds them, so
+    /// that they replace that part; where only their hour does, they would be added to it. And five
+    /// minutes known whole only where no finer slices are in charge.
+    fn may_tell(&self, from: Ts, end: Ts, known_before: bool) -> bool {
+        let partly = self.answered.overlap(from, end) > self.absent.overlap(from, end);
         let newest = self.answered.last().unwrap_or(end);
-        newest.since(from) > FINE_REACH && self.groups.iter().all(|g| g.track.holds_five(end))
+        let replaces = !partly || self.groups.iter().all(|g| g.track.holds_five(end));
+        replaces && (!known_before || newest.since(from) > FINE_REACH)
     }
 
     /// The group's place, made if there is room; `None` beyond the limit.
@@ -222,7 +229,9 @@ impl Series {
     pub(super) fn add_group(&mut self, labels: Labels) -> usize {
         let ix = self.groups.len();
         let mut group = Group::new(labels.clone(), self.keep.key.step, self.keep.span);
-        group.cut = self.keep.cut.map(|boundary| (boundary, Events::ZERO));
+        for boundary in &self.keep.cuts {
+            group.put_cut(*boundary, Events::ZERO);
+        }
         self.groups.push(group);
         self.by_labels.insert(labels, ix);
         ix

@@ -24,7 +24,7 @@ fn keep(metric: &str, days: u32) -> Keep {
         span: Span::from_days(days),
         reach: Span::from_mins(10),
         limit: 3,
-        cut: None,
+        cuts: Vec::new(),
     }
 }
 
@@ -301,5 +301,78 @@ proptest! {
             let covered = i64::try_from(slots.filter(known).count()).unwrap() * 300;
             prop_assert_eq!(series.answered().overlap(from, to), covered);
         }
+    }
+}
+
+#[test]
+fn an_image_of_another_layout_is_refused_and_not_misread() {
+    let mut ledger = ledger();
+    tell(&mut ledger, 300, SlotState::Known(vec![fact("a", 7, Trust::Counted)]));
+    let mut bytes = SeriesImage::of(ledger.series(SeriesIx(0)).unwrap()).to_bytes();
+    assert_eq!(bytes[0], 2, "what is written has changed when its version has");
+    for version in [0, 1, 3, 255] {
+        bytes[0] = version;
+        assert_eq!(SeriesImage::from_bytes(&bytes), Err(ImageError::Version), "{version}");
+    }
+    assert_eq!(SeriesImage::from_bytes(&[]), Err(ImageError::Damaged));
+}
+
+#[test]
+fn a_week_and_a_month_counted_by_one_series_are_both_exact() {
+    // Both began inside an hour that only hours tell of any more; the month is noted first.
+    let day = 86_400;
+    let month = Ts(1_800_000_000 - 1_800_000_000 % day + 66_600);
+    let week = Ts(month.0 + 11 * day - 1800);
+    let (begin, now) = (month.0 - day, month.0 + 20 * day);
+    let told = |slice: i64| slice % 13 + 1;
+    let mut ledger = ledger();
+    for slice in begin / S + 1..=now / S {
+        tell(&mut ledger, slice * S, SlotState::Known(vec![fact("a", told(slice), Trust::Counted)]));
+        if slice * S % 3600 == 0 {
+            for boundary in [month, week].into_iter().filter(|boundary| boundary.0 < slice * S) {
+                ledger.note_cut(SeriesIx(0), boundary);
+            }
+        }
+    }
+    let bytes = SeriesImage::of(ledger.series(SeriesIx(0)).unwrap()).to_bytes();
+    let mut restored = self::ledger();
+    assert!(restored.restore(SeriesImage::from_bytes(&bytes).unwrap()).unwrap());
+    for ledger in [&ledger, &restored] {
+        let group = ledger.series(SeriesIx(0)).unwrap().group(&route("a")).unwrap();
+        for start in [month, week] {
+            let expected: i64 = (start.0 / S + 1..=now / S).map(told).sum();
+            assert_eq!(group.since(start, Ts(now)), (start, Events::whole(expected)));
+        }
+    }
+}
+
+#[test]
+fn five_minutes_known_in_part_are_added_to_nothing_once_only_their_hour_is_held() {
+    for (age_days, filled) in [(1, true), (9, false)] {
+        let mut ledger = ledger();
+        // Six of ten slices, then nothing, then the present.
+        for slice in 1..=6 {
+            tell(&mut ledger, slice * S, SlotState::Known(vec![fact("a", 10, Trust::Counted)]));
+        }
+        let now = age_days * 86_400;
+        tell(&mut ledger, now, SlotState::Known(vec![fact("a", 1, Trust::Counted)]));
+        let whole = |end: i64| {
+            let state = SlotState::Known(vec![fact("a", 100, Trust::Counted)]);
+            Facts {
+                series: SeriesIx(0),
+                tier: Tier::FiveMinutes,
+                slots: vec![SlotFact { end: Ts(end), state }],
+            }
+        };
+        for _ in 0..2 {
+            ledger.apply(&whole(300));
+            ledger.apply(&whole(600));
+        }
+        let series = ledger.series(SeriesIx(0)).unwrap();
+        let events = series.group(&route("a")).unwrap().sum(Ts(0), Ts(3600));
+        let expected = if filled { 200 } else { 160 };
+        assert_eq!(events, Events::whole(expected), "{age_days} days");
+        let known = if filled { 600 } else { 480 };
+        assert_eq!(series.answered().overlap(Ts(0), Ts(3600)), known, "{age_days} days");
     }
 }

@@ -92,7 +92,7 @@ impl World {
             span: Span::from_days(28),
             reach: Span::from_mins(10),
             limit: 100,
-            cut: None,
+            cuts: Vec::new(),
         };
         let mut ledger = Ledger::default();
         ledger.adopt(vec![keep("all_total"), keep("bad_total")]);

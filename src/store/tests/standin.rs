@@ -10,6 +10,7 @@ on_both! {
     any_number_of_tickets_that_wait_hides_no_page
     a_state_never_taken_is_overdue_until_somebody_was_told
     resolves_are_passed_on_to_whoever_stands_in
+    a_stand_in_is_kept_until_it_is_owed_the_resolve
 }
 
 fn stand_in(incident: &str) -> OutboxPut {
@@ -111,4 +112,19 @@ async fn resolves_are_passed_on_to_whoever_stands_in(home: &Home) {
     store.commit(epoch, &owing(&[told("a"), told("b")])).await.unwrap();
     store.commit(epoch, &level("am", "c", LevelState::Resolved)).await.unwrap();
     expect(&[]).await;
+}
+
+async fn a_stand_in_is_kept_until_it_is_owed_the_resolve(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    store.commit(epoch, &owing(&[message("a-f", "a", 0), stand_in("a")])).await.unwrap();
+    for id in ["a-f", "a-for-other"] {
+        store.delivered(epoch, id, 10).await.unwrap();
+    }
+    assert_eq!(store.prune_outbox(epoch, 1_000_000).await.unwrap(), 1, "weeks later it still fires");
+    store.commit(epoch, &owing(&[resolve("a")])).await.unwrap();
+    let owed = store.resolves_to_pass_on().await.unwrap();
+    assert_eq!(owed, [("a ended".to_owned(), "other".to_owned())]);
+    let told = OutboxPut { event: "resolved".into(), id: "a-r-o".into(), ..stand_in("a") };
+    store.commit(epoch, &owing(&[told])).await.unwrap();
+    assert_eq!(store.prune_outbox(epoch, 1_000_000).await.unwrap(), 1, "now nobody needs it");
 }

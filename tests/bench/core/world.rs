@@ -145,7 +145,7 @@ pub fn keeps(plan: &Plan) -> Vec<Keep> {
         span: series.keep,
         reach: Span::from_mins(10),
         limit: 100,
-        cut: None,
+        cuts: Vec::new(),
     };
     plan.series.iter().map(keep).collect()
 }
