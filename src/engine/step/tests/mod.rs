@@ -1,5 +1,8 @@
 //! A service that lives, fails, falls silent and comes back, seen through `step`.
 
+mod gaps;
+mod timeslice;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
