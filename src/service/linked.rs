@@ -157,6 +157,7 @@ mod tests {
                     span: series.keep,
                     reach: Span::ZERO,
                     limit: 1,
+                    overflow: crate::slo::model::Overflow::Other,
                     cut: None,
                 })
                 .collect(),

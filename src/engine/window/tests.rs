@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::engine::fact::{Facts, GroupFact, SeriesKey, SlotFact, SlotState, Tier, Trust, What};
 use crate::engine::ledger::{Keep, Ledger};
-use crate::slo::model::Labels;
+use crate::slo::model::{Labels, Overflow};
 use crate::slo::query::{Atom, Counting, Selector};
 use crate::slo::time::{Span, Step};
 
@@ -22,6 +22,7 @@ fn keep(metric: &str) -> Keep {
         span: Span::from_days(28),
         reach: Span::ZERO,
         limit: 1,
+        overflow: Overflow::Other,
         cut: None,
     }
 }

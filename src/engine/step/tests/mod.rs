@@ -95,6 +95,7 @@ impl World {
             span: Span::from_days(28),
             reach: Span::from_mins(10),
             limit: 100,
+            overflow: Overflow::Other,
             cut: None,
         };
         let mut ledger = Ledger::default();

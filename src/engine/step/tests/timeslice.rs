@@ -27,6 +27,7 @@ fn timeslices(minutes: i64, hours: i64) -> World {
         span: Span::from_days(28),
         reach: Span::ZERO,
         limit: 1,
+        overflow: Overflow::Other,
         cut: None,
     };
     world.ledger.adopt(vec![keep(false), keep(true)]);
