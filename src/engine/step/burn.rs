@@ -3,7 +3,6 @@
 use super::Inputs;
 use super::delta::Delta;
 use super::evidence::{NO_LABELS, evidence, groups, window_evidence};
-use super::health::step_health;
 use super::observed::Observed;
 use super::transition::{Subjected, Telling, advance};
 use crate::engine::alert::{AlertKey, RuleInput, Subject};
@@ -45,18 +44,20 @@ pub struct JudgedGroup {
     pub rules: Vec<JudgedRule>,
 }
 
+/// Moves the burn alerts of one SLO; gives back how its groups stand, `None` when a series of it
+/// is not of this ledger.
 pub(super) fn step_slo(
     planned: &Planned,
     ledger: &Ledger,
     control: &Control,
     inputs: &Inputs<'_>,
     delta: &mut Delta,
-) {
+) -> Option<Vec<Standing>> {
     let mut standings = Vec::new();
     let alerts = control.of_slo(&planned.id);
     let groups = groups(planned, ledger);
     for group in &groups {
-        let Some(book) = Book::open(ledger, &planned.bad, &planned.total, group) else { return };
+        let book = Book::open(ledger, &planned.bad, &planned.total, group)?;
         let judged = judge_group(planned, group, &book, inputs.observed, inputs.at);
         step_group(planned, group, &book, &judged, alerts, inputs, delta);
         standings.push(judged.standing);
@@ -64,11 +65,11 @@ pub(super) fn step_slo(
     if groups.is_empty()
         && let Some(book) = Book::open(ledger, &planned.bad, &planned.total, &NO_LABELS)
     {
-        let targets = targets_of(planned, inputs.observed);
+        let targets = targets_of(planned, inputs.observed, inputs.at);
         standings.push(Standing::of(&book, targets, planned.slo.absent.means, inputs.at));
     }
     step_gone(planned, &groups, &standings, alerts, inputs, delta);
-    step_health(planned, &standings, alerts, inputs, delta);
+    Some(standings)
 }
 
 /// Judges every rule of one SLO and group.
@@ -81,7 +82,7 @@ pub fn judge_group(
 ) -> JudgedGroup {
     let slo = &*planned.slo;
     let means = slo.absent.means;
-    let standing = Standing::of(book, targets_of(planned, observed), means, at);
+    let standing = Standing::of(book, targets_of(planned, observed, at), means, at);
     let terms = Terms {
         objective: objective_of(slo, group),
         absent: standing.reads_absence_as(means),
@@ -142,9 +143,9 @@ fn step_group(
         let subject = Subject::Burn { slo: planned.id.clone(), group: group.clone() };
         let key = AlertKey { subject, severity };
         let before = alerts.and_then(|alerts| alerts.get(&key));
-        let targets = targets_of(planned, inputs.observed);
+        let targets = targets_of(planned, inputs.observed, inputs.at);
         let targets_at_fire = before.and_then(|s| s.firing.as_ref()).and_then(|f| f.targets);
-        let hold = half_of_targets_gone(planned, targets, targets_at_fire);
+        let hold = half_of_targets_gone(planned, inputs.observed, targets_at_fire, inputs.at);
         let rules = rule_inputs(planned, judged, severity, hold);
         let tell = || {
             let evidence = evidence(planned, group, book, &judged.rules, severity, inputs.at);
@@ -213,18 +214,16 @@ fn rule_inputs<'a>(
         .collect()
 }
 
-/// Sick pods fail their own scrapes and take their errors with them: with fewer than half of the
-/// targets that were up when the alert fired, nothing is resolved.
-fn half_of_targets_gone(planned: &Planned, now: Option<AliveReading>, at_fire: Option<u64>) -> bool {
-    match (planned.alive, at_fire, now) {
-        (None, _, _) | (_, None | Some(0), _) => false,
-        (Some(_), Some(_), None) => true,
-        (Some(_), Some(fired), Some(now)) => now.up.saturating_mul(2) < fired,
+/// Nothing is resolved with fewer than half of the targets that were up when the alert fired.
+fn half_of_targets_gone(planned: &Planned, observed: &Observed, at_fire: Option<u64>, at: Ts) -> bool {
+    match (planned.alive, at_fire) {
+        (None, _) | (_, None | Some(0)) => false,
+        (Some(ix), Some(fired)) => observed.alive.get(&ix).is_none_or(|targets| targets.half_gone(fired, at)),
     }
 }
 
-fn targets_of(planned: &Planned, observed: &Observed) -> Option<AliveReading> {
-    observed.alive.get(&planned.alive?).copied()
+fn targets_of(planned: &Planned, observed: &Observed, at: Ts) -> Option<AliveReading> {
+    observed.alive.get(&planned.alive?)?.at(at)
 }
 
 fn judge_direct(
@@ -237,8 +236,7 @@ fn judge_direct(
 ) -> JudgedRule {
     let burn_of = |window: Span| {
         let (_, ix) = planned.direct.iter().find(|(w, _)| *w == window)?;
-        let seen = observed.direct.get(ix).filter(|seen| seen.fresh_until >= at)?;
-        let DirectReading::Known(ratios) = &seen.reading else { return None };
+        let DirectReading::Known(ratios) = observed.direct.get(ix)?.reading_at(at)? else { return None };
         Some(ratios.get(group)?.get() / objective.budget())
     };
     let (long, short) = (burn_of(rule.long), rule.short.and_then(burn_of));

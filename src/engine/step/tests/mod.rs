@@ -1,6 +1,8 @@
 //! A service that lives, fails, falls silent and comes back, seen through `step`.
 
+mod edited;
 mod gaps;
+mod missed;
 mod timeslice;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,6 +80,9 @@ struct World {
     ledger: Ledger,
     control: Control,
     observed: Observed,
+    /// What the alive selector says; read in every tick.
+    targets: Option<AliveReading>,
+    receivers: Vec<String>,
     now: i64,
     told: Vec<Transition>,
 }
@@ -112,7 +117,16 @@ impl World {
             rule_names,
         };
         let observed = Observed { blind: BTreeMap::from([("local".into(), false)]), ..Observed::default() };
-        Self { planned, ledger, control: Control::default(), observed, now: START, told: vec![] }
+        Self {
+            planned,
+            ledger,
+            control: Control::default(),
+            observed,
+            targets: None,
+            receivers: vec!["oncall".into()],
+            now: START,
+            told: vec![],
+        }
     }
 
     /// A service that has been well for an hour.
@@ -142,6 +156,9 @@ impl World {
 
     fn tell(&mut self, total: SlotState, bad: SlotState) {
         self.now += S;
+        if let Some(alive) = self.planned.alive {
+            self.observed.saw(alive, Ts(self.now), self.targets);
+        }
         for (ix, state) in [(0, total), (1, bad)] {
             let slots = vec![SlotFact { end: Ts(self.now), state }];
             self.ledger.apply(&Facts { series: SeriesIx(ix), tier: Tier::Fine, slots });
@@ -149,19 +166,38 @@ impl World {
     }
 
     fn look(&self, at: Ts, control: &Control) -> Delta {
-        let receivers = ["oncall".to_owned()];
+        self.with_inputs(at, |inputs| {
+            let mut delta = step([&self.planned], &self.ledger, control, inputs);
+            delta.extend(step_sources(control, inputs));
+            delta
+        })
+    }
+
+    /// As at a moment that was missed.
+    fn look_back(&self, at: Ts, control: &Control) -> Delta {
+        self.with_inputs(at, |inputs| step_missed([&self.planned], &self.ledger, control, inputs))
+    }
+
+    /// A tick in which the SLO's own queries are not answered.
+    fn unanswered_tick(&mut self) -> usize {
+        self.now += S;
+        let delta = self.with_inputs(Ts(self.now), |inputs| {
+            let mut delta = step_sources(&self.control, inputs);
+            delta.extend(step_unanswered(&self.planned, &self.control, inputs));
+            delta
+        });
+        self.commit(delta)
+    }
+
+    fn with_inputs(&self, at: Ts, decide: impl Fn(&Inputs<'_>) -> Delta) -> Delta {
         let external = Labels::from([("cluster".into(), "eu1".into())]);
-        let step_span = Span::from_secs(30);
-        let inputs = Inputs {
+        decide(&Inputs {
             at,
-            step: step_span,
+            step: Span::from_secs(30),
             observed: &self.observed,
             external: &external,
-            receivers: &receivers,
-        };
-        let mut delta = step([&self.planned], &self.ledger, control, &inputs);
-        delta.extend(step_sources(control, &inputs));
-        delta
+            receivers: &self.receivers,
+        })
     }
 
     fn decide(&mut self) -> usize {
@@ -323,7 +359,7 @@ fn an_alert_that_ends_and_begins_again_while_nobody_looks_stays_the_incident_peo
 fn nothing_resolves_while_fewer_than_half_of_the_targets_are_up() {
     let mut world = World::new(slo(vec![rule(Severity::Page, "14.4", 60, Some(5))]));
     world.planned.alive = Some(AliveIx(0));
-    let up = |world: &mut World, up| world.observed.alive.insert(AliveIx(0), AliveReading { up, known: 10 });
+    let up = |world: &mut World, up| world.targets = Some(AliveReading { up, known: 10 });
     up(&mut world, 10);
     for _ in 0..130 {
         world.tick(100, 0);
@@ -336,7 +372,7 @@ fn nothing_resolves_while_fewer_than_half_of_the_targets_are_up() {
         world.tick(40, 0);
     }
     assert_eq!(world.told.len(), 1, "the sick ones took their errors with them");
-    world.observed.alive.clear();
+    world.targets = None;
     world.tick(40, 0);
     assert_eq!(world.told.len(), 1, "not knowing the targets holds too");
     up(&mut world, 5);
@@ -365,7 +401,7 @@ fn absence_holds_alerts_and_says_so_after_a_while() {
 fn a_workload_that_is_up_and_was_never_asked_is_idle() {
     let mut world = World::new(slo(vec![rule(Severity::Page, "14.4", 60, Some(5))]));
     world.planned.alive = Some(AliveIx(0));
-    world.observed.alive.insert(AliveIx(0), AliveReading { up: 2, known: 2 });
+    world.targets = Some(AliveReading { up: 2, known: 2 });
     for _ in 0..60 {
         assert_eq!(world.absent_tick(), 0);
     }
