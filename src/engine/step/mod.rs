@@ -5,16 +5,17 @@ mod control;
 mod delta;
 mod evidence;
 mod health;
+mod judge;
 mod net;
 mod observed;
 mod targets;
 mod transition;
 
-pub use burn::{JudgedGroup, JudgedRule, judge_group, objective_of};
 pub use control::Control;
 pub use delta::{Delta, Transition};
 pub use evidence::{budget_of, evidence, groups};
 pub use health::{retire, step_sources, step_unanswered};
+pub use judge::{JudgedGroup, JudgedRule, judge_group, objective_of};
 pub use net::net;
 pub use observed::{DirectSeen, Observed, Unanswered};
 pub use targets::Targets;
