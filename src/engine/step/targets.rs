@@ -13,8 +13,8 @@ const MISSED_FOR: Span = Span::from_mins(15);
 pub struct Targets {
     /// The newest reading; `None` where its query failed.
     reading: Option<(Ts, AliveReading)>,
-    /// Since when it is read.
-    since: Option<Ts>,
+    /// Since when and until when it was read, without a longer pause.
+    watched: Option<(Ts, Ts)>,
     /// The most targets known in this quarter of an hour and in the one before.
     most: [(i64, u64); 2],
 }
@@ -24,7 +24,9 @@ impl Targets {
     pub(super) fn note(&mut self, at: Ts, reading: Option<AliveReading>) {
         self.reading = reading.map(|reading| (at, reading));
         let Some(reading) = reading else { return };
-        self.since = Some(self.since.map_or(at, |since| since.min(at)));
+        let since =
+            self.watched.filter(|(_, until)| at.since(*until) < MISSED_FOR).map_or(at, |(since, _)| since);
+        self.watched = Some((since.min(at), at));
         let quarter = at.0.div_euclid(MISSED_FOR.secs());
         let [newest, _] = &mut self.most;
         if newest.0 == quarter {
@@ -47,7 +49,7 @@ impl Targets {
     /// while only, because pods that crash go and come back.
     pub fn half_gone(&self, before: u64, at: Ts) -> bool {
         let Some(now) = self.at(at) else { return true };
-        let watched = self.since.is_some_and(|since| at.since(since) >= MISSED_FOR);
+        let watched = self.watched.is_some_and(|(since, _)| at.since(since) >= MISSED_FOR);
         let needed = if watched { before.min(self.lately(at)) } else { before };
         now.up.saturating_mul(2) < needed
     }
@@ -99,6 +101,10 @@ mod tests {
         assert!(targets.half_gone(20, now));
         let (targets, now) = seen(&[(16, 8, 8)]);
         assert!(!targets.half_gone(20, now));
+        let (mut targets, now) = seen(&[(60, 20, 20)]);
+        let later = now.plus(Span::from_hours(1));
+        targets.note(later, Some(AliveReading { up: 8, known: 8 }));
+        assert!(targets.half_gone(20, later), "an hour in which nothing was read");
     }
 
     #[test]

@@ -107,6 +107,8 @@ fn go_on<E: Fn() -> Telling>(
     inputs: &Inputs<'_>,
     delta: &mut Delta,
 ) -> Firing {
+    // One that began at a moment that was missed: how many were up then was not read.
+    firing.targets = firing.targets.or(subjected.targets);
     let is_given = |name: &String| subjected.rules.iter().any(|rule| rule.name == name);
     if !firing.rules.iter().all(is_given) {
         firing.rules = firing_rules(state);

@@ -130,3 +130,22 @@ fn targets_read_later_do_not_speak_for_moments_that_were_missed() {
     let delta = world.look(Ts(world.now), &control);
     assert_eq!(delta.transitions[0].event, Event::Resolved);
 }
+
+#[test]
+fn an_alert_that_began_at_a_missed_moment_is_held_by_the_targets_read_next() {
+    let mut world = World::new(slo(vec![rule(Severity::Page, "14.4", 60, Some(5))]));
+    world.planned.alive = Some(AliveIx(0));
+    world.targets = Some(AliveReading { up: 10, known: 10 });
+    for bad in [0; 130].into_iter().chain([100, 100]) {
+        world.tell(SlotState::Known(vec![fact(100)]), SlotState::Known(vec![fact(bad)]));
+    }
+    let before = world.control.clone();
+    let delta = world.look_back(Ts(world.now - S), &before);
+    world.commit(delta);
+    world.decide();
+    assert_eq!(world.events(), burn_fired());
+    world.targets = Some(AliveReading { up: 4, known: 10 });
+    for _ in 0..20 {
+        assert_eq!(world.tick(40, 0), 0);
+    }
+}
