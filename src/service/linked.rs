@@ -11,6 +11,7 @@ use super::measure;
 use super::shared::Shared;
 use crate::engine::collect::Doubt;
 use crate::engine::fact::{Facts, SeriesIx, Tier};
+use crate::engine::ledger::Ledger;
 use crate::engine::plan::{BucketPair, Plan, QueryGroup};
 use crate::engine::sample::{Answer, Failure, FailureKind, Query};
 use crate::prometheus::{Priority, Source};
@@ -61,7 +62,8 @@ pub(super) async fn settle_doubts(
         .filter_map(|pair| {
             let of = |series: SeriesIx| facts.iter().find(|facts| facts.series == series);
             let (count, bucket) = (of(pair.count)?, of(pair.bucket)?);
-            let largest = |group: &Labels, at: Ts| usual(shared, pair, group, bucket.tier, at);
+            let largest =
+                |group: &Labels, at: Ts| usual(&shared.world.read().ledger, pair, group, bucket.tier, at);
             Some((pair, Doubt::raise(count, bucket, &largest)?))
         })
         .collect();
@@ -90,30 +92,34 @@ pub(super) async fn ask(shared: &Shared, query: Query, priority: Priority, limit
     }
 }
 
-/// The largest number of slow requests in one slot of the hours before.
-fn usual(shared: &Shared, pair: &BucketPair, group: &Labels, tier: Tier, at: Ts) -> Events {
-    let world = shared.world.read();
-    let of = |ix| world.ledger.series(ix).and_then(|series| series.group(group));
-    let (Some(count), Some(bucket)) = (of(pair.count), of(pair.bucket)) else { return Events::ZERO };
+/// The largest number of slow requests in one slot of the hours before; a slot that only one of
+/// the two was answered for tells nothing.
+fn usual(ledger: &Ledger, pair: &BucketPair, group: &Labels, tier: Tier, at: Ts) -> Events {
+    let (Some(count), Some(bucket)) = (ledger.series(pair.count), ledger.series(pair.bucket)) else {
+        return Events::ZERO;
+    };
+    let (Some(counts), Some(within)) = (count.group(group), bucket.group(group)) else { return Events::ZERO };
     let slot = tier.span(pair.step);
     let slots = USUAL.secs() / slot.secs().max(1);
     let bad = |back: i64| {
         let end = at.minus(Span::from_secs_saturating(back * slot.secs()));
         let from = end.minus(slot);
-        count.sum(from, end).minus(bucket.sum(from, end))
+        let known = count.answered().contains(end) && bucket.answered().contains(end);
+        known.then(|| counts.sum(from, end).minus(within.sum(from, end)))
     };
-    (1..=slots).map(bad).max().unwrap_or_default()
+    (1..=slots).filter_map(bad).max().unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::fact::{GroupFact, SlotFact, SlotState, Trust};
+    use crate::engine::ledger::Keep;
     use crate::engine::plan::PlanContext;
     use crate::slo::time::Step;
     use crate::slo::{Context, SourceFile, load};
 
-    #[test]
-    fn a_histogram_s_count_and_buckets_are_one_cluster_and_the_rest_stands_alone() {
+    fn plan() -> Plan {
         let text = "apiVersion: damper.dev/v1\nkind: ServiceLevelObjective\nmetadata: {name: latency}\nspec:\n  service: shop\n  sli:\n    latency: {histogram: d_seconds, selector: '{job=\"shop\"}', unit: s, objectives: [{percent: 99, within: 300ms}, {percent: 90, within: 100ms}]}\n---\napiVersion: damper.dev/v1\nkind: ServiceLevelObjective\nmetadata: {name: availability}\nspec:\n  service: shop\n  objective: 99\n  sli:\n    events: {bad: 'r_total{code=\"500\"}', total: r_total}\n";
         let files = [SourceFile { path: "a.yaml".into(), text: text.into() }];
         let loaded = load(&files, &Context { step: Step::DEFAULT, sources: vec![] });
@@ -129,7 +135,12 @@ mod tests {
             sources: BTreeMap::new(),
             intervals: BTreeMap::new(),
         };
-        let plan = Plan::build(&slos, &context);
+        Plan::build(&slos, &context)
+    }
+
+    #[test]
+    fn a_histogram_s_count_and_buckets_are_one_cluster_and_the_rest_stands_alone() {
+        let plan = plan();
         assert_eq!(plan.buckets.len(), 2);
         let clusters = clusters(&plan);
         let mut places: Vec<usize> = clusters.iter().flatten().copied().collect();
@@ -137,5 +148,37 @@ mod tests {
         assert_eq!(places, (0..plan.groups.len()).collect::<Vec<_>>(), "every group once");
         assert!(clusters.iter().any(|cluster| cluster.len() >= 2));
         assert!(clusters.iter().any(|cluster| cluster.len() == 1));
+    }
+
+    #[test]
+    fn a_slot_that_only_the_count_was_answered_for_is_not_taken_for_slow_requests() {
+        let plan = plan();
+        let pair = &plan.buckets[0];
+        let mut ledger = Ledger::default();
+        ledger.adopt(
+            plan.series
+                .iter()
+                .map(|series| Keep {
+                    key: series.key.clone(),
+                    span: series.keep,
+                    reach: Span::ZERO,
+                    limit: 1,
+                    overflow: crate::slo::model::Overflow::Other,
+                    cuts: Vec::new(),
+                })
+                .collect(),
+        );
+        let known = |events| {
+            let (raw, withheld) = (Events::whole(events), Events::ZERO);
+            SlotState::Known(vec![GroupFact { group: Labels::new(), raw, withheld, trust: Trust::Counted }])
+        };
+        for slice in 1..=20 {
+            let bucket = if slice == 10 { SlotState::Unknown } else { known(95) };
+            for (series, state) in [(pair.count, known(100)), (pair.bucket, bucket)] {
+                let slots = vec![SlotFact { end: Ts(slice * 30), state }];
+                ledger.apply(&Facts { series, tier: Tier::Fine, slots });
+            }
+        }
+        assert_eq!(usual(&ledger, pair, &Labels::new(), Tier::Fine, Ts(21 * 30)), Events::whole(5));
     }
 }

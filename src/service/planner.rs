@@ -12,7 +12,7 @@ use crate::engine::fact::SeriesIx;
 use crate::engine::ledger::Keep;
 use crate::engine::plan::{self, Form, Plan, PlanContext, SourceTraits};
 use crate::prometheus::{Priority, Source, SourceKind};
-use crate::slo::model::Slo;
+use crate::slo::model::{Overflow, Slo};
 use crate::slo::period::Period;
 use crate::slo::query::Selector;
 use crate::slo::time::{Span, Ts};
@@ -97,12 +97,17 @@ pub(super) fn keeps(plan: &Plan, now: Ts) -> Vec<Keep> {
     for (ix, start) in cuts(plan, now) {
         begun.entry(ix).or_default().insert(start);
     }
-    let mut limits: BTreeMap<SeriesIx, usize> = BTreeMap::new();
+    // Of several SLOs that share a series the one that wants more of it counts.
+    let mut limits: BTreeMap<SeriesIx, (usize, Overflow)> = BTreeMap::new();
     for planned in &plan.slos {
-        let limit = planned.slo.group_by.as_ref().map_or(1, |by| by.limit);
+        let by = planned.slo.group_by.as_ref();
+        let (limit, overflow) = by.map_or((1, Overflow::Other), |by| (by.limit, by.on_overflow));
         for (_, ix) in planned.bad.iter().chain(&planned.total) {
-            let known = limits.entry(*ix).or_insert(limit);
-            *known = limit.max(*known);
+            let known = limits.entry(*ix).or_insert((limit, overflow));
+            known.0 = limit.max(known.0);
+            if overflow == Overflow::Other {
+                known.1 = overflow;
+            }
         }
     }
     let mut reaches: BTreeMap<SeriesIx, Span> = BTreeMap::new();
@@ -122,7 +127,8 @@ pub(super) fn keeps(plan: &Plan, now: Ts) -> Vec<Keep> {
         key: series.key.clone(),
         span: series.keep,
         reach: reaches.get(&SeriesIx(ix)).copied().unwrap_or(Span::from_mins(10)),
-        limit: limits.get(&SeriesIx(ix)).copied().unwrap_or(1),
+        limit: limits.get(&SeriesIx(ix)).map_or(1, |(limit, _)| *limit),
+        overflow: limits.get(&SeriesIx(ix)).map_or(Overflow::Other, |(_, overflow)| *overflow),
         cuts: begun.get(&SeriesIx(ix)).into_iter().flatten().copied().collect(),
     };
     (0..).zip(&plan.series).map(keep).collect()

@@ -15,7 +15,9 @@ use super::journal::Journal;
 use super::shared::Shared;
 use crate::engine::fact::SeriesIx;
 use crate::engine::plan::{Plan, Planned};
-use crate::engine::step::{Delta, Inputs, Observed, net, step, step_sources, step_unanswered};
+use crate::engine::step::{
+    Delta, Inputs, Observed, Unanswered, net, step, step_missed, step_sources, step_unanswered,
+};
 use crate::slo::time::Ts;
 
 /// Answers that arrive within this of each other are judged together.
@@ -41,6 +43,7 @@ pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &m
         at,
         answered_until: BTreeMap::new(),
         unanswered: Vec::new(),
+        failures: BTreeMap::new(),
         tally: BTreeMap::new(),
         done: Done::default(),
         uncommitted: None,
@@ -85,6 +88,8 @@ struct Round<'a> {
     answered_until: BTreeMap<String, Ts>,
     /// SLOs by index that cannot be judged in this tick.
     unanswered: Vec<usize>,
+    /// Why series have no answer.
+    failures: BTreeMap<SeriesIx, String>,
     /// By source: questions answered, and questions whose failure is the source's.
     tally: BTreeMap<String, (u64, u64)>,
     done: Done,
@@ -99,13 +104,20 @@ impl Round<'_> {
         tally.0 += u64::from(asked.answered);
         tally.1 += u64::from(asked.source_failed);
         self.answered_until.insert(asked.source.clone(), asked.at);
+        for (group, failure) in &asked.outcomes {
+            let Some(failure) = failure else { continue };
+            let wanted = group.members.iter().flat_map(|member| &member.wanted);
+            self.failures.extend(wanted.map(|wanted| (wanted.series, failure.message.clone())));
+        }
         journal.book(self.shared, &self.plan, &asked.facts);
         asking.learn(&self.plan, &asked);
         {
             let observed = &mut self.shared.world.write().observed;
-            observed.alive.extend(asked.alive);
+            for (ix, reading) in asked.alive {
+                observed.saw(ix, asked.at, Some(reading));
+            }
             for ix in asked.alive_unknown {
-                observed.alive.remove(&ix);
+                observed.saw(ix, asked.at, None);
             }
             observed.direct.extend(asked.direct);
         }
@@ -131,7 +143,6 @@ impl Round<'_> {
 
     fn look(&self, ready: &[usize]) -> (Delta, Vec<(String, Ts)>) {
         let world = self.shared.world.read();
-        let inputs = |at, observed| self.inputs(at, observed);
         let mut by_moments: BTreeMap<Vec<Ts>, Vec<usize>> = BTreeMap::new();
         let mut all = Delta::default();
         let mut judged = Vec::new();
@@ -147,10 +158,20 @@ impl Round<'_> {
             let mut control = None;
             let mut deltas = Vec::with_capacity(moments.len());
             let several = moments.len() > 1;
+            let apart = match moments.as_slice() {
+                [first, second, ..] => second.since(*first),
+                _ => self.shared.settings.step.span(),
+            };
+            let newest = moments.last().copied();
             for at in moments {
                 let now = control.as_ref().unwrap_or(&world.control);
                 let batch = slos.iter().filter_map(|ix| self.plan.slos.get(*ix));
-                let delta = step(batch, &world.ledger, now, &inputs(at, &world.observed));
+                let inputs = Inputs { step: apart, ..self.inputs(at, &world.observed) };
+                let delta = if Some(at) == newest {
+                    step(batch, &world.ledger, now, &inputs)
+                } else {
+                    step_missed(batch, &world.ledger, now, &inputs)
+                };
                 if several {
                     control.get_or_insert_with(|| world.control.clone()).apply(&delta);
                 }
@@ -186,6 +207,7 @@ impl Round<'_> {
     /// Moves the alerts about not knowing of SLOs that could not be judged.
     async fn judge_unanswered(&mut self) {
         let slos = std::mem::take(&mut self.unanswered);
+        self.note_unanswered(&slos);
         let delta = {
             let world = self.shared.world.read();
             let mut delta = Delta::default();
@@ -196,6 +218,25 @@ impl Round<'_> {
             delta
         };
         self.commit(delta, Vec::new()).await;
+    }
+
+    /// Keeps since when and why SLOs cannot be judged, for people.
+    fn note_unanswered(&self, slos: &[usize]) {
+        let mut world = self.shared.world.write();
+        let mut unanswered = BTreeMap::new();
+        for planned in slos.iter().filter_map(|ix| self.plan.slos.get(*ix)) {
+            let before = world.observed.unanswered.get(&planned.id);
+            let mut series = planned.bad.iter().chain(&planned.total);
+            let why = series
+                .find_map(|(_, ix)| self.failures.get(ix).cloned())
+                // A query at fault rests between two attempts.
+                .or_else(|| before.map(|before| before.why.clone()))
+                .unwrap_or_else(|| "its newest slices hold no number that can be counted".to_owned());
+            let judged = world.judged.get(&planned.id).copied();
+            let since = judged.or(before.map(|before| before.since)).unwrap_or(self.at);
+            unanswered.insert(planned.id.clone(), Unanswered { since, why });
+        }
+        world.observed.unanswered = unanswered;
     }
 
     /// The slice that the answers of an SLO's source reach to.

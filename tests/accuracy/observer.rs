@@ -12,7 +12,7 @@ use damper::engine::plan::{Plan, PlanContext, QueryGroup, SourceTraits};
 use damper::engine::sample::Answer;
 use damper::engine::window::{Book, Counts};
 use damper::prometheus::{Priority, Prometheus, Source as _, SourceConfig, SourceSettings};
-use damper::slo::model::{Labels, Slo};
+use damper::slo::model::{Labels, Overflow, Slo};
 use damper::slo::time::{Span, Step, Ts};
 use damper::slo::unit::Events;
 use damper::slo::{Context, SourceFile, load};
@@ -88,6 +88,7 @@ impl Observer {
             span: s.keep,
             reach,
             limit: 500,
+            overflow: Overflow::Other,
             cuts: Vec::new(),
         });
         self.ledger.adopt(keep.collect());

@@ -78,6 +78,7 @@ async fn one_slo_has_the_documented_shape() {
     source: local
     state: ok
     timeWeighted: false
+    unknown: ~
     window: 28d
     "#);
 }

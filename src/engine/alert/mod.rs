@@ -3,7 +3,11 @@
 mod key;
 mod labels;
 mod machine;
+#[cfg(test)]
+mod tests;
+mod timer;
 
 pub use key::{AlertKey, Subject};
 pub use labels::{Naming, alert_labels};
-pub use machine::{AlertState, Firing, Phase, RuleInput, Timer};
+pub use machine::{AlertState, Firing, Phase};
+pub use timer::{RuleInput, Timer};

@@ -147,6 +147,15 @@ impl Group {
         self.stale.overlap(from, to) + self.partial.overlap(from, to) - both
     }
 
+    /// Where `(from, to]` is answered but not whole: stale or partial.
+    pub fn unsure_pieces(&self, from: Ts, to: Ts) -> Intervals {
+        let mut unsure = self.stale.intersection(&self.stale, from, to);
+        for (a, b) in self.partial.within(from, to) {
+            unsure.insert(Ts(a), Ts(b));
+        }
+        unsure
+    }
+
     /// Whether the slot that ends at `end` has no young sample.
     pub fn is_stale(&self, end: Ts) -> bool {
         self.stale.contains(end)

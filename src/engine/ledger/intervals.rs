@@ -15,6 +15,11 @@ const MOST: usize = 4096;
 pub struct Intervals(Vec<(i64, i64)>);
 
 impl Intervals {
+    /// A set of pieces that are sorted and do not touch.
+    pub fn of_sorted(pieces: Vec<(i64, i64)>) -> Self {
+        Self(pieces)
+    }
+
     /// Adds `(from, to]`.
     pub fn insert(&mut self, from: Ts, to: Ts) {
         let (mut from, mut to) = (from.0, to.0);

@@ -17,7 +17,7 @@ pub use image::{ImageError, SeriesImage};
 pub use intervals::Intervals;
 pub use ring::Ring;
 pub use series::{Keep, OTHER, Series};
-pub use track::{FINE_REACH, FIVE_REACH, Track, edge};
+pub use track::{FINE_REACH, FIVE_REACH, Track, edge, grid};
 
 use super::collect::Past;
 use super::fact::{Facts, SeriesIx, SlotFact, Tier};

@@ -6,7 +6,7 @@ use super::group::{Group, MOST_CUTS};
 use super::intervals::Intervals;
 use super::track::FINE_REACH;
 use crate::engine::fact::{GroupFact, SeriesKey, SlotFact, SlotState, Tier, Trust};
-use crate::slo::model::Labels;
+use crate::slo::model::{Labels, Overflow};
 use crate::slo::time::{Span, Ts};
 use crate::slo::unit::Events;
 
@@ -21,6 +21,8 @@ pub struct Keep {
     pub reach: Span,
     /// Groups kept apart at most.
     pub limit: usize,
+    /// What becomes of the groups beyond the limit.
+    pub overflow: Overflow,
     /// Where the present calendar periods of its SLOs began.
     pub cuts: Vec<Ts>,
 }
@@ -155,6 +157,7 @@ impl Series {
                 Some(ix) => {
                     changed |= self.groups.get_mut(ix).is_some_and(|g| g.book(tier, slot, fact, step, reach));
                 }
+                None if self.keep.overflow == Overflow::Drop => {}
                 None => overflow = Some(fold(overflow, fact)),
             }
         }

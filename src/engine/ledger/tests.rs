@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::engine::fact::{GroupFact, SeriesKey, SlotState, Trust, What};
+use crate::slo::model::Overflow;
 use crate::slo::query::{Atom, Counting, Selector};
 use crate::slo::time::Step;
 use crate::slo::unit::Events;
@@ -24,6 +25,7 @@ fn keep(metric: &str, days: u32) -> Keep {
         span: Span::from_days(days),
         reach: Span::from_mins(10),
         limit: 3,
+        overflow: Overflow::Other,
         cuts: Vec::new(),
     }
 }
@@ -179,6 +181,18 @@ fn groups_beyond_the_limit_are_summed_into_one() {
     let series = ledger.series(SeriesIx(0)).unwrap();
     assert_eq!(series.groups().len(), 4);
     assert_eq!(series.group(&route(OTHER)).unwrap().sum(Ts(0), Ts(30)), Events::whole(20));
+}
+
+#[test]
+fn groups_beyond_the_limit_are_left_out_where_that_is_wanted() {
+    let mut ledger = Ledger::default();
+    ledger.adopt(vec![Keep { overflow: Overflow::Drop, ..keep("x_total", 28) }]);
+    let facts: Vec<GroupFact> = ["a", "b", "other", "d", "e"].map(|g| fact(g, 10, Trust::Counted)).into();
+    tell(&mut ledger, 30, SlotState::Known(facts));
+    let series = ledger.series(SeriesIx(0)).unwrap();
+    let names: Vec<&Labels> = series.groups().iter().map(|g| &g.labels).collect();
+    assert_eq!(names, [&route("a"), &route("b"), &route("other")]);
+    assert_eq!(series.group(&route("other")).unwrap().sum(Ts(0), Ts(30)), Events::whole(10), "its own");
 }
 
 #[test]

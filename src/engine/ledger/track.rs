@@ -112,13 +112,18 @@ impl Track {
 
 /// The window's real old edge: on the grid of the finest tier that reaches it, rounded outward.
 pub fn edge(from: Ts, to: Ts) -> Ts {
-    let age = to.since(from);
+    from.floor_to(grid(from, to))
+}
+
+/// The grid of the finest tier that reaches back to `from`; a second where every slice is kept.
+pub fn grid(from: Ts, now: Ts) -> Span {
+    let age = now.since(from);
     if age <= FINE_REACH {
-        from
+        Span::from_secs(1)
     } else if age <= FIVE_REACH {
-        from.floor_to(Span::from_mins(5))
+        Span::from_mins(5)
     } else {
-        from.floor_to(Span::from_hours(1))
+        Span::from_hours(1)
     }
 }
 

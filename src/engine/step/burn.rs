@@ -1,62 +1,36 @@
-//! One SLO at one moment: how it stands, what its rules say, what becomes of its alerts.
+//! One SLO at one moment: what becomes of its alerts.
 
 use super::Inputs;
+use super::control::{Alerts, Control};
 use super::delta::Delta;
-use super::evidence::{NO_LABELS, evidence, groups, window_evidence};
-use super::health::step_health;
+use super::evidence::{NO_LABELS, evidence, groups};
+use super::judge::{JudgedGroup, JudgedRule, judge_group, targets_of};
 use super::observed::Observed;
 use super::transition::{Subjected, Telling, advance};
 use crate::engine::alert::{AlertKey, RuleInput, Subject};
-use crate::engine::condition::{Judged, Terms, Verdict, judge};
+use crate::engine::condition::Verdict;
 use crate::engine::ledger::Ledger;
-use crate::engine::plan::{AliveReading, DirectReading, Planned};
-use crate::engine::reason::WindowEvidence;
+use crate::engine::plan::Planned;
 use crate::engine::status::Standing;
-use crate::engine::step::control::{Alerts, Control};
-use crate::engine::window::{Book, Counts};
+use crate::engine::window::Book;
 use crate::engine::words;
-use crate::slo::model::{Labels, Severity, Slo};
-use crate::slo::time::{Span, Ts};
-use crate::slo::unit::Objective;
+use crate::slo::model::{Labels, Severity};
+use crate::slo::time::Ts;
 
-/// One rule as judged, by event counts or by a ratio asked directly.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub enum JudgedRule {
-    /// From the ledger.
-    Counted(Judged),
-    /// From direct answers: burn rates of the long and the short window.
-    Direct {
-        /// Whether it holds.
-        verdict: Verdict,
-        /// Burn rate of the long window.
-        long: Option<f64>,
-        /// Burn rate of the short window.
-        short: Option<f64>,
-        /// When.
-        at: Ts,
-    },
-}
-
-/// One SLO and group as judged.
-pub struct JudgedGroup {
-    /// How it stands.
-    pub standing: Standing,
-    /// One entry per rule of the SLO.
-    pub rules: Vec<JudgedRule>,
-}
-
+/// Moves the burn alerts of one SLO; gives back how its groups stand, `None` when a series of it
+/// is not of this ledger.
 pub(super) fn step_slo(
     planned: &Planned,
     ledger: &Ledger,
     control: &Control,
     inputs: &Inputs<'_>,
     delta: &mut Delta,
-) {
+) -> Option<Vec<Standing>> {
     let mut standings = Vec::new();
     let alerts = control.of_slo(&planned.id);
     let groups = groups(planned, ledger);
     for group in &groups {
-        let Some(book) = Book::open(ledger, &planned.bad, &planned.total, group) else { return };
+        let book = Book::open(ledger, &planned.bad, &planned.total, group)?;
         let judged = judge_group(planned, group, &book, inputs.observed, inputs.at);
         step_group(planned, group, &book, &judged, alerts, inputs, delta);
         standings.push(judged.standing);
@@ -64,58 +38,11 @@ pub(super) fn step_slo(
     if groups.is_empty()
         && let Some(book) = Book::open(ledger, &planned.bad, &planned.total, &NO_LABELS)
     {
-        let targets = targets_of(planned, inputs.observed);
+        let targets = targets_of(planned, inputs.observed, inputs.at);
         standings.push(Standing::of(&book, targets, planned.slo.absent.means, inputs.at));
     }
     step_gone(planned, &groups, &standings, alerts, inputs, delta);
-    step_health(planned, &standings, alerts, inputs, delta);
-}
-
-/// Judges every rule of one SLO and group.
-pub fn judge_group(
-    planned: &Planned,
-    group: &Labels,
-    book: &Book<'_>,
-    observed: &Observed,
-    at: Ts,
-) -> JudgedGroup {
-    let slo = &*planned.slo;
-    let means = slo.absent.means;
-    let standing = Standing::of(book, targets_of(planned, observed), means, at);
-    let terms = Terms {
-        objective: objective_of(slo, group),
-        absent: standing.reads_absence_as(means),
-        begun: book.begun().unwrap_or(Ts(i64::MAX)),
-    };
-    let known = standing.is_known(means);
-    let mut windows = Windows { book, at, seen: Vec::with_capacity(8) };
-    let rules = slo
-        .alerting
-        .rules
-        .iter()
-        .map(|rule| {
-            if !planned.direct.is_empty() {
-                return judge_direct(planned, group, rule, observed, terms.objective, at);
-            }
-            let short = rule.short.map(|short| windows.get(short));
-            let mut judged = judge(rule, windows.get(rule.long), short, &terms);
-            if !known {
-                judged.begins = Verdict::Unknown;
-                judged.goes_on = Verdict::Unknown;
-            }
-            JudgedRule::Counted(judged)
-        })
-        .collect();
-    JudgedGroup { standing, rules }
-}
-
-/// The objective of a group: the first match of `groupBy.objectives`, or the SLO's own.
-pub fn objective_of(slo: &Slo, group: &Labels) -> Objective {
-    slo.group_by
-        .iter()
-        .flat_map(|by| &by.objectives)
-        .find(|own| own.matches.iter().all(|(name, value)| group.get(name) == Some(value)))
-        .map_or(slo.objective, |own| own.objective)
+    Some(standings)
 }
 
 fn step_group(
@@ -142,9 +69,9 @@ fn step_group(
         let subject = Subject::Burn { slo: planned.id.clone(), group: group.clone() };
         let key = AlertKey { subject, severity };
         let before = alerts.and_then(|alerts| alerts.get(&key));
-        let targets = targets_of(planned, inputs.observed);
+        let targets = targets_of(planned, inputs.observed, inputs.at);
         let targets_at_fire = before.and_then(|s| s.firing.as_ref()).and_then(|f| f.targets);
-        let hold = half_of_targets_gone(planned, targets, targets_at_fire);
+        let hold = half_of_targets_gone(planned, inputs.observed, targets_at_fire, inputs.at);
         let rules = rule_inputs(planned, judged, severity, hold);
         let tell = || {
             let evidence = evidence(planned, group, book, &judged.rules, severity, inputs.at);
@@ -213,102 +140,10 @@ fn rule_inputs<'a>(
         .collect()
 }
 
-/// Sick pods fail their own scrapes and take their errors with them: with fewer than half of the
-/// targets that were up when the alert fired, nothing is resolved.
-fn half_of_targets_gone(planned: &Planned, now: Option<AliveReading>, at_fire: Option<u64>) -> bool {
-    match (planned.alive, at_fire, now) {
-        (None, _, _) | (_, None | Some(0), _) => false,
-        (Some(_), Some(_), None) => true,
-        (Some(_), Some(fired), Some(now)) => now.up.saturating_mul(2) < fired,
-    }
-}
-
-fn targets_of(planned: &Planned, observed: &Observed) -> Option<AliveReading> {
-    observed.alive.get(&planned.alive?).copied()
-}
-
-fn judge_direct(
-    planned: &Planned,
-    group: &Labels,
-    rule: &crate::slo::model::Rule,
-    observed: &Observed,
-    objective: Objective,
-    at: Ts,
-) -> JudgedRule {
-    let burn_of = |window: Span| {
-        let (_, ix) = planned.direct.iter().find(|(w, _)| *w == window)?;
-        let seen = observed.direct.get(ix).filter(|seen| seen.fresh_until >= at)?;
-        let DirectReading::Known(ratios) = &seen.reading else { return None };
-        Some(ratios.get(group)?.get() / objective.budget())
-    };
-    let (long, short) = (burn_of(rule.long), rule.short.and_then(burn_of));
-    let reaches = |burn: Option<f64>| burn.map(|burn| burn >= rule.burn_rate.value());
-    let needed =
-        if rule.short.is_some() { [reaches(long), reaches(short)] } else { [reaches(long), Some(true)] };
-    let verdict = match needed {
-        [Some(true), Some(true)] => Verdict::Holds,
-        [None, _] | [_, None] => Verdict::Unknown,
-        _ => Verdict::Clear,
-    };
-    JudgedRule::Direct { verdict, long, short, at }
-}
-
-impl JudgedRule {
-    /// May it begin?
-    pub fn begins(&self) -> Verdict {
-        match self {
-            Self::Counted(judged) => judged.begins,
-            Self::Direct { verdict, .. } => *verdict,
-        }
-    }
-
-    /// Does it go on?
-    pub fn goes_on(&self) -> Verdict {
-        match self {
-            Self::Counted(judged) => judged.goes_on,
-            Self::Direct { verdict, .. } => *verdict,
-        }
-    }
-
-    /// Whether it holds, for people.
-    pub fn holds(&self) -> bool {
-        self.goes_on() == Verdict::Holds
-    }
-
-    pub(super) fn long(&self, window: Span, objective: Objective) -> WindowEvidence {
-        match self {
-            Self::Counted(judged) => window_evidence(window, &judged.long, objective),
-            Self::Direct { long, at, .. } => ratio_evidence(window, *long, *at),
-        }
-    }
-
-    pub(super) fn short(&self, window: Span, objective: Objective) -> WindowEvidence {
-        match self {
-            Self::Counted(judged) => window_evidence(window, &judged.short.unwrap_or(judged.long), objective),
-            Self::Direct { short, at, .. } => ratio_evidence(window, *short, *at),
-        }
-    }
-}
-
-fn ratio_evidence(window: Span, burn: Option<f64>, at: Ts) -> WindowEvidence {
-    let coverage = if burn.is_some() { 1.0 } else { 0.0 };
-    WindowEvidence { window, from: at.minus(window), to: at, bad: 0.0, total: 0.0, burn, coverage }
-}
-
-/// Windows summed once per group and moment, however many rules share them.
-struct Windows<'a, 'b> {
-    book: &'a Book<'b>,
-    at: Ts,
-    seen: Vec<(Span, Counts)>,
-}
-
-impl Windows<'_, '_> {
-    fn get(&mut self, window: Span) -> Counts {
-        if let Some((_, counts)) = self.seen.iter().find(|(w, _)| *w == window) {
-            return *counts;
-        }
-        let counts = self.book.window(window, self.at);
-        self.seen.push((window, counts));
-        counts
+/// Nothing is resolved with fewer than half of the targets that were up when the alert fired.
+fn half_of_targets_gone(planned: &Planned, observed: &Observed, at_fire: Option<u64>, at: Ts) -> bool {
+    match (planned.alive, at_fire) {
+        (None, _) | (_, None | Some(0)) => false,
+        (Some(ix), Some(fired)) => observed.alive.get(&ix).is_none_or(|targets| targets.half_gone(fired, at)),
     }
 }

@@ -9,7 +9,7 @@ use crate::slo::model::{Labels, Severity, Sli, Slo};
 use crate::slo::time::{Span, Ts};
 use crate::slo::unit::Objective;
 
-use super::burn::{JudgedRule, objective_of};
+use super::judge::{JudgedRule, objective_of};
 
 /// Evidence for the alert of one severity.
 pub fn evidence(

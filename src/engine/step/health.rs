@@ -39,6 +39,9 @@ pub(super) fn step_health(
     };
     let about = About { planned, subject, severity: absent.severity, name: "absent", after: absent.after };
     about.advance(verdict, &text, alerts, inputs, delta);
+    // The severity may have been edited while it fired.
+    let other = if absent.severity == Severity::Page { Severity::Ticket } else { Severity::Page };
+    About { severity: other, ..about }.advance(Verdict::Clear, &text, alerts, inputs, delta);
 
     let subject = |slo| Subject::Unknown { slo };
     let verdict = is_unknown(standings, inputs.observed.is_blind(&planned.source));

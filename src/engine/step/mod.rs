@@ -5,17 +5,20 @@ mod control;
 mod delta;
 mod evidence;
 mod health;
+mod judge;
 mod net;
 mod observed;
+mod targets;
 mod transition;
 
-pub use burn::{JudgedGroup, JudgedRule, judge_group, objective_of};
 pub use control::Control;
 pub use delta::{Delta, Transition};
 pub use evidence::{budget_of, evidence, groups};
 pub use health::{retire, step_sources, step_unanswered};
+pub use judge::{JudgedGroup, JudgedRule, judge_group, objective_of};
 pub use net::net;
-pub use observed::{DirectSeen, Observed};
+pub use observed::{DirectSeen, Observed, Unanswered};
+pub use targets::Targets;
 
 use super::ledger::Ledger;
 use super::plan::Planned;
@@ -27,7 +30,7 @@ use crate::slo::time::{Span, Ts};
 pub struct Inputs<'a> {
     /// End of the newest slice judged.
     pub at: Ts,
-    /// Length of a slice.
+    /// How much of the time before `at` it speaks for: a slice, or several where some are passed over.
     pub step: Span,
     /// What else was seen at that time.
     pub observed: &'a Observed,
@@ -47,7 +50,25 @@ pub fn step<'a>(
 ) -> Delta {
     let mut delta = Delta::default();
     for planned in batch {
-        burn::step_slo(planned, ledger, control, inputs, &mut delta);
+        if let Some(standings) = burn::step_slo(planned, ledger, control, inputs, &mut delta) {
+            let alerts = control.of_slo(&planned.id);
+            health::step_health(planned, &standings, alerts, inputs, &mut delta);
+        }
+    }
+    delta
+}
+
+/// Judges a batch at a moment that has passed and was missed. Alerts about not knowing say what is
+/// known now: they have moved while it was missed, and no moment before that moves them back.
+pub fn step_missed<'a>(
+    batch: impl IntoIterator<Item = &'a Planned>,
+    ledger: &Ledger,
+    control: &Control,
+    inputs: &Inputs<'_>,
+) -> Delta {
+    let mut delta = Delta::default();
+    for planned in batch {
+        let _standings = burn::step_slo(planned, ledger, control, inputs, &mut delta);
     }
     delta
 }

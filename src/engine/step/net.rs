@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::Control;
 use super::delta::{Delta, Transition};
-use crate::engine::alert::AlertKey;
-use crate::engine::notice::Event;
+use crate::engine::alert::{AlertKey, Firing};
+use crate::engine::notice::{Alert, Event};
 
 /// Folds the deltas of consecutive steps, made from `before` on, into one.
 ///
@@ -37,9 +37,7 @@ fn fold(before: &Control, key: &AlertKey, mut transitions: Vec<Transition>, net:
     let Some(last) = transitions.pop() else { return };
     match (known, fires) {
         (Some(known), true) if known.labels == last.alert.labels => {
-            if let Some(Some(state)) = net.changes.get_mut(key) {
-                state.firing = Some(known);
-            }
+            go_on(known, last, net);
         }
         (Some(known), true) => {
             let resolve = transitions.into_iter().find(|t| t.incident == known.incident);
@@ -52,5 +50,19 @@ fn fold(before: &Control, key: &AlertKey, mut transitions: Vec<Transition>, net:
         }
         (None, true) => net.transitions.push(last),
         (None, false) => net.transitions.push(Transition { event: Event::Missed, ..last }),
+    }
+}
+
+/// The incident people know goes on; who was added meanwhile is told of it.
+fn go_on(known: Firing, last: Transition, net: &mut Delta) {
+    let Some(Some(state)) = net.changes.get_mut(&last.key) else { return };
+    let Some(now) = state.firing.take() else { return };
+    let added: Vec<String> = now.told.iter().filter(|name| !known.told.contains(name)).cloned().collect();
+    let told = known.told.iter().chain(&added).cloned().collect();
+    let incident = known.incident.clone();
+    let alert = Alert { starts_at: known.at, ..last.alert };
+    state.firing = Some(Firing { told, rules: now.rules, ..known });
+    if !added.is_empty() && last.event == Event::Firing {
+        net.transitions.push(Transition { incident, told: added, alert, ..last });
     }
 }

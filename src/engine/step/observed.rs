@@ -2,18 +2,30 @@
 
 use std::collections::BTreeMap;
 
+use super::targets::Targets;
 use crate::engine::plan::{AliveIx, AliveReading, DirectIx, DirectReading};
 use crate::slo::time::Ts;
 
 /// What was seen at one moment besides the slices.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
-    /// Targets by reading; missing where the query failed or has not been asked.
-    pub alive: BTreeMap<AliveIx, AliveReading>,
+    /// Targets; missing where nothing has been asked.
+    pub alive: BTreeMap<AliveIx, Targets>,
     /// The newest direct answers by window.
     pub direct: BTreeMap<DirectIx, DirectSeen>,
     /// Sources that do not answer.
     pub blind: BTreeMap<String, bool>,
+    /// SLOs by id that could not be judged in the newest tick.
+    pub unanswered: BTreeMap<String, Unanswered>,
+}
+
+/// Why an SLO cannot be judged.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unanswered {
+    /// Until when it was judged.
+    pub since: Ts,
+    /// What its query came to, in words.
+    pub why: String,
 }
 
 /// One direct answer.
@@ -27,7 +39,19 @@ pub struct DirectSeen {
     pub reading: DirectReading,
 }
 
+impl DirectSeen {
+    /// What it says of a moment: nothing of one before it was asked for, or after it is fresh.
+    pub fn reading_at(&self, at: Ts) -> Option<&DirectReading> {
+        (self.at <= at && at <= self.fresh_until).then_some(&self.reading)
+    }
+}
+
 impl Observed {
+    /// Notes what an alive selector said at a moment; `None` where its query failed.
+    pub fn saw(&mut self, ix: AliveIx, at: Ts, reading: Option<AliveReading>) {
+        self.alive.entry(ix).or_default().note(at, reading);
+    }
+
     /// Whether a source does not answer.
     pub fn is_blind(&self, source: &str) -> bool {
         self.blind.get(source).copied().unwrap_or(false)

@@ -42,7 +42,7 @@ pub(super) fn advance<E: Fn() -> Telling>(
     match (phase, state.firing.take()) {
         (Phase::Firing, None) => state.firing = Some(fire(subjected, &state, inputs, delta)),
         (Phase::Firing, Some(firing)) => {
-            state.firing = Some(relabel(subjected, firing, inputs, delta));
+            state.firing = Some(go_on(subjected, firing, &state, inputs, delta));
         }
         (_, Some(firing)) => resolve(&subjected.key, &firing, (subjected.tell)(), inputs.at, delta),
         (_, None) => {}
@@ -57,6 +57,8 @@ pub(super) fn advance<E: Fn() -> Telling>(
 pub(super) fn resolve(key: &AlertKey, firing: &Firing, telling: Telling, at: Ts, delta: &mut Delta) {
     let mut annotations = firing.annotations.clone();
     annotations.extend(telling.annotations);
+    // A clock that went back must not end an alert before it began.
+    let at = at.max(firing.at);
     delta.transitions.push(Transition {
         key: key.clone(),
         event: Event::Resolved,
@@ -80,52 +82,80 @@ fn fire<E: Fn() -> Telling>(
     inputs: &Inputs<'_>,
     delta: &mut Delta,
 ) -> Firing {
-    let rules: Vec<String> =
-        state.timers.iter().filter(|(_, t)| t.firing).map(|(name, _)| name.clone()).collect();
+    let rules = firing_rules(state);
     let labels = labels_for(subjected, &rules, inputs);
-    let shadow = subjected.slo.is_some_and(|slo| slo.alerting.mode == AlertMode::Shadow);
-    let firing = Firing {
+    let mut firing = Firing {
         incident: subjected.key.incident(&labels, inputs.at),
         at: inputs.at,
         labels,
         annotations: Labels::new(),
-        told: if shadow { Vec::new() } else { inputs.receivers.to_vec() },
+        told: receivers_of(subjected, inputs).to_vec(),
         targets: subjected.targets,
         rules,
     };
-    announce(subjected, firing, inputs, delta)
+    announce(subjected, &mut firing, None, inputs, delta);
+    firing
 }
 
 /// An edited label sends the resolve of the old label set and the firing of the new one together.
-fn relabel<E: Fn() -> Telling>(
+/// Who is to be told only now, because a route was added or shadow mode ended, is told of the same
+/// incident.
+fn go_on<E: Fn() -> Telling>(
     subjected: &Subjected<'_, E>,
-    firing: Firing,
+    mut firing: Firing,
+    state: &AlertState,
     inputs: &Inputs<'_>,
     delta: &mut Delta,
 ) -> Firing {
+    // One that began at a moment that was missed: how many were up then was not read.
+    firing.targets = firing.targets.or(subjected.targets);
+    let is_given = |name: &String| subjected.rules.iter().any(|rule| rule.name == name);
+    if !firing.rules.iter().all(is_given) {
+        firing.rules = firing_rules(state);
+    }
+    let receivers = receivers_of(subjected, inputs);
+    let missing: Vec<String> = receivers.iter().filter(|name| !firing.told.contains(name)).cloned().collect();
     let labels = labels_for(subjected, &firing.rules, inputs);
     if labels == firing.labels {
+        if !missing.is_empty() {
+            firing.told.extend(missing.iter().cloned());
+            announce(subjected, &mut firing, Some(missing), inputs, delta);
+        }
         return firing;
     }
     resolve(&subjected.key, &firing, (subjected.tell)(), inputs.at, delta);
-    let renamed = Firing { incident: subjected.key.incident(&labels, inputs.at), labels, ..firing };
-    announce(subjected, renamed, inputs, delta)
+    firing.told.extend(missing);
+    firing.incident = subjected.key.incident(&labels, inputs.at);
+    firing.labels = labels;
+    announce(subjected, &mut firing, None, inputs, delta);
+    firing
 }
 
+fn firing_rules(state: &AlertState) -> Vec<String> {
+    state.timers.iter().filter(|(_, timer)| timer.firing).map(|(name, _)| name.clone()).collect()
+}
+
+fn receivers_of<'a, E: Fn() -> Telling>(subjected: &Subjected<'_, E>, inputs: &Inputs<'a>) -> &'a [String] {
+    let shadow = subjected.slo.is_some_and(|slo| slo.alerting.mode == AlertMode::Shadow);
+    if shadow { &[] } else { inputs.receivers }
+}
+
+/// Tells that it fires: `only` some of its receivers, or all.
 fn announce<E: Fn() -> Telling>(
     subjected: &Subjected<'_, E>,
-    mut firing: Firing,
+    firing: &mut Firing,
+    only: Option<Vec<String>>,
     inputs: &Inputs<'_>,
     delta: &mut Delta,
-) -> Firing {
+) {
     let telling = (subjected.tell)();
-    firing.annotations = telling.annotations.clone();
+    firing.annotations.clone_from(&telling.annotations);
     delta.transitions.push(Transition {
         key: subjected.key.clone(),
         event: Event::Firing,
         at: inputs.at,
         incident: firing.incident.clone(),
-        told: firing.told.clone(),
+        told: only.unwrap_or_else(|| firing.told.clone()),
         alert: Alert {
             labels: firing.labels.clone(),
             annotations: telling.annotations,
@@ -135,7 +165,6 @@ fn announce<E: Fn() -> Telling>(
             evidence: telling.evidence,
         },
     });
-    firing
 }
 
 fn labels_for<E: Fn() -> Telling>(

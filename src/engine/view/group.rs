@@ -72,9 +72,11 @@ pub(super) fn group_view(planned: &Planned, group: &Labels, look: &Look<'_>) -> 
     }
     let budget = budget_of(planned, &book, objective, look.at);
     let hour = book.window(Span::from_hours(1), look.at);
+    // The numbers are those of the last time it was judged; how it stands now nobody knows.
+    let unanswered = look.observed.unanswered.contains_key(&planned.id);
     Some(GroupView {
         labels: group.clone(),
-        state: judged.standing,
+        state: if unanswered { Standing::Unknown } else { judged.standing },
         objective: objective.to_string().trim_end_matches('%').to_owned(),
         budget_remaining: budget.map(|b| b.remaining),
         budget_interval: budget.map(|b| BudgetInterval { low: b.lowest, high: b.highest }),

@@ -16,7 +16,7 @@ pub use counts::CountsView;
 pub use group::{BudgetInterval, GroupView};
 pub use pooled::{Pooled, pooled};
 pub use series::{MOST_POINTS, Point, SeriesView, series};
-pub use slo::{MOST_GROUPS, SloView, slo_view, standing_of};
+pub use slo::{MOST_GROUPS, SloView, UnknownView, slo_view, standing_of};
 
 use super::ledger::Ledger;
 use super::step::{Control, Observed};

@@ -37,6 +37,8 @@ pub struct SloView {
     pub at: i64,
     /// How it stands; of several groups the state that needs looking at first.
     pub state: Standing,
+    /// Since when and why nothing is known; the numbers are those of `at`. Null while it is judged.
+    pub unknown: Option<UnknownView>,
     /// `metadata.labels` of the definition.
     pub labels: Labels,
     /// Its groups, the least budget first; one without labels where it is not grouped.
@@ -47,6 +49,15 @@ pub struct SloView {
     pub time_weighted: bool,
     /// Alerts about the SLO as a whole: absent or unknown.
     pub alerts: Vec<GroupAlert>,
+}
+
+/// Why an SLO is not judged.
+#[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
+pub struct UnknownView {
+    /// Until when it was judged, in seconds since the epoch.
+    pub since: i64,
+    /// What its query came to.
+    pub why: String,
 }
 
 /// One SLO with at most [`MOST_GROUPS`] groups.
@@ -65,6 +76,11 @@ pub fn slo_view(planned: &Planned, look: &Look<'_>) -> SloView {
         source: planned.source.clone(),
         at: look.at.0,
         state: standing_of(planned, look),
+        unknown: look
+            .observed
+            .unanswered
+            .get(&planned.id)
+            .map(|unanswered| UnknownView { since: unanswered.since.0, why: unanswered.why.clone() }),
         labels: slo.labels.clone(),
         groups_folded: all.len().saturating_sub(groups.len()),
         groups,
@@ -75,6 +91,9 @@ pub fn slo_view(planned: &Planned, look: &Look<'_>) -> SloView {
 
 /// How an SLO stands over all its groups: of several states the one that needs looking at first.
 pub fn standing_of(planned: &Planned, look: &Look<'_>) -> Standing {
+    if look.observed.unanswered.contains_key(&planned.id) {
+        return Standing::Unknown;
+    }
     let none = Labels::new();
     let mut groups = groups(planned, look.ledger);
     if groups.is_empty() {

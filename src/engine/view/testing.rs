@@ -184,5 +184,12 @@ fn keep(planned: &Planned, what: &str) -> Keep {
     let by = planned.slo.group_by.iter().flat_map(|by| by.labels.clone()).collect();
     let atom = atom(&planned.slo.id.name, what);
     let key = SeriesKey { source: "local".into(), what: What::Atom(atom), by, step: Step::DEFAULT };
-    Keep { key, span: Span::from_days(28), reach: Span::from_mins(10), limit: 500, cuts: Vec::new() }
+    Keep {
+        key,
+        span: Span::from_days(28),
+        reach: Span::from_mins(10),
+        limit: 500,
+        overflow: Overflow::Other,
+        cuts: Vec::new(),
+    }
 }

@@ -6,6 +6,7 @@ use super::testing::{Example, S, START, group};
 use super::*;
 use crate::engine::fact::{Facts, GroupFact, SeriesIx, SlotFact, SlotState, Tier, Trust};
 use crate::engine::status::Standing;
+use crate::engine::step::Unanswered;
 use crate::slo::model::Severity;
 use crate::slo::time::Span;
 use crate::slo::unit::Events;
@@ -122,6 +123,21 @@ fn an_idle_service_burns_nothing_and_a_silent_one_is_unknown() {
     example.now += 20 * S;
     let view = slo_view(&example.slos[0], &example.look());
     assert_eq!((view.state, view.groups[0].burn["5m"]), (Standing::Unknown, None));
+}
+
+#[test]
+fn an_slo_whose_query_fails_says_since_when_and_why_beside_its_last_numbers() {
+    let mut example = Example::well(20);
+    let why = "http 422: many-to-many matching not allowed".to_owned();
+    let unanswered = Unanswered { since: Ts(example.now), why: why.clone() };
+    example.observed.unanswered.insert(example.slos[0].id.clone(), unanswered);
+    let view = slo_view(&example.slos[0], &example.look());
+    assert_eq!((view.state, view.groups[0].state), (Standing::Unknown, Standing::Unknown));
+    assert_eq!(view.unknown, Some(UnknownView { since: example.now, why }));
+    assert_eq!(view.groups[0].burn["5m"], Some(0.0), "as of `at`");
+    example.observed.unanswered.clear();
+    let view = slo_view(&example.slos[0], &example.look());
+    assert!(view.unknown.is_none() && view.state != Standing::Unknown);
 }
 
 /// Forty days, told in five minutes and, for the last twelve hours, in slices.

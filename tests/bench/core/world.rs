@@ -6,7 +6,7 @@ use damper::engine::fact::{Facts, GroupFact, SeriesIx, SlotFact, SlotState, Tier
 use damper::engine::ledger::{Keep, Ledger, SeriesImage};
 use damper::engine::plan::{Plan, PlanContext};
 use damper::engine::step::{Control, Delta, Inputs, Observed, step};
-use damper::slo::model::Labels;
+use damper::slo::model::{Labels, Overflow};
 use damper::slo::time::{Span, Ts};
 use damper::slo::unit::Events;
 
@@ -145,6 +145,7 @@ pub fn keeps(plan: &Plan) -> Vec<Keep> {
         span: series.keep,
         reach: Span::from_mins(10),
         limit: 100,
+        overflow: Overflow::Other,
         cuts: Vec::new(),
     };
     plan.series.iter().map(keep).collect()

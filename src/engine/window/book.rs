@@ -1,55 +1,13 @@
-//! Windows of one SLO and group: bad and total events with coverage, summed from the ledger.
+//! The part of the ledger that one SLO and group reads.
 
-use super::fact::SeriesIx;
-use super::ledger::{Group, Intervals, Ledger, Series, edge};
+use super::common::{Common, Source, common};
+use super::{Counts, Signal};
+use crate::engine::ledger::{Group, Ledger, Series, edge};
 use crate::slo::model::Labels;
 use crate::slo::time::{Span, Ts};
 use crate::slo::unit::Events;
 
-/// A weighted sum of series; weights in millionths.
-pub type Signal = Vec<(i64, SeriesIx)>;
-
 const WEIGHT_ONE: i64 = 1_000_000;
-
-/// What a window held.
-#[derive(Clone, Copy, PartialEq, Debug, Default)]
-pub struct Counts {
-    /// The real old edge, rounded outward.
-    pub from: Ts,
-    /// The new edge.
-    pub to: Ts,
-    /// Bad events, not below zero.
-    pub bad: Events,
-    /// All events, not below zero.
-    pub total: Events,
-    /// Seconds of the window in which both are known.
-    pub covered: i64,
-    /// Seconds in which the source answered that no series of total exists.
-    pub absent: i64,
-}
-
-impl Counts {
-    /// Length between the real edges, in seconds.
-    pub fn span(&self) -> i64 {
-        self.to.0.saturating_sub(self.from.0).max(0)
-    }
-
-    /// Known share of the window, 0 to 1.
-    #[expect(clippy::cast_precision_loss, reason = "seconds of at most 136 years")]
-    pub fn coverage(&self) -> f64 {
-        if self.span() == 0 { 0.0 } else { self.covered as f64 / self.span() as f64 }
-    }
-
-    /// Seconds neither known nor absent.
-    pub fn missing(&self) -> i64 {
-        (self.span() - self.covered - self.absent).max(0)
-    }
-
-    /// Events of `seconds` at the mean traffic of what is known; zero where nothing is.
-    pub fn mean_traffic(&self, seconds: i64) -> Events {
-        if self.covered == 0 { Events::ZERO } else { self.total.scaled(seconds, self.covered) }
-    }
-}
 
 /// The part of the ledger that one SLO and group reads.
 pub struct Book<'a> {
@@ -96,39 +54,28 @@ impl<'a> Book<'a> {
 
     /// The window `(from, to]`; `from` must be an edge that [`edge`] gives.
     pub fn between(&self, from: Ts, to: Ts) -> Counts {
-        Counts {
-            bad: sum_by(&self.bad, |group| group.sum(from, to)),
-            total: sum_by(&self.total, |group| group.sum(from, to)),
-            ..self.between_edges(from, to)
-        }
-    }
-
-    /// How much of `(from, to]` is known, without its events.
-    fn between_edges(&self, from: Ts, to: Ts) -> Counts {
-        let known = self.answered(from, to);
-        let absent = self.absent(from, to);
-        let unsure = self.entries().filter_map(|e| e.group).map(|g| g.unsure(from, to)).max().unwrap_or(0);
-        Counts {
-            from,
-            to,
-            bad: Events::ZERO,
-            total: Events::ZERO,
-            covered: (known - absent - unsure).max(0),
-            absent,
-        }
+        self.counted(from, to, |group, a, b| group.sum(a, b))
     }
 
     /// What has been since a calendar period began at `start`.
     pub fn since(&self, start: Ts, to: Ts) -> Counts {
         let to = self.settled(to);
         let began = self.entries().filter_map(|e| e.group).map(|g| g.since(start, to).0).min();
-        let mut counts = self.between(edge(start, to), to);
-        if began == Some(start) {
-            counts = self.between_edges(start, to);
-            counts.bad = sum_by(&self.bad, |group| group.since(start, to).1);
-            counts.total = sum_by(&self.total, |group| group.since(start, to).1);
+        if began != Some(start) {
+            return self.between(edge(start, to), to);
         }
-        counts
+        self.counted(start, to, |group, a, b| if a == start { group.since(a, b).1 } else { group.sum(a, b) })
+    }
+
+    /// Sums of what all series know in common; `events` of a group between two moments.
+    fn counted(&self, from: Ts, to: Ts, events: impl Fn(&Group, Ts, Ts) -> Events) -> Counts {
+        let Common { known, absent, torn } = common(sources(&self.total), sources(&self.bad), from, to);
+        let of = |group: &Group| {
+            let torn = torn.within(from, to).map(|(a, b)| events(group, Ts(a), Ts(b)));
+            events(group, from, to).minus(torn.fold(Events::ZERO, Events::plus))
+        };
+        let (bad, total) = (sum_by(&self.bad, of), sum_by(&self.total, of));
+        Counts { from, to, bad, total, covered: (known - absent).max(0), absent }
     }
 
     /// Where the source's answers about all series begin.
@@ -157,16 +104,6 @@ impl<'a> Book<'a> {
         let bad_absent = self.bad.iter().all(|e| e.series.absent().contains(at));
         let bad_born = self.bad.iter().any(|e| e.series.was_born());
         Slice::Counted { bad_absent, bad_born }
-    }
-
-    /// Seconds of `(from, to]` in which the source answered for every series.
-    fn answered(&self, from: Ts, to: Ts) -> i64 {
-        overlap(self.entries().map(|e| e.series), Series::answered, from, to)
-    }
-
-    /// Seconds of `(from, to]` in which no series of total existed.
-    fn absent(&self, from: Ts, to: Ts) -> i64 {
-        overlap(self.total.iter().map(|e| e.series), Series::absent, from, to)
     }
 
     fn entries(&self) -> impl Iterator<Item = &Entry<'a>> {
@@ -202,22 +139,6 @@ fn sum_by(entries: &[Entry<'_>], events: impl Fn(&Group) -> Events) -> Events {
     entries.iter().fold(Events::ZERO, add).clamped()
 }
 
-/// Seconds of `(from, to]` in the set of every series; the usual one and two series cost no allocation.
-fn overlap<'a>(
-    series: impl Iterator<Item = &'a Series>,
-    set: impl Fn(&'a Series) -> &'a Intervals,
-    from: Ts,
-    to: Ts,
-) -> i64 {
-    let mut sets = series.map(set);
-    let Some(first) = sets.next() else { return 0 };
-    let mut rest = sets.filter(|s| !std::ptr::eq(*s, first));
-    match (rest.next(), rest.next()) {
-        (None, _) => first.overlap(from, to),
-        (Some(second), None) => first.overlap_both(second, from, to),
-        (Some(second), Some(third)) => {
-            let begin = first.intersection(second, from, to).intersection(third, from, to);
-            rest.fold(begin, |common, next| common.intersection(next, from, to)).overlap(from, to)
-        }
-    }
+fn sources<'b>(entries: &'b [Entry<'b>]) -> impl Iterator<Item = Source<'b>> + Clone {
+    entries.iter().map(|e| (e.series, e.group))
 }

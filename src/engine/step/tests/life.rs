@@ -1,194 +1,6 @@
-//! A service that lives, fails, falls silent and comes back, seen through `step`.
-
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+//! Alerts that begin, hold and end.
 
 use super::*;
-use crate::engine::alert::{AlertKey, Subject};
-use crate::engine::fact::{Facts, GroupFact, SeriesIx, SeriesKey, SlotFact, SlotState, Tier, Trust, What};
-use crate::engine::ledger::Keep;
-use crate::engine::notice::Event;
-use crate::engine::plan::{AliveIx, AliveReading};
-use crate::slo::model::{
-    Absent, AbsentMeans, AlertMode, Alerting, GroupBy, Overflow, Place, Rule, Severity, SeverityOptions, Sli,
-    Slo, SloId,
-};
-use crate::slo::period::Period;
-use crate::slo::query::{Atom, Counting, Linear, Selector, Term};
-use crate::slo::time::Step;
-use crate::slo::unit::Events;
-
-const S: i64 = 30;
-const START: i64 = 1_790_000_100;
-
-fn atom(metric: &str) -> Atom {
-    Atom { selector: Selector { metric: metric.into(), matchers: vec![] }, counting: Counting::Counter }
-}
-
-fn linear(metric: &str) -> Linear {
-    Linear { terms: vec![Term { weight: 1_000_000, atom: atom(metric) }] }
-}
-
-fn rule(severity: Severity, rate: &str, long: u32, short: Option<u32>) -> Rule {
-    Rule {
-        severity,
-        burn_rate: rate.parse().unwrap(),
-        long: Span::from_mins(long),
-        short: short.map(Span::from_mins),
-        hold_for: Span::ZERO,
-        keep_firing_for: Span::ZERO,
-        min_bad_events: Events::whole(3),
-        labels: Labels::new(),
-    }
-}
-
-fn slo(rules: Vec<Rule>) -> Slo {
-    Slo {
-        id: SloId { service: "checkout".into(), name: "availability".into() },
-        description: String::new(),
-        labels: Labels::from([("team".into(), "payments".into())]),
-        annotations: Labels::from([("runbook".into(), "https://run/checkout".into())]),
-        source: None,
-        objective: "99.9".parse().unwrap(),
-        period: Period::Rolling(Span::from_days(28)),
-        sli: Sli::Counted { bad: linear("bad_total"), total: linear("all_total") },
-        alive: None,
-        absent: Absent {
-            means: AbsentMeans::Unknown,
-            after: Span::from_mins(10),
-            severity: Severity::Ticket,
-        },
-        group_by: None,
-        alerting: Alerting {
-            name: "ErrorBudgetBurn".into(),
-            mode: AlertMode::Live,
-            page: SeverityOptions::default(),
-            ticket: SeverityOptions::default(),
-            rules,
-        },
-        place: Place::default(),
-    }
-}
-
-struct World {
-    planned: Planned,
-    ledger: Ledger,
-    control: Control,
-    observed: Observed,
-    now: i64,
-    told: Vec<Transition>,
-}
-
-impl World {
-    fn new(slo: Slo) -> Self {
-        let by: Vec<String> = slo.group_by.iter().flat_map(|g| g.labels.clone()).collect();
-        let keep = |metric: &str| Keep {
-            key: SeriesKey {
-                source: "local".into(),
-                what: What::Atom(atom(metric)),
-                by: by.clone(),
-                step: Step::DEFAULT,
-            },
-            span: Span::from_days(28),
-            reach: Span::from_mins(10),
-            limit: 100,
-            cuts: Vec::new(),
-        };
-        let mut ledger = Ledger::default();
-        ledger.adopt(vec![keep("all_total"), keep("bad_total")]);
-        let rule_names = slo.alerting.rules.iter().map(Rule::name).collect();
-        let planned = Planned {
-            id: slo.id.to_string(),
-            slo: Arc::new(slo),
-            source: "local".into(),
-            total: vec![(1_000_000, SeriesIx(0))],
-            bad: vec![(1_000_000, SeriesIx(1))],
-            alive: None,
-            direct: vec![],
-            rule_names,
-        };
-        let observed = Observed { blind: BTreeMap::from([("local".into(), false)]), ..Observed::default() };
-        Self { planned, ledger, control: Control::default(), observed, now: START, told: vec![] }
-    }
-
-    /// A service that has been well for an hour.
-    fn well(rules: Vec<Rule>) -> Self {
-        let mut world = Self::new(slo(rules));
-        for _ in 0..130 {
-            world.tick(100, 0);
-        }
-        assert!(world.told.is_empty());
-        world
-    }
-
-    fn tick(&mut self, total: i64, bad: i64) -> usize {
-        self.tell(SlotState::Known(vec![fact(total)]), SlotState::Known(vec![fact(bad)]));
-        self.decide()
-    }
-
-    fn blind_tick(&mut self) -> usize {
-        self.tell(SlotState::Unknown, SlotState::Unknown);
-        self.decide()
-    }
-
-    fn absent_tick(&mut self) -> usize {
-        self.tell(SlotState::Absent, SlotState::Absent);
-        self.decide()
-    }
-
-    fn tell(&mut self, total: SlotState, bad: SlotState) {
-        self.now += S;
-        for (ix, state) in [(0, total), (1, bad)] {
-            let slots = vec![SlotFact { end: Ts(self.now), state }];
-            self.ledger.apply(&Facts { series: SeriesIx(ix), tier: Tier::Fine, slots });
-        }
-    }
-
-    fn look(&self, at: Ts, control: &Control) -> Delta {
-        let receivers = ["oncall".to_owned()];
-        let external = Labels::from([("cluster".into(), "eu1".into())]);
-        let step_span = Span::from_secs(30);
-        let inputs = Inputs {
-            at,
-            step: step_span,
-            observed: &self.observed,
-            external: &external,
-            receivers: &receivers,
-        };
-        let mut delta = step([&self.planned], &self.ledger, control, &inputs);
-        delta.extend(step_sources(control, &inputs));
-        delta
-    }
-
-    fn decide(&mut self) -> usize {
-        let delta = self.look(Ts(self.now), &self.control);
-        self.commit(delta)
-    }
-
-    fn commit(&mut self, delta: Delta) -> usize {
-        self.control.apply(&delta);
-        let count = delta.transitions.len();
-        self.told.extend(delta.transitions);
-        count
-    }
-
-    fn events(&self) -> Vec<(String, Event)> {
-        self.told.iter().map(|t| (t.alert.labels["alertname"].clone(), t.event)).collect()
-    }
-}
-
-fn fact(events: i64) -> GroupFact {
-    GroupFact {
-        group: Labels::new(),
-        raw: Events::whole(events),
-        withheld: Events::ZERO,
-        trust: Trust::Counted,
-    }
-}
-
-fn burn_fired() -> Vec<(String, Event)> {
-    vec![("ErrorBudgetBurn".into(), Event::Firing)]
-}
 
 #[test]
 fn it_pages_when_both_windows_exceed_with_the_numbers_and_resolves_when_the_short_one_clears() {
@@ -319,7 +131,7 @@ fn an_alert_that_ends_and_begins_again_while_nobody_looks_stays_the_incident_peo
 fn nothing_resolves_while_fewer_than_half_of_the_targets_are_up() {
     let mut world = World::new(slo(vec![rule(Severity::Page, "14.4", 60, Some(5))]));
     world.planned.alive = Some(AliveIx(0));
-    let up = |world: &mut World, up| world.observed.alive.insert(AliveIx(0), AliveReading { up, known: 10 });
+    let up = |world: &mut World, up| world.targets = Some(AliveReading { up, known: 10 });
     up(&mut world, 10);
     for _ in 0..130 {
         world.tick(100, 0);
@@ -332,7 +144,7 @@ fn nothing_resolves_while_fewer_than_half_of_the_targets_are_up() {
         world.tick(40, 0);
     }
     assert_eq!(world.told.len(), 1, "the sick ones took their errors with them");
-    world.observed.alive.clear();
+    world.targets = None;
     world.tick(40, 0);
     assert_eq!(world.told.len(), 1, "not knowing the targets holds too");
     up(&mut world, 5);
@@ -361,7 +173,7 @@ fn absence_holds_alerts_and_says_so_after_a_while() {
 fn a_workload_that_is_up_and_was_never_asked_is_idle() {
     let mut world = World::new(slo(vec![rule(Severity::Page, "14.4", 60, Some(5))]));
     world.planned.alive = Some(AliveIx(0));
-    world.observed.alive.insert(AliveIx(0), AliveReading { up: 2, known: 2 });
+    world.targets = Some(AliveReading { up: 2, known: 2 });
     for _ in 0..60 {
         assert_eq!(world.absent_tick(), 0);
     }
@@ -471,4 +283,21 @@ fn keys_in_control_are_what_the_store_files() {
         restored.put(AlertKey::from_text(&key.to_text()).unwrap(), serde_json::from_str(&body).unwrap());
     }
     assert_eq!(restored, world.control);
+}
+
+#[test]
+fn an_alert_ends_after_the_workload_was_made_smaller() {
+    let mut world = World::new(slo(vec![rule(Severity::Page, "14.4", 60, Some(5))]));
+    world.planned.alive = Some(AliveIx(0));
+    world.targets = Some(AliveReading { up: 20, known: 20 });
+    for bad in [0; 130].into_iter().chain([100, 100]) {
+        world.tick(100, bad);
+    }
+    assert_eq!(world.events(), burn_fired());
+    world.targets = Some(AliveReading { up: 8, known: 8 });
+    for _ in 0..28 {
+        assert_eq!(world.tick(100, 0), 0, "those that went may come back");
+    }
+    let told: usize = (0..32).map(|_| world.tick(100, 0)).sum();
+    assert_eq!((told, world.told.last().unwrap().event), (1, Event::Resolved));
 }

@@ -1,0 +1,132 @@
+//! What the series of one SLO know in common of a window.
+
+use crate::engine::ledger::{Group, Intervals, Series, grid};
+use crate::slo::time::Ts;
+
+/// What the series of one SLO know in common of a window.
+#[derive(Default, Debug)]
+pub(super) struct Common {
+    /// Seconds that all of them know.
+    pub known: i64,
+    /// Seconds of `known` in which no series of total existed.
+    pub absent: i64,
+    /// Where some know and others do not: none of it counts.
+    pub torn: Intervals,
+}
+
+/// One series, and the group that is read of it.
+pub(super) type Source<'a> = (&'a Series, Option<&'a Group>);
+
+/// Looks at `(from, to]`. Nearly always all series were answered alike, which costs no allocation.
+pub(super) fn common<'a>(
+    total: impl Iterator<Item = Source<'a>> + Clone,
+    bad: impl Iterator<Item = Source<'a>> + Clone,
+    from: Ts,
+    to: Ts,
+) -> Common {
+    let all = total.clone().chain(bad);
+    let Some((first, _)) = all.clone().next() else { return Common::default() };
+    let alike = |(series, group): Source<'_>| {
+        let unsure = group.is_some_and(|group| group.unsure(from, to) > 0);
+        !unsure && series.answered().within(from, to).eq(first.answered().within(from, to))
+    };
+    if all.clone().all(alike) {
+        let known = first.answered().overlap(from, to);
+        return Common {
+            known,
+            absent: absent(total, from, to).overlap(from, to),
+            torn: Intervals::default(),
+        };
+    }
+    let newest = all.clone().filter_map(|(series, _)| series.answered().last()).max().unwrap_or(to);
+    let (whole, torn) = sweep(all, from, to);
+    let torn = widened(&torn, newest, (from, to));
+    let absent = absent(total, from, to);
+    let mut common = Common { torn, ..Common::default() };
+    for (a, b) in whole {
+        let (begin, end) = (Ts(a), Ts(b));
+        common.known += b - a - common.torn.overlap(begin, end);
+        common.absent += absent.overlap(begin, end) - absent.overlap_both(&common.torn, begin, end);
+    }
+    common
+}
+
+/// Pieces of a window, oldest first and apart from each other.
+type Pieces = Vec<(i64, i64)>;
+
+/// Cuts a window into what all know, and what some know and others do not, by going over every
+/// beginning and end of what each series was answered and is unsure about.
+fn sweep<'a>(all: impl Iterator<Item = Source<'a>>, from: Ts, to: Ts) -> (Pieces, Pieces) {
+    let mut edges: Vec<(i64, i32, i32)> = vec![(to.0, 0, 0)];
+    let mut count = 0;
+    for (series, group) in all {
+        count += 1;
+        edges.extend(series.answered().within(from, to).flat_map(|(a, b)| [(a, 1, 0), (b, -1, 0)]));
+        let unsure = group.map(|group| group.unsure_pieces(from, to)).unwrap_or_default();
+        edges.extend(unsure.within(from, to).flat_map(|(a, b)| [(a, 0, 1), (b, 0, -1)]));
+    }
+    edges.sort_unstable();
+    let (mut whole, mut torn) = (Pieces::new(), Pieces::new());
+    let (mut at, mut answered, mut unsure) = (from.0, 0, 0);
+    for (moment, answer, doubt) in edges {
+        if moment > at {
+            match (Share::of(answered, count), Share::of(unsure, count)) {
+                (Share::Some, _) | (_, Share::Some) => join(&mut torn, (at, moment)),
+                (Share::All, Share::None) => join(&mut whole, (at, moment)),
+                // Nobody knows it, or nobody knows it well.
+                (Share::None, _) | (_, Share::All) => {}
+            }
+            at = moment;
+        }
+        answered += answer;
+        unsure += doubt;
+    }
+    (whole, torn)
+}
+
+enum Share {
+    None,
+    Some,
+    All,
+}
+
+impl Share {
+    fn of(part: i32, all: i32) -> Self {
+        match part {
+            0 => Self::None,
+            _ if part == all => Self::All,
+            _ => Self::Some,
+        }
+    }
+}
+
+/// Rounded outward to the grid of the finest tier that still holds it: the events of a coarser slot
+/// cannot be taken apart any more.
+fn widened(torn: &[(i64, i64)], newest: Ts, (from, to): (Ts, Ts)) -> Intervals {
+    let mut wide = Pieces::with_capacity(torn.len());
+    for (a, b) in torn {
+        let begin = Ts(*a).floor_to(grid(Ts(*a), newest));
+        let unit = grid(Ts(*b), newest);
+        let floor = Ts(*b).floor_to(unit);
+        let end = if floor.0 == *b { floor } else { floor.plus(unit) };
+        join(&mut wide, (begin.max(from).0, end.min(to).0));
+    }
+    Intervals::of_sorted(wide)
+}
+
+fn join(pieces: &mut Pieces, (from, to): (i64, i64)) {
+    match pieces.last_mut() {
+        Some(last) if last.1 >= from => last.1 = last.1.max(to),
+        _ => pieces.push((from, to)),
+    }
+}
+
+/// Where no series of total existed.
+fn absent<'a>(mut total: impl Iterator<Item = Source<'a>>, from: Ts, to: Ts) -> Intervals {
+    let Some((first, _)) = total.next() else { return Intervals::default() };
+    if first.absent().overlap(from, to) == 0 {
+        return Intervals::default();
+    }
+    let own = first.absent().intersection(first.absent(), from, to);
+    total.fold(own, |common, (series, _)| common.intersection(series.absent(), from, to))
+}

@@ -1,0 +1,58 @@
+//! Windows of one SLO and group: bad and total events with coverage, summed from the ledger.
+//!
+//! An SLO reads several series, and each has gaps of its own. A slot counts only where all of them
+//! are equally known: `total` without its `good` would be all bad.
+
+mod book;
+mod common;
+#[cfg(test)]
+mod tests;
+
+pub use book::{Book, Slice};
+
+use super::fact::SeriesIx;
+use crate::slo::time::Ts;
+use crate::slo::unit::Events;
+
+/// A weighted sum of series; weights in millionths.
+pub type Signal = Vec<(i64, SeriesIx)>;
+
+/// What a window held.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Counts {
+    /// The real old edge, rounded outward.
+    pub from: Ts,
+    /// The new edge.
+    pub to: Ts,
+    /// Bad events, not below zero.
+    pub bad: Events,
+    /// All events, not below zero.
+    pub total: Events,
+    /// Seconds of the window in which both are known.
+    pub covered: i64,
+    /// Seconds in which the source answered that no series of total exists.
+    pub absent: i64,
+}
+
+impl Counts {
+    /// Length between the real edges, in seconds.
+    pub fn span(&self) -> i64 {
+        self.to.0.saturating_sub(self.from.0).max(0)
+    }
+
+    /// Known share of the window, 0 to 1.
+    #[expect(clippy::cast_precision_loss, reason = "seconds of at most 136 years")]
+    pub fn coverage(&self) -> f64 {
+        if self.span() == 0 { 0.0 } else { self.covered as f64 / self.span() as f64 }
+    }
+
+    /// Seconds neither known nor absent.
+    pub fn missing(&self) -> i64 {
+        (self.span() - self.covered - self.absent).max(0)
+    }
+
+    /// Events of `seconds` at the mean traffic of what is known; zero where nothing is.
+    pub fn mean_traffic(&self, seconds: i64) -> Events {
+        if self.covered == 0 { Events::ZERO } else { self.total.scaled(seconds, self.covered) }
+    }
+}
