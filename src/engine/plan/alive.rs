@@ -1,6 +1,6 @@
 //! Whether workloads are up: the `alive` selectors, asked together.
 
-use super::form::{PART, aggregate, parts};
+use super::form::{PART, aggregate};
 use super::merge::{Merged, alternatives, merge};
 use crate::engine::sample::{Answer, Query, Reading};
 use crate::slo::query::Selector;
@@ -65,7 +65,7 @@ impl AliveGroup {
         &self.members
     }
 
-    /// The instant query at `at`.
+    /// The instant query at `at`: how many series are 1, and how many are not.
     pub fn query(&self, at: Ts) -> Query {
         let mut x = self.merged.base.clone();
         if let Some(label) = &self.merged.label {
@@ -73,10 +73,8 @@ impl AliveGroup {
             x.matchers.extend(alternatives(label, values));
         }
         let labels: Vec<&str> = self.merged.label.iter().map(String::as_str).collect();
-        let promql = parts(&[
-            ("up", aggregate("count", &labels, &format!("{x} == 1"))),
-            ("known", aggregate("count", &labels, &x.to_string())),
-        ]);
+        // One selection instead of one for each count; at most two values however many series.
+        let promql = aggregate("count_values", &labels, &format!("\"{PART}\", {x} == bool 1"));
         Query { source: self.source.clone(), promql, start: at, end: at, every: Span::from_secs(1) }
     }
 
@@ -91,10 +89,10 @@ impl AliveGroup {
                 let own =
                     self.merged.label.as_ref().is_none_or(|label| frame.labels.get(label) == value.as_ref());
                 let Some((_, Reading::Value(count))) = frame.points.last().filter(|_| own) else { continue };
-                match frame.labels.get(PART).map(String::as_str) {
-                    Some("up") => reading.up = whole(count.get()),
-                    Some("known") => reading.known = whole(count.get()),
-                    _ => {}
+                let count = whole(count.get());
+                reading.known = reading.known.saturating_add(count);
+                if frame.labels.get(PART).is_some_and(|value| value == "1") {
+                    reading.up = reading.up.saturating_add(count);
                 }
             }
             (*ix, Some(reading))
