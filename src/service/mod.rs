@@ -30,6 +30,7 @@ pub mod shared;
 mod signals;
 pub mod state;
 mod ticker;
+mod waits;
 mod watch;
 
 pub use run::{ServiceError, run};

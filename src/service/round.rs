@@ -1,7 +1,7 @@
 //! One tick: ask, book, judge, commit, journal. SLOs are judged in batches as their answers arrive,
 //! so that one slow query delays nobody else's page.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::decide::decide;
 use super::journal::Journal;
 use super::missed::missed;
 use super::shared::Shared;
-use crate::engine::fact::SeriesIx;
+use super::waits::Waits;
 use crate::engine::plan::{Plan, Planned};
 use crate::engine::step::{Delta, Inputs, Observed, net, step, step_sources, step_unanswered};
 use crate::slo::time::Ts;
@@ -226,70 +226,5 @@ impl Round<'_> {
             external: &self.shared.settings.external_labels,
             receivers: &self.shared.told,
         }
-    }
-}
-
-/// What each SLO still waits for.
-struct Waits {
-    /// By SLO: how much is not answered yet, and whether all so far was known.
-    slos: Vec<(usize, bool)>,
-    /// By question: the SLOs that wait for it.
-    by_question: BTreeMap<Question, BTreeSet<usize>>,
-}
-
-/// One thing that is asked in a tick.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Question {
-    /// A series of slices.
-    Series(SeriesIx),
-    /// An alive group, by position.
-    Alive(usize),
-    /// A direct window, by position.
-    Direct(usize),
-}
-
-impl Waits {
-    fn of(plan: &Plan) -> Self {
-        let mut by_question: BTreeMap<Question, BTreeSet<usize>> = BTreeMap::new();
-        let wanted = plan.groups.iter().flat_map(|group| &group.members).flat_map(|m| &m.wanted);
-        let asked: BTreeSet<SeriesIx> = wanted.map(|w| w.series).collect();
-        let alive_of: BTreeMap<_, _> = plan
-            .alive_groups
-            .iter()
-            .enumerate()
-            .flat_map(|(place, group)| group.members().iter().map(move |ix| (*ix, place)))
-            .collect();
-        let mut slos = Vec::with_capacity(plan.slos.len());
-        for (slo, planned) in plan.slos.iter().enumerate() {
-            let series = planned.bad.iter().chain(&planned.total).map(|(_, ix)| *ix);
-            let series = series.filter(|ix| asked.contains(ix)).map(Question::Series);
-            let alive = planned.alive.and_then(|ix| alive_of.get(&ix)).map(|place| Question::Alive(*place));
-            let direct =
-                planned.direct.iter().map(|(_, ix)| Question::Direct(usize::try_from(ix.0).unwrap_or(0)));
-            let needs: BTreeSet<Question> = series.chain(alive).chain(direct).collect();
-            for question in &needs {
-                by_question.entry(*question).or_default().insert(slo);
-            }
-            slos.push((needs.len(), true));
-        }
-        Self { slos, by_question }
-    }
-
-    /// Strikes questions off; gives back the SLOs that wait for nothing more, and whether all was known.
-    fn settle(&mut self, questions: &[(Question, bool)]) -> Vec<(usize, bool)> {
-        let mut ready = Vec::new();
-        for (question, known) in questions {
-            // Not knowing the targets holds resolves by itself; it keeps no SLO from being judged.
-            let counts = matches!(question, Question::Series(_));
-            for slo in self.by_question.remove(question).unwrap_or_default() {
-                let Some((left, all_known)) = self.slos.get_mut(slo) else { continue };
-                *left = left.saturating_sub(1);
-                *all_known &= *known || !counts;
-                if *left == 0 {
-                    ready.push((slo, *all_known));
-                }
-            }
-        }
-        ready
     }
 }
