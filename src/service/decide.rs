@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::clock;
 use super::owed::owe;
+use super::restart;
 use super::shared::Shared;
 use crate::engine::step::{Delta, Transition};
 use crate::slo::time::Ts;
@@ -19,7 +20,9 @@ pub(super) async fn decide(
     if !delta.is_empty() {
         let epoch = shared.epoch().ok_or_else(|| lost(shared))?;
         let decisions = decisions(shared, &delta);
+        *shared.in_doubt.write() = true;
         shared.store.commit(epoch, &decisions).await?;
+        *shared.in_doubt.write() = false;
     }
     {
         let mut world = shared.world.write();
@@ -40,6 +43,22 @@ pub(super) async fn decide(
     if !delta.transitions.is_empty() {
         shared.outbox_wake.notify_waiters();
     }
+    Ok(())
+}
+
+/// Reads the alert states again after a commit that failed. It may have been written all the same,
+/// and what was decided then must not be decided once more, as another incident.
+pub(super) async fn make_sure(shared: &Shared) -> Result<(), StoreError> {
+    if !*shared.in_doubt.read() {
+        return Ok(());
+    }
+    let epoch = shared.epoch().ok_or_else(|| lost(shared))?;
+    // Waits for one that is still being written: both lock the lease.
+    shared.store.commit(epoch, &Decisions::default()).await?;
+    let control = restart::control(shared).await?;
+    shared.world.write().control = control;
+    *shared.in_doubt.write() = false;
+    shared.outbox_wake.notify_waiters();
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 //! One task each: the tick loop asks, judges and commits; a queue per receiver delivers; reload
 //! keeps definitions in force; backfill fills history; the lease says who may write.
 
+mod answers;
 mod asking;
 mod backfill;
 mod backoff;
@@ -29,6 +30,8 @@ mod run;
 pub mod shared;
 mod signals;
 pub mod state;
+#[cfg(test)]
+mod tests;
 mod ticker;
 mod waits;
 mod watch;

@@ -15,19 +15,9 @@ use crate::slo::model::Labels;
 use crate::slo::time::Ts;
 use crate::store::StoreError;
 
-/// Fills the world with what the store kept. A state that cannot be read is told and left out.
+/// Fills the world with what the store kept.
 pub(super) async fn restore(shared: &Shared, plan: Plan) -> Result<(), StoreError> {
-    let mut control = Control::default();
-    let mut alerts = 0;
-    for (key, body) in shared.store.states().await? {
-        match (AlertKey::from_text(&key), serde_json::from_str::<AlertState>(&body)) {
-            (Some(key), Ok(state)) => {
-                control.put(key, state);
-                alerts += 1;
-            }
-            _ => tracing::error!(key, "the state of an alert in the store cannot be read; it begins anew"),
-        }
-    }
+    let control = control(shared).await?;
     let mut ledger = Ledger::default();
     ledger.adopt(keeps(&plan, super::clock::now()));
     journal::restore(shared, &mut ledger).await?;
@@ -46,8 +36,21 @@ pub(super) async fn restore(shared: &Shared, plan: Plan) -> Result<(), StoreErro
     world.plan = std::sync::Arc::new(plan);
     world.ledger = ledger;
     world.control = control;
+    let alerts = world.control.iter().count();
     tracing::info!(alerts, slos = world.plan.slos.len(), "state restored");
     Ok(())
+}
+
+/// The alert states as the store has them. One that cannot be read is told and left out.
+pub(super) async fn control(shared: &Shared) -> Result<Control, StoreError> {
+    let mut control = Control::default();
+    for (key, body) in shared.store.states().await? {
+        match (AlertKey::from_text(&key), serde_json::from_str::<AlertState>(&body)) {
+            (Some(key), Ok(state)) => control.put(key, state),
+            _ => tracing::error!(key, "the state of an alert in the store cannot be read; it begins anew"),
+        }
+    }
+    Ok(control)
 }
 
 /// Until when something was decided about each SLO: a journal that was lost with a decision made on

@@ -5,20 +5,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
+use tokio::time::Instant;
 
+use super::answers::{Answers, Next};
 use super::asking::{Asked, Asking};
-use super::decide::decide;
+use super::decide::{decide, make_sure};
 use super::journal::Journal;
 use super::missed::missed;
 use super::shared::Shared;
 use super::waits::Waits;
 use crate::engine::plan::{Plan, Planned};
-use crate::engine::step::{Delta, Inputs, Observed, net, step, step_sources, step_unanswered};
+use crate::engine::step::{Delta, Inputs, Observed, net, retire, step, step_sources, step_unanswered};
 use crate::slo::time::Ts;
+use crate::store::StoreError;
 
-/// Answers that arrive within this of each other are judged together.
+/// Answers that arrive within this after the first that lets something be judged are judged with it.
 const TOGETHER: Duration = Duration::from_millis(25);
 /// Moments of missed slices judged at most in one go; beyond it some are passed over.
 const MOST_MISSED: usize = 240;
@@ -38,7 +39,7 @@ pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &m
     asking.prepare(&plan);
     let mut round = Round {
         shared,
-        waits: Waits::of(&plan),
+        waits: Waits::of(&plan, &shared.world.read()),
         plan,
         at,
         answered_until: BTreeMap::new(),
@@ -47,22 +48,18 @@ pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &m
         done: Done::default(),
         uncommitted: None,
     };
-    let mut answers: FuturesUnordered<_> = asking.questions(shared, &round.plan, at).into_iter().collect();
+    let mut answers = Answers::of(asking.questions(shared, &round.plan, at));
+    answers.meanwhile(round.retire()).await;
     let mut ready = Vec::new();
+    // When what is ready is judged: soon after the first of it, however many answers follow.
+    let mut due = None;
     loop {
-        let next = if ready.is_empty() {
-            answers.next().await
-        } else {
-            match tokio::time::timeout(TOGETHER, answers.next()).await {
-                Ok(next) => next,
-                Err(_) => {
-                    round.judge(std::mem::take(&mut ready)).await;
-                    continue;
-                }
-            }
-        };
-        let Some(asked) = next else { break };
-        ready.extend(round.take(asked, asking, journal));
+        match answers.next(due).await {
+            Next::Answer(asked) => ready.extend(round.take(asked, asking, journal)),
+            Next::Due => answers.meanwhile(round.judge(std::mem::take(&mut ready))).await,
+            Next::End => break,
+        }
+        due = if ready.is_empty() { None } else { due.or_else(|| Some(Instant::now() + TOGETHER)) };
     }
     round.judge(ready).await;
     round.judge_sources().await;
@@ -119,13 +116,24 @@ impl Round<'_> {
         let (known, unknown): (Vec<_>, Vec<_>) = ready.into_iter().partition(|(_, known)| *known);
         self.unanswered.extend(unknown.into_iter().map(|(ix, _)| ix));
         let ready: Vec<usize> = known.into_iter().map(|(ix, _)| ix).collect();
-        if ready.is_empty() {
+        if ready.is_empty() || !self.is_sure().await {
             return;
         }
-        let began = tokio::time::Instant::now();
+        let began = Instant::now();
         let (delta, judged) = self.look(&ready);
         self.done.step_seconds += began.elapsed().as_secs_f64();
         self.commit(delta, judged).await;
+    }
+
+    /// Ends the alerts of SLOs that are not defined any more; tried again in each tick until it is
+    /// committed, and after a restart.
+    async fn retire(&mut self) {
+        if !self.is_sure().await {
+            return;
+        }
+        let defined = self.plan.slos.iter().map(|planned| planned.id.as_str()).collect();
+        let delta = retire(&defined, &self.shared.world.read().control, self.at);
+        self.commit(delta, Vec::new()).await;
     }
 
     fn look(&self, ready: &[usize]) -> (Delta, Vec<(String, Ts)>) {
@@ -165,6 +173,9 @@ impl Round<'_> {
     /// Moves the alerts about not knowing of SLOs that could not be judged.
     async fn judge_unanswered(&mut self) {
         let slos = std::mem::take(&mut self.unanswered);
+        if !self.is_sure().await {
+            return;
+        }
         let delta = {
             let world = self.shared.world.read();
             let mut delta = Delta::default();
@@ -184,6 +195,9 @@ impl Round<'_> {
 
     /// `SourceBlind`: a source is blind in a tick in which nothing it was asked was answered.
     async fn judge_sources(&mut self) {
+        if !self.is_sure().await {
+            return;
+        }
         let delta = {
             let mut world = self.shared.world.write();
             for name in self.shared.sources.keys() {
@@ -206,16 +220,25 @@ impl Round<'_> {
         self.commit(delta, Vec::new()).await;
     }
 
+    /// Whether decisions can be made: not while nobody knows what became of the last one.
+    async fn is_sure(&mut self) -> bool {
+        let sure = Box::pin(make_sure(self.shared)).await;
+        self.note(sure)
+    }
+
     async fn commit(&mut self, delta: Delta, judged: Vec<(String, Ts)>) {
-        match decide(self.shared, delta, judged).await {
-            Ok(()) => {}
-            Err(error) => {
-                tracing::error!(%error, "decisions were not committed; the next tick decides again");
-                self.shared.trouble("store", Some(error.to_string()));
-                self.uncommitted.get_or_insert(error.to_string());
-                self.done.uncommitted += 1;
-            }
-        }
+        let committed = Box::pin(decide(self.shared, delta, judged)).await;
+        self.note(committed);
+    }
+
+    /// Remembers why something was not committed; whether it was.
+    fn note(&mut self, committed: Result<(), StoreError>) -> bool {
+        let Err(error) = committed else { return true };
+        tracing::error!(%error, "decisions were not committed; the next tick decides again");
+        self.shared.trouble("store", Some(error.to_string()));
+        self.uncommitted.get_or_insert(error.to_string());
+        self.done.uncommitted += 1;
+        false
     }
 
     fn inputs<'b>(&'b self, at: Ts, observed: &'b Observed) -> Inputs<'b> {

@@ -27,6 +27,8 @@ pub struct Shared {
     pub sources: BTreeMap<String, Arc<Prometheus>>,
     /// What is known and decided.
     pub world: Guarded<World>,
+    /// Whether the last commit may have been written without our knowing.
+    pub(super) in_doubt: Guarded<bool>,
     /// The definitions in force.
     pub definitions: Guarded<DefinitionsView>,
     /// Counters of the tick loop.
@@ -76,6 +78,7 @@ impl Shared {
             epoch: AtomicI64::new(0),
             sources,
             world: Guarded::default(),
+            in_doubt: Guarded::default(),
             definitions: Guarded::default(),
             ticks: Guarded::default(),
             backfill: Guarded::default(),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::state::World;
 use crate::engine::fact::SeriesIx;
 use crate::engine::plan::Plan;
 
@@ -25,8 +26,10 @@ pub(super) enum Question {
 }
 
 impl Waits {
-    /// Everything a plan asks in a tick.
-    pub(super) fn of(plan: &Plan) -> Self {
+    /// Everything a plan asks in a tick. Targets only hold resolves: an SLO with nothing to resolve
+    /// does not wait for them, once any were read.
+    pub(super) fn of(plan: &Plan, world: &World) -> Self {
+        let holds = |slo: &str| world.observed.alive.is_empty() || world.control.is_firing(slo);
         let mut by_question: BTreeMap<Question, BTreeSet<usize>> = BTreeMap::new();
         let wanted = plan.groups.iter().flat_map(|group| &group.members).flat_map(|m| &m.wanted);
         let asked: BTreeSet<SeriesIx> = wanted.map(|w| w.series).collect();
@@ -40,7 +43,8 @@ impl Waits {
         for (slo, planned) in plan.slos.iter().enumerate() {
             let series = planned.bad.iter().chain(&planned.total).map(|(_, ix)| *ix);
             let series = series.filter(|ix| asked.contains(ix)).map(Question::Series);
-            let alive = planned.alive.and_then(|ix| alive_of.get(&ix)).map(|place| Question::Alive(*place));
+            let alive = planned.alive.filter(|_| holds(&planned.id));
+            let alive = alive.and_then(|ix| alive_of.get(&ix)).map(|place| Question::Alive(*place));
             let direct =
                 planned.direct.iter().map(|(_, ix)| Question::Direct(usize::try_from(ix.0).unwrap_or(0)));
             let needs: BTreeSet<Question> = series.chain(alive).chain(direct).collect();
