@@ -10,6 +10,7 @@ use super::needs::Needs;
 use super::read::{self, Said};
 use super::spread::Reach;
 use super::table::{Cell, Key, Table};
+use super::young::Gone;
 use super::{births, emit, young};
 use crate::engine::fact::Facts;
 use crate::engine::plan::{Form, Narrow, QueryGroup, evidence, form};
@@ -31,6 +32,8 @@ pub(super) struct Counted {
     doubtful: BTreeSet<(Key, Ts)>,
     /// How far back returning series may be spread.
     pub(super) reach: Reach,
+    /// Slots without events in which nothing exists.
+    pub(super) gone: Gone,
     stage: Stage,
     pending: BTreeMap<AskId, Purpose>,
     next: u32,
@@ -51,7 +54,7 @@ enum Purpose {
     Newborn(BTreeSet<usize>, Range),
     Evidence(BTreeSet<usize>, Ts),
     Returning(BTreeSet<usize>, Ts),
-    Young,
+    Young(Range),
 }
 
 impl Counted {
@@ -64,6 +67,7 @@ impl Counted {
             unknown: Vec::new(),
             births: Births::default(),
             doubtful: BTreeSet::new(),
+            gone: Gone::default(),
             stage: Stage::Main,
             pending: BTreeMap::new(),
             next: 0,
@@ -107,8 +111,8 @@ impl Counted {
             (Purpose::Returning(members, at), frames) => {
                 self.births.returning(&self.group, &members, at, frames);
             }
-            (Purpose::Young, Some(frames)) => young::take(&mut self.table, &self.group, frames),
-            (Purpose::Main(_) | Purpose::Joined | Purpose::Young, None) => {}
+            (Purpose::Young(range), Some(frames)) => young::take(self, range, frames),
+            (Purpose::Main(_) | Purpose::Joined | Purpose::Young(_), None) => {}
         }
     }
 
@@ -164,7 +168,10 @@ impl Counted {
                     let needs = births::judge(self, past);
                     self.ask_births(&needs)
                 }
-                Stage::Young => return Vec::new(),
+                Stage::Young => {
+                    young::end(self, past);
+                    return Vec::new();
+                }
             };
             if !asks.is_empty() {
                 return asks;
@@ -204,7 +211,7 @@ impl Counted {
             return Vec::new();
         };
         let promql = form::joined(&self.group, &narrow, self.grid.slot);
-        self.ask_range(&Purpose::Joined, &promql, range)
+        self.ask_range(|_| Purpose::Joined, &promql, range)
     }
 
     fn ask_births(&mut self, needs: &Needs) -> Vec<Ask> {
@@ -234,12 +241,12 @@ impl Counted {
             return Vec::new();
         };
         let promql = form::young(&self.group, &narrow, self.grid.slot);
-        self.ask_range(&Purpose::Young, &promql, range)
+        self.ask_range(Purpose::Young, &promql, range)
     }
 
-    fn ask_range(&mut self, purpose: &Purpose, promql: &str, range: Range) -> Vec<Ask> {
+    fn ask_range(&mut self, purpose: fn(Range) -> Purpose, promql: &str, range: Range) -> Vec<Ask> {
         let ranges = pieces(range.0, range.1, self.grid.slot);
-        ranges.into_iter().map(|piece| self.ask(purpose.clone(), promql.to_owned(), piece)).collect()
+        ranges.into_iter().map(|piece| self.ask(purpose(piece), promql.to_owned(), piece)).collect()
     }
 
     fn ask(&mut self, purpose: Purpose, promql: String, range: Range) -> Ask {

@@ -130,16 +130,19 @@ impl Series {
         }
         match &slot.state {
             SlotState::Unknown => false,
-            SlotState::Absent if known_before => false,
+            SlotState::Absent if known_before && !self.is_only_stale(from, end) => false,
             SlotState::Absent => {
-                let changed = !self.answered.contains(end);
+                let changed = known_before || !self.answered.contains(end);
                 self.answered.insert(from, end);
                 self.absent.insert(from, end);
+                self.groups.iter_mut().for_each(|group| group.stale.remove(from, end));
                 changed
             }
             SlotState::Known(facts) => {
                 self.answered.insert(from, end);
-                self.absent.remove(from, end);
+                // A difference reaches back over absence, too.
+                let before = self.born.filter(|born| *born < from && end.since(*born) <= self.keep.reach);
+                self.absent.remove(before.unwrap_or(from), end);
                 self.born = self.born.max(Some(end));
                 self.book(tier, (from, end), facts) || !known_before
             }
@@ -156,6 +159,13 @@ impl Series {
                     changed |= self.groups.get_mut(ix).is_some_and(|g| g.book(tier, slot, fact, step, reach));
                 }
                 None => overflow = Some(fold(overflow, fact)),
+            }
+        }
+        // Without any events is not without a sample.
+        for group in self.groups.iter_mut().filter(|group| group.stale.contains(slot.1)) {
+            if facts.iter().all(|fact| fact.group != group.labels) {
+                group.stale.remove(slot.0, slot.1);
+                changed = true;
             }
         }
         let Some(fact) = overflow else { return changed };
@@ -189,6 +199,12 @@ impl Series {
         }
     }
 
+    /// The oldest slice after `after` that is to be asked again, because a question that followed
+    /// from its answer had none.
+    pub fn open_since(&self, after: Ts) -> Option<Ts> {
+        self.groups.iter().filter_map(|group| group.open_since(after)).min()
+    }
+
     /// Bytes held on the heap.
     pub fn heap(&self) -> usize {
         self.answered.heap()
@@ -198,6 +214,12 @@ impl Series {
 
     pub(super) fn reindex(&mut self) {
         self.by_labels = self.groups.iter().enumerate().map(|(ix, g)| (g.labels.clone(), ix)).collect();
+    }
+
+    /// Whether all that is known of a slot is that samples had stopped.
+    fn is_only_stale(&self, from: Ts, end: Ts) -> bool {
+        self.groups.iter().any(|group| group.stale.contains(end))
+            && self.groups.iter().all(|group| group.sum(from, end) == Events::ZERO)
     }
 
     /// A five-minute fact may be told again only where the tier still holds it (so that it
