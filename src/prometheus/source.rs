@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::breaker::{BreakerState, Outcome};
@@ -33,6 +33,7 @@ pub struct Prometheus {
     client: Client,
     gate: Gate,
     tick_places: Semaphore,
+    follow_up_places: Semaphore,
     background_places: Semaphore,
     /// Backfill asks nothing before this.
     rest_until: Mutex<Instant>,
@@ -52,6 +53,7 @@ impl Prometheus {
             client: Client::new(config)?,
             gate: Gate::new(),
             tick_places: Semaphore::new(places),
+            follow_up_places: Semaphore::new((places / 4).max(1)),
             background_places: Semaphore::new((places / 4).max(1)),
             rest_until: Mutex::new(Instant::now()),
             skew: Mutex::new(None),
@@ -97,9 +99,9 @@ impl Prometheus {
     }
 
     /// A tick's query. Waiting for a place counts towards the deadline, but not against the source.
-    async fn ask_for_tick(&self, query: &Query, deadline: Duration) -> Answer {
+    async fn ask_for_tick(&self, query: &Query, priority: Priority, deadline: Duration) -> Answer {
         let end = Instant::now() + deadline;
-        let place = tokio::time::timeout_at(end, self.tick_places.acquire()).await;
+        let place = tokio::time::timeout_at(end, self.place(priority)).await;
         if !matches!(place, Ok(Ok(_))) || left(end) < LEAST_TIME {
             let places = self.client.config().max_concurrent;
             return self.failed(
@@ -127,6 +129,19 @@ impl Prometheus {
                     return answer;
                 }
             }
+        }
+    }
+
+    /// A place among those of a tick. Follow-ups have some of their own besides: what they are about
+    /// is half known, and would be left out for want of the other half.
+    async fn place(&self, priority: Priority) -> Result<SemaphorePermit<'_>, AcquireError> {
+        if priority != Priority::FollowUp {
+            return self.tick_places.acquire().await;
+        }
+        tokio::select! {
+            biased;
+            place = self.follow_up_places.acquire() => place,
+            place = self.tick_places.acquire() => place,
         }
     }
 
@@ -193,7 +208,7 @@ impl Source for Prometheus {
     fn ask<'a>(&'a self, query: &'a Query, priority: Priority, deadline: Duration) -> BoxFuture<'a, Answer> {
         async move {
             let answer = match priority {
-                Priority::Tick => self.ask_for_tick(query, deadline).await,
+                Priority::Tick | Priority::FollowUp => self.ask_for_tick(query, priority, deadline).await,
                 Priority::Background => self.ask_in_background(query, deadline).await,
             };
             self.counters.count(&answer);

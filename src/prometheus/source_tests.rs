@@ -111,6 +111,25 @@ async fn no_more_queries_are_in_flight_than_allowed_and_waiting_is_bounded() {
 }
 
 #[tokio::test]
+async fn a_follow_up_does_not_queue_behind_first_questions() {
+    let peer = Peer::start(|mut stream, request, _| async move {
+        if request.contains("query=slow") {
+            std::future::pending::<()>().await;
+        }
+        let _ = stream.write_all(nothing().as_bytes()).await;
+    })
+    .await;
+    let source = source(&peer, 2);
+    let slow = join_all(["slow1", "slow2", "slow3", "slow4"].map(|promql| tick(&source, promql)));
+    let follow_up = async {
+        tokio::time::sleep(DEADLINE / 4).await;
+        source.ask(&instant("follow"), Priority::FollowUp, DEADLINE / 2).await
+    };
+    let (_, follow_up) = tokio::join!(slow, follow_up);
+    assert!(matches!(follow_up, Answer::Frames { .. }), "{follow_up:?}");
+}
+
+#[tokio::test]
 async fn a_stuck_backfill_takes_no_place_from_a_tick() {
     let peer = Peer::start(|mut stream, request, _| async move {
         if request.contains("query=heavy") {

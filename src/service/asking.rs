@@ -24,6 +24,10 @@ use crate::engine::step::DirectSeen;
 use crate::prometheus::Priority;
 use crate::slo::time::{Span, Step, Ts};
 
+/// A slice is asked again for so long if a question that followed from its answer has none; then it
+/// stays as it is, in part, without what could not be proved.
+const OPEN_FOR: Span = Span::from_mins(10);
+
 /// What became of one question.
 #[derive(Default)]
 pub(super) struct Asked {
@@ -49,6 +53,8 @@ pub(super) struct Asked {
     pub split: Vec<Arc<QueryGroup>>,
     /// Merged groups that failed as a source does that is in trouble.
     pub suspects: Vec<Arc<QueryGroup>>,
+    /// Why a question that followed from an answer has none: what it was about is left out.
+    pub left_open: Option<String>,
     /// Queries asked, and why they have no answer.
     pub outcomes: Vec<(Arc<QueryGroup>, Option<Failure>)>,
 }
@@ -150,6 +156,12 @@ fn known_until(shared: &Shared, group: &QueryGroup, at: Ts, step: Step) -> Ts {
         .map(|series| series.answered().last())
         .min()
         .flatten();
+    // What was left out because a follow-up question had no answer is asked again for a while.
+    let wanted = group.members.iter().flat_map(|member| &member.wanted);
+    let open = wanted
+        .filter_map(|w| world.ledger.series(w.series)?.open_since(at.minus(OPEN_FOR)))
+        .map(|end| end.minus(step.span()))
+        .min();
     // A series that was never asked is backfill's business. The newest slices of before a gap have
     // not been asked again yet either.
     let newest = known.map_or(at, |known| known.plus(step.span()).min(at));
@@ -158,6 +170,7 @@ fn known_until(shared: &Shared, group: &QueryGroup, at: Ts, step: Step) -> Ts {
     } else {
         newest.minus(Span::from_secs_saturating((3 * step.secs()).max(60)))
     };
+    let from = open.map_or(from, |open| open.min(from));
     from.max(at.minus(FINE_REACH)).floor_to(step.span())
 }
 
@@ -182,10 +195,11 @@ async fn ask_cluster(
         asked.split.extend(other.split);
         asked.suspects.extend(other.suspects);
         asked.outcomes.extend(other.outcomes);
+        asked.left_open = asked.left_open.or(other.left_open);
     }
     if linked {
         let left = end.saturating_duration_since(tokio::time::Instant::now());
-        settle_doubts(shared, &plan, &mut asked.facts, Priority::Tick, left).await;
+        settle_doubts(shared, &plan, &mut asked.facts, Priority::FollowUp, left).await;
     }
     asked
 }
@@ -233,6 +247,15 @@ fn note(asked: &mut Asked, group: &Arc<QueryGroup>, gathered: Gathered, range: (
         Some(failure) if failure.kind.is_of_source() => asked.source_failed = true,
         // It answered, if only to say what is wrong with the question.
         None | Some(_) => asked.answered = true,
+    }
+    if let Some(failure) = &gathered.left_open {
+        asked.left_open.get_or_insert_with(|| {
+            format!(
+                "what is new among {} is left out and asked for again: {}",
+                group.selector(),
+                failure.message
+            )
+        });
     }
     asked.outcomes.push((Arc::clone(group), gathered.failure));
     asked.facts.extend(gathered.facts);

@@ -51,7 +51,9 @@ pub(super) async fn run(shared: Arc<Shared>) {
             }
             Some(piece) => {
                 let plan = Arc::clone(&shared.world.read().plan);
-                match fill(&shared, &plan, &piece, &mut journal).await {
+                // At last it is booked without what follow-up questions were not answered about.
+                let whole = failures.iter().all(|(p, times)| *p != piece || *times + 1 < MOST_FAILURES);
+                match fill(&shared, &plan, (&piece, whole), &mut journal).await {
                     Ok(()) => {
                         last = Some(piece);
                         Duration::ZERO
@@ -76,11 +78,11 @@ pub(super) async fn run(shared: Arc<Shared>) {
 async fn fill(
     shared: &Shared,
     plan: &Arc<Plan>,
-    piece: &Piece,
+    (piece, whole): (&Piece, bool),
     journal: &mut Journal,
 ) -> Result<(), (bool, String)> {
     let facts = tokio::select! {
-        facts = ask(shared, plan, piece) => facts?,
+        facts = ask(shared, plan, piece, whole) => facts?,
         () = shared.shutdown.cancelled() => return Ok(()),
     };
     journal.book(shared, plan, &facts);
@@ -94,7 +96,7 @@ async fn fill(
 }
 
 /// Asks a piece, with the groups that only together can be judged.
-async fn ask(shared: &Shared, plan: &Plan, piece: &Piece) -> Result<Vec<Facts>, (bool, String)> {
+async fn ask(shared: &Shared, plan: &Plan, piece: &Piece, whole: bool) -> Result<Vec<Facts>, (bool, String)> {
     let clusters = clusters(plan);
     let cluster = clusters.iter().find(|cluster| cluster.contains(&piece.group));
     let mut facts = Vec::new();
@@ -103,6 +105,9 @@ async fn ask(shared: &Shared, plan: &Plan, piece: &Piece) -> Result<Vec<Facts>, 
         let gathered = gather(shared, group, piece.tier, range, Priority::Background, LIMIT).await;
         if let Some(failure) = gathered.failure {
             return Err((failure.kind.is_of_source(), failure.message));
+        }
+        if let Some(failure) = gathered.left_open.filter(|_| whole) {
+            return Err((false, failure.message));
         }
         facts.extend(gathered.facts);
     }

@@ -45,6 +45,7 @@ pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &m
         answered_until: BTreeMap::new(),
         unanswered: Vec::new(),
         tally: BTreeMap::new(),
+        left_open: None,
         done: Done::default(),
         uncommitted: None,
     };
@@ -66,7 +67,7 @@ pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &m
     round.judge_unanswered().await;
     let answers = |source: &str| round.tally.get(source).is_some_and(|(answered, _)| *answered > 0);
     asking.faults.suspect(at, answers);
-    shared.trouble("queries", asking.faults.trouble(answers));
+    shared.trouble("queries", asking.faults.trouble(answers).or(round.left_open.take()));
     let journaled = journal.write(shared).await;
     shared.trouble("journal", journaled.err().map(|error| error.to_string()));
     // Once for the whole round: a batch with nothing to commit does not say that the store is well.
@@ -85,6 +86,8 @@ struct Round<'a> {
     unanswered: Vec<usize>,
     /// By source: questions answered, and questions whose failure is the source's.
     tally: BTreeMap<String, (u64, u64)>,
+    /// What is left out because a follow-up question had no answer.
+    left_open: Option<String>,
     done: Done,
     /// Why a decision of this round was not committed.
     uncommitted: Option<String>,
@@ -99,6 +102,7 @@ impl Round<'_> {
         self.answered_until.insert(asked.source.clone(), asked.at);
         journal.book(self.shared, &self.plan, &asked.facts);
         asking.learn(&self.plan, &asked);
+        self.left_open = self.left_open.take().or(asked.left_open);
         {
             let observed = &mut self.shared.world.write().observed;
             observed.alive.extend(asked.alive);

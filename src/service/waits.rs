@@ -74,3 +74,51 @@ impl Waits {
         ready
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::alert::{AlertKey, AlertState, Firing, Subject};
+    use crate::engine::plan::{AliveIx, AliveReading};
+    use crate::service::tests::{plan, slo};
+    use crate::slo::model::{Labels, Severity};
+    use crate::slo::time::Ts;
+
+    fn firing(slo: &str) -> (AlertKey, AlertState) {
+        let subject = Subject::Burn { slo: slo.into(), group: Labels::new() };
+        let firing = Firing {
+            incident: "i".into(),
+            at: Ts(0),
+            labels: Labels::new(),
+            annotations: Labels::new(),
+            told: vec![],
+            targets: Some(2),
+            rules: vec![],
+        };
+        let state = AlertState { firing: Some(firing), ..AlertState::default() };
+        (AlertKey { subject, severity: Severity::Page }, state)
+    }
+
+    #[test]
+    fn only_what_may_resolve_waits_for_targets() {
+        let plan = plan(&(slo("cart") + "---\n" + &slo("pay")));
+        let mut world = World::default();
+        world.observed.alive.insert(AliveIx(0), AliveReading { up: 2, known: 2 });
+        let (key, state) = firing("shop/pay");
+        world.control.put(key, state);
+        let series = plan.slos.iter().flat_map(|slo| slo.bad.iter().chain(&slo.total));
+        let series: Vec<_> = series.map(|(_, ix)| (Question::Series(*ix), true)).collect();
+        let targets: Vec<_> = (0..plan.alive_groups.len()).map(|at| (Question::Alive(at), false)).collect();
+        assert!(!targets.is_empty());
+
+        let mut waits = Waits::of(&plan, &world);
+        assert_eq!(waits.settle(&series), [(0, true)]);
+        assert_eq!(waits.settle(&targets), [(1, true)], "not knowing them keeps nobody from being judged");
+
+        // Before any were read, everybody waits: an alert that fires now must know its targets.
+        world.observed.alive.clear();
+        let mut waits = Waits::of(&plan, &world);
+        assert_eq!(waits.settle(&series), []);
+        assert_eq!(waits.settle(&targets), [(0, true), (1, true)]);
+    }
+}

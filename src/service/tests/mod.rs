@@ -1,6 +1,8 @@
 //! Ticks over a real store, with a source that is not there or says what a test wants.
 
+mod births;
 mod doubt;
+mod source;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
