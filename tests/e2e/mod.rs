@@ -1,5 +1,6 @@
 //! Damper as a whole: the real binary, a real Prometheus, a service that fails, a receiver.
 
+mod absence;
 mod blindness;
 mod detection;
 mod input;

@@ -152,16 +152,6 @@ impl Group {
         self.rulings.iter().find(|r| r.tier == tier && r.end == end).map(|r| r.ruling)
     }
 
-    /// The oldest slice after `after` a part of which is left out because a question about it was
-    /// not answered.
-    pub(super) fn open_since(&self, after: Ts) -> Option<Ts> {
-        let open = |ruled: &&Ruled| {
-            let nothing_ruled = ruled.ruling.withheld == Events::ZERO && ruled.ruling.trust == Trust::Partial;
-            ruled.tier == Tier::Fine && ruled.end > after && nothing_ruled
-        };
-        self.rulings.iter().filter(open).map(|ruled| ruled.end).min()
-    }
-
     /// Bytes held on the heap.
     pub fn heap(&self) -> usize {
         self.track.heap()

@@ -199,12 +199,6 @@ impl Series {
         }
     }
 
-    /// The oldest slice after `after` that is to be asked again, because a question that followed
-    /// from its answer had none.
-    pub fn open_since(&self, after: Ts) -> Option<Ts> {
-        self.groups.iter().filter_map(|group| group.open_since(after)).min()
-    }
-
     /// Bytes held on the heap.
     pub fn heap(&self) -> usize {
         self.answered.heap()

@@ -87,7 +87,9 @@ proptest! {
                     absent.remove(&end);
                     // A difference reaches back for ten minutes.
                     if let Some(before) = born.filter(|before| *before < end && end - before <= 600) {
-                        absent.retain(|slot| *slot < before || *slot > end);
+                        let closed: Vec<i64> = absent.range(before..end).copied().collect();
+                        absent.retain(|slot| !closed.contains(slot));
+                        known.extend(closed.into_iter().map(|slot| (slot, 0)));
                     }
                     born = born.max(Some(end));
                 }
