@@ -14,6 +14,7 @@ use futures_util::future::join_all;
 use super::faults::{Faults, Part};
 use super::gather::{Gathered, gather};
 use super::linked::{ask as ask_source, clusters, settle_doubts};
+use super::open::Open;
 use super::shared::Shared;
 use super::waits::Question;
 use crate::engine::fact::{Facts, SeriesIx, Tier};
@@ -23,10 +24,6 @@ use crate::engine::sample::{Answer, Failure};
 use crate::engine::step::DirectSeen;
 use crate::prometheus::Priority;
 use crate::slo::time::{Span, Step, Ts};
-
-/// A slice is asked again for so long if a question that followed from its answer has none; then it
-/// stays as it is, in part, without what could not be proved.
-const OPEN_FOR: Span = Span::from_mins(10);
 
 /// What became of one question.
 #[derive(Default)]
@@ -69,16 +66,22 @@ pub(super) struct Asking {
     clusters: Vec<Vec<usize>>,
     /// When direct windows were last asked.
     direct: BTreeMap<DirectIx, Ts>,
+    /// Slots to ask again, of any plan.
+    pub(super) open: Open,
 }
 
 type Question_<'a> = Pin<Box<dyn Future<Output = Asked> + Send + 'a>>;
 
 impl Asking {
-    /// Forgets what was about another plan: a query that was mended is asked at once.
-    pub(super) fn prepare(&mut self, plan: &Arc<Plan>) {
-        if self.plan.as_ref().is_none_or(|old| !Arc::ptr_eq(old, plan)) {
-            *self = Self { clusters: clusters(plan), plan: Some(Arc::clone(plan)), ..Self::default() };
+    /// Forgets what was about another plan: a query that was mended is asked at once. Whether the
+    /// plan is new.
+    pub(super) fn prepare(&mut self, plan: &Arc<Plan>) -> bool {
+        let new = self.plan.as_ref().is_none_or(|old| !Arc::ptr_eq(old, plan));
+        if new {
+            let open = std::mem::take(&mut self.open);
+            *self = Self { clusters: clusters(plan), plan: Some(Arc::clone(plan)), open, ..Self::default() };
         }
+        new
     }
 
     /// Remembers what became of a question.
@@ -124,11 +127,21 @@ impl Asking {
             let asks = cluster.iter().filter_map(|place| {
                 let group = plan.groups.get(*place)?;
                 let at = moment(&group.source);
-                Some((self.faults.parts(group, at), (known_until(shared, group, at, step), at)))
+                Some((self.faults.parts(group, at), (self.ask_from(shared, group, at), at)))
             });
             questions.push(Box::pin(ask_cluster(shared, Arc::clone(plan), asks.collect(), limit)));
         }
         questions
+    }
+}
+
+impl Asking {
+    /// From where it is not known, or from the oldest slot that was left open.
+    fn ask_from(&self, shared: &Shared, group: &QueryGroup, at: Ts) -> Ts {
+        let step = shared.settings.step;
+        let from = known_until(shared, group, at, step);
+        let open = self.open.oldest(&shared.world.read().ledger, series_of(group), at);
+        open.map_or(from, |end| from.min(end.minus(step.span())).max(at.minus(FINE_REACH)))
     }
 }
 
@@ -156,12 +169,6 @@ fn known_until(shared: &Shared, group: &QueryGroup, at: Ts, step: Step) -> Ts {
         .map(|series| series.answered().last())
         .min()
         .flatten();
-    // What was left out because a follow-up question had no answer is asked again for a while.
-    let wanted = group.members.iter().flat_map(|member| &member.wanted);
-    let open = wanted
-        .filter_map(|w| world.ledger.series(w.series)?.open_since(at.minus(OPEN_FOR)))
-        .map(|end| end.minus(step.span()))
-        .min();
     // A series that was never asked is backfill's business. The newest slices of before a gap have
     // not been asked again yet either.
     let newest = known.map_or(at, |known| known.plus(step.span()).min(at));
@@ -170,7 +177,6 @@ fn known_until(shared: &Shared, group: &QueryGroup, at: Ts, step: Step) -> Ts {
     } else {
         newest.minus(Span::from_secs_saturating((3 * step.secs()).max(60)))
     };
-    let from = open.map_or(from, |open| open.min(from));
     from.max(at.minus(FINE_REACH)).floor_to(step.span())
 }
 
@@ -261,7 +267,8 @@ fn note(asked: &mut Asked, group: &Arc<QueryGroup>, gathered: Gathered, range: (
     asked.facts.extend(gathered.facts);
 }
 
-fn series_of(group: &QueryGroup) -> impl Iterator<Item = SeriesIx> {
+/// The series of a query group.
+pub(super) fn series_of(group: &QueryGroup) -> impl Iterator<Item = SeriesIx> {
     group.members.iter().flat_map(|member| &member.wanted).map(|wanted| wanted.series)
 }
 

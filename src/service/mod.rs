@@ -21,6 +21,7 @@ mod level;
 mod linked;
 mod measure;
 mod missed;
+mod open;
 mod owed;
 mod planner;
 pub mod reload;

@@ -36,10 +36,10 @@ pub(super) struct Done {
 /// Runs the tick for the slice that ends at `at`.
 pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &mut Journal, at: Ts) -> Done {
     let plan = Arc::clone(&shared.world.read().plan);
-    asking.prepare(&plan);
+    let is_new = asking.prepare(&plan);
     let mut round = Round {
         shared,
-        waits: Waits::of(&plan, &shared.world.read()),
+        waits: Waits::of(&plan, &shared.world.read().control, is_new),
         plan,
         at,
         answered_until: BTreeMap::new(),
@@ -67,6 +67,7 @@ pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &m
     round.judge_unanswered().await;
     let answers = |source: &str| round.tally.get(source).is_some_and(|(answered, _)| *answered > 0);
     asking.faults.suspect(at, answers);
+    asking.open.forget(at);
     shared.trouble("queries", asking.faults.trouble(answers).or(round.left_open.take()));
     let journaled = journal.write(shared).await;
     shared.trouble("journal", journaled.err().map(|error| error.to_string()));
@@ -101,6 +102,7 @@ impl Round<'_> {
         tally.1 += u64::from(asked.source_failed);
         self.answered_until.insert(asked.source.clone(), asked.at);
         journal.book(self.shared, &self.plan, &asked.facts);
+        asking.open.note(&self.shared.world.read().ledger, &asked, self.at);
         asking.learn(&self.plan, &asked);
         self.left_open = self.left_open.take().or(asked.left_open);
         {

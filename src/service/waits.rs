@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::state::World;
 use crate::engine::fact::SeriesIx;
 use crate::engine::plan::Plan;
+use crate::engine::step::Control;
 
 /// What each SLO still waits for.
 pub(super) struct Waits {
@@ -27,9 +27,9 @@ pub(super) enum Question {
 
 impl Waits {
     /// Everything a plan asks in a tick. Targets only hold resolves: an SLO with nothing to resolve
-    /// does not wait for them, once any were read.
-    pub(super) fn of(plan: &Plan, world: &World) -> Self {
-        let holds = |slo: &str| world.observed.alive.is_empty() || world.control.is_firing(slo);
+    /// does not wait for them, except once in a new plan, so that an alert that fires knows them.
+    pub(super) fn of(plan: &Plan, control: &Control, is_new: bool) -> Self {
+        let holds = |slo: &str| is_new || control.is_firing(slo);
         let mut by_question: BTreeMap<Question, BTreeSet<usize>> = BTreeMap::new();
         let wanted = plan.groups.iter().flat_map(|group| &group.members).flat_map(|m| &m.wanted);
         let asked: BTreeSet<SeriesIx> = wanted.map(|w| w.series).collect();
@@ -79,7 +79,6 @@ impl Waits {
 mod tests {
     use super::*;
     use crate::engine::alert::{AlertKey, AlertState, Firing, Subject};
-    use crate::engine::plan::{AliveIx, AliveReading};
     use crate::service::tests::{plan, slo};
     use crate::slo::model::{Labels, Severity};
     use crate::slo::time::Ts;
@@ -102,22 +101,19 @@ mod tests {
     #[test]
     fn only_what_may_resolve_waits_for_targets() {
         let plan = plan(&(slo("cart") + "---\n" + &slo("pay")));
-        let mut world = World::default();
-        world.observed.alive.insert(AliveIx(0), AliveReading { up: 2, known: 2 });
+        let mut control = Control::default();
         let (key, state) = firing("shop/pay");
-        world.control.put(key, state);
+        control.put(key, state);
         let series = plan.slos.iter().flat_map(|slo| slo.bad.iter().chain(&slo.total));
         let series: Vec<_> = series.map(|(_, ix)| (Question::Series(*ix), true)).collect();
         let targets: Vec<_> = (0..plan.alive_groups.len()).map(|at| (Question::Alive(at), false)).collect();
         assert!(!targets.is_empty());
 
-        let mut waits = Waits::of(&plan, &world);
+        let mut waits = Waits::of(&plan, &control, false);
         assert_eq!(waits.settle(&series), [(0, true)]);
         assert_eq!(waits.settle(&targets), [(1, true)], "not knowing them keeps nobody from being judged");
 
-        // Before any were read, everybody waits: an alert that fires now must know its targets.
-        world.observed.alive.clear();
-        let mut waits = Waits::of(&plan, &world);
+        let mut waits = Waits::of(&plan, &control, true);
         assert_eq!(waits.settle(&series), []);
         assert_eq!(waits.settle(&targets), [(0, true), (1, true)]);
     }

@@ -1,8 +1,8 @@
-//! Many errors at once, while the question whether they are newly born has no answer.
+//! Follow-up questions without an answer: whether many errors at once are newly born, and how much
+//! was counted in a slice in which a series fell.
 
 use super::source::Source;
 use super::{Rig, slo};
-use crate::engine::plan::{Plan, Planned};
 use crate::slo::model::Labels;
 use crate::slo::time::{Span, Ts};
 use crate::slo::unit::Events;
@@ -19,10 +19,10 @@ async fn burst(at: i64) -> Source {
     .await
 }
 
+/// Errors in the slice that ends then.
 fn bad(rig: &Rig, end: Ts) -> Events {
     let world = rig.shared.world.read();
-    let of = |plan: &Plan| plan.slos.first().map(|planned: &Planned| planned.bad[0].1).unwrap();
-    let series = world.ledger.series(of(&world.plan)).unwrap();
+    let series = world.ledger.series(world.plan.slos[0].bad[0].1).unwrap();
     series
         .group(&Labels::new())
         .map(|group| group.sum(end.minus(Span::from_secs(30)), end))
@@ -79,4 +79,52 @@ async fn a_slice_that_stays_open_is_given_up_after_ten_minutes() {
     rig.tick().await;
     assert!(!source.asked().iter().any(|question| is_about_births(&question.query)));
     assert_eq!(bad(&rig, burst_at), Events::ZERO);
+}
+
+#[tokio::test]
+async fn what_a_catch_up_left_open_is_asked_again_however_old_it_is() {
+    let now = super::Step::DEFAULT.floor(super::clock::now());
+    let burst_at = now.plus(Span::from_mins(20));
+    let source = burst(burst_at.0).await;
+    let mut rig = Rig::of(&slo("cart"), &source.url).await;
+    rig.tick().await;
+    rig.at = rig.at.plus(Span::from_hours(1));
+    source.refuse(is_about_births);
+    for _ in 0..4 {
+        rig.tick().await;
+    }
+    assert_eq!(bad(&rig, burst_at), Events::ZERO);
+    source.refuse(|_| false);
+    rig.tick().await;
+    assert_eq!(bad(&rig, burst_at), Events::whole(500));
+}
+
+#[tokio::test]
+async fn a_slice_in_which_a_series_fell_is_asked_again_until_it_is_known() {
+    let now = super::Step::DEFAULT.floor(super::clock::now());
+    let fell_at = now.plus(Span::from_secs(60));
+    let source = Source::start(move |query, part, t| match part {
+        "a" | "m" if query.contains("500") => Some(0.0),
+        "m" if t == fell_at.0 => Some(t as f64 * 10.0 + 1.0),
+        "a" | "m" => Some(t as f64 * 10.0),
+        "d" if query.contains("(0 * ") => Some(300.0),
+        "d" => Some(0.0),
+        _ => Some(1.0),
+    })
+    .await;
+    let mut rig = Rig::of(&slo("cart"), &source.url).await;
+    rig.tick().await;
+    source.refuse(|query| query.contains("(0 * "));
+    while rig.at < fell_at.plus(Span::from_mins(4)) {
+        rig.tick().await;
+    }
+    let is_known = |rig: &Rig| {
+        let world = rig.shared.world.read();
+        let series = world.ledger.series(world.plan.slos[0].total[0].1).unwrap();
+        (series.answered().contains(fell_at), series.answered().contains(rig.at))
+    };
+    assert_eq!(is_known(&rig), (false, true));
+    source.refuse(|_| false);
+    rig.tick().await;
+    assert_eq!(is_known(&rig), (true, true));
 }

@@ -1,7 +1,7 @@
 //! Ticks over a real store, with a source that is not there or says what a test wants.
 
-mod births;
 mod doubt;
+mod follow_ups;
 mod source;
 
 use std::collections::BTreeMap;
