@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Pure: `now` is any monotonic time. Only failures that blame the source count. One that blames a
-//! query changes nothing, neither way: an overloaded server still refuses bad PromQL at once.
+//! query changes nothing, neither way: an overloaded server still refuses bad PromQL at once. Nor
+//! does one of a query while which another was answered: then that query is slow, not the source.
 
 use std::time::Duration;
 
@@ -26,7 +27,12 @@ pub(super) struct Breaker {
     state: State,
     /// Counts changes of state, so that answers to questions of a former state change nothing.
     generation: u64,
+    answers: Answers,
 }
+
+/// Answers counted since the start.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub(super) struct Answers(u64);
 
 #[derive(Debug)]
 enum State {
@@ -66,7 +72,18 @@ pub(super) enum Admission {
 
 /// The permission to ask once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Ticket(u64);
+pub(super) struct Ticket {
+    generation: u64,
+    /// Had been counted when it was asked.
+    answers: Answers,
+}
+
+impl Ticket {
+    /// The ticket of a query that failed before: what was answered since then speaks for the source too.
+    pub(super) fn since(self, failed: Option<Answers>) -> Self {
+        Self { answers: failed.unwrap_or(self.answers), ..self }
+    }
+}
 
 /// What an asked query says about its source.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,28 +110,33 @@ pub enum BreakerState {
 impl Breaker {
     /// Whether a query may be asked now.
     pub(super) fn admit(&mut self, now: Duration) -> Admission {
+        let ticket = Ticket { generation: self.generation, answers: self.answers };
         match &mut self.state {
-            State::Closed(_) => Admission::Ask(Ticket(self.generation)),
+            State::Closed(_) => Admission::Ask(ticket),
             State::Open { until } if now < *until => Admission::Refused(until.saturating_sub(now)),
             State::Open { .. } => {
                 self.enter(State::Probing);
-                Admission::Probe(Ticket(self.generation))
+                Admission::Probe(Ticket { generation: self.generation, ..ticket })
             }
             State::Probing | State::Trial { left: 0 } => Admission::Wait,
             State::Trial { left } => {
                 *left -= 1;
-                Admission::Ask(Ticket(self.generation))
+                Admission::Ask(ticket)
             }
         }
     }
 
     /// Gives a ticket back with what became of `query`.
     pub(super) fn record(&mut self, ticket: Ticket, query: &str, outcome: Outcome, now: Duration) {
-        if ticket.0 != self.generation {
+        if outcome == Outcome::Good {
+            self.answers.0 += 1;
+        }
+        if ticket.generation != self.generation {
             return;
         }
         match (&mut self.state, outcome) {
             (State::Closed(run), Outcome::Good) => *run = Run::default(),
+            (State::Closed(_), Outcome::Bad) if ticket.answers != self.answers => {}
             (State::Closed(run), Outcome::Bad) => {
                 run.add(query);
                 if run.failures >= FAILURES && run.several {
@@ -129,6 +151,11 @@ impl Breaker {
             (State::Probing, Outcome::Neutral) => self.enter(State::Open { until: now }),
             (State::Closed(_), Outcome::Neutral) | (State::Open { .. }, _) => {}
         }
+    }
+
+    /// Answers so far.
+    pub(super) fn answers(&self) -> Answers {
+        self.answers
     }
 
     /// The state, without changing it.
@@ -206,6 +233,28 @@ mod tests {
         for (outcomes, state) in table {
             assert_eq!(after(outcomes).state(), state, "{outcomes:?}");
         }
+    }
+
+    #[test]
+    fn queries_that_hang_while_others_are_answered_do_not_open_it() {
+        let mut breaker = Breaker::default();
+        let mut failed = [None; 9];
+        for _ in 0..10 {
+            let hang = failed.map(|failed| ticket(&mut breaker, START).since(failed));
+            let quick = ticket(&mut breaker, START);
+            breaker.record(quick, "quick", Good, START);
+            for (name, ticket) in ["a", "b", "c", "d", "e", "f", "g", "h", "i"].iter().zip(hang) {
+                breaker.record(ticket, name, Bad, START);
+            }
+            failed = failed.map(|_| Some(breaker.answers()));
+        }
+        assert_eq!(breaker.state(), BreakerState::Closed);
+        // Asked again, and nothing was answered since: now it is the source.
+        for name in ["a", "b", "c", "d", "e"] {
+            let ticket = ticket(&mut breaker, START).since(failed[0]);
+            breaker.record(ticket, name, Bad, START);
+        }
+        assert_eq!(breaker.state(), BreakerState::Open);
     }
 
     #[test]
