@@ -2,6 +2,7 @@
 
 mod blindness;
 mod detection;
+mod hanging;
 mod input;
 mod reload;
 mod restart;
