@@ -135,11 +135,17 @@ impl Prometheus {
                         .refused(&format!("the next try is in {}s", rest.as_secs().saturating_add(1)));
                 }
                 Admitted::Probe(leave) => {
+                    let late = left(end) < patience / 2;
                     let answer = self.exchange(&probe(query), left(end)).await;
-                    // Whatever it answers, even a refusal, it answers.
-                    leave.settle(if outcome(&answer) == Outcome::Bad { Outcome::Bad } else { Outcome::Good });
+                    leave.settle(match outcome(&answer) {
+                        Outcome::Slow if late => Outcome::Neutral,
+                        // Whatever it answers, even a refusal, it answers.
+                        Outcome::Neutral => Outcome::Good,
+                        known => known,
+                    });
                 }
                 Admitted::Ask(leave) => {
+                    let late = left(end) < patience / 2;
                     let leave = leave.since(place.slow_since());
                     let asking = self.exchange(query, left(end));
                     let answer = match place.hold(patience, asking).await {
@@ -149,7 +155,10 @@ impl Prometheus {
                             format!("gave no answer within {patience:?}, and others waited for its place; it is slow, or the query is heavy"),
                         ),
                     };
-                    leave.settle(outcome(&answer));
+                    leave.settle(match outcome(&answer) {
+                        Outcome::Slow if late => Outcome::Neutral,
+                        known => known,
+                    });
                     return answer;
                 }
             }
@@ -216,6 +225,7 @@ fn probe(query: &Query) -> Query {
 fn outcome(answer: &Answer) -> Outcome {
     match answer {
         Answer::Frames { .. } => Outcome::Good,
+        Answer::Failed(failure) if failure.kind == FailureKind::Timeout => Outcome::Slow,
         Answer::Failed(failure) if failure.kind.blames_source() => Outcome::Bad,
         Answer::Failed(_) => Outcome::Neutral,
     }

@@ -152,7 +152,10 @@ impl Faults {
         }
         self.newest_only.retain(|_, until| *until > at);
         let answers = |source: &str| tally.get(source).is_some_and(Tally::reached);
-        for failing in self.failing.values_mut().filter(|failing| !failing.told && answers(&failing.source)) {
+        for (id, failing) in &mut self.failing {
+            if failing.told || self.passed_over.contains(id) || !answers(&failing.source) {
+                continue;
+            }
             failing.told = true;
             tracing::warn!(source = failing.source, what = failing.what, "a query has no answer");
         }

@@ -6,6 +6,7 @@ use crate::support::damper::Damper;
 use crate::support::now_ms;
 use crate::support::prometheus::Version;
 use crate::support::proxy::{Proxy, Spoil};
+use crate::support::traffic::REQUESTS;
 
 /// A step and a second, in milliseconds.
 const PROMISE: i64 = 6000;
@@ -65,7 +66,5 @@ async fn until_known(damper: &Damper, slo: &str, later: i64) {
 
 /// An SLO with a query of its own.
 fn hanging(name: &str) -> String {
-    Shop::slo(name, &[PAGE])
-        .replace("  sli:", "  absent: {means: idle}\n  sli:")
-        .replace(crate::support::traffic::REQUESTS, &format!("hanging_{name}_total"))
+    Shop::slo(name, &[PAGE]).replace(REQUESTS, &format!("hanging_{name}_total"))
 }
