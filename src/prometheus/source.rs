@@ -1,13 +1,12 @@
 //! A Prometheus as the engine's source: the client behind a breaker, with places for ticks and
 //! fewer of their own for backfill, a watch on its clock, and counters.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::breaker::{BreakerState, Outcome};
@@ -15,6 +14,7 @@ use super::client::{Client, Reply};
 use super::config::SourceConfig;
 use super::gate::{Admitted, Gate, PROBE};
 use super::http::ClientError;
+use super::places::{Place, Places};
 use super::settings::SourceKind;
 use super::skew::Skew;
 use super::stats::{Counters, SourceStats};
@@ -32,15 +32,13 @@ const LEAST_TIME: Duration = Duration::from_millis(50);
 pub struct Prometheus {
     client: Client,
     gate: Gate,
-    tick_places: Semaphore,
-    follow_up_places: Semaphore,
+    tick_places: Places,
+    follow_up_places: Places,
     background_places: Semaphore,
     /// Backfill asks nothing before this.
     rest_until: Mutex<Instant>,
     skew: Mutex<Option<Skew>>,
     counters: Counters,
-    /// It does not answer, and the log says so.
-    silent: AtomicBool,
     wall: fn() -> Ts,
 }
 
@@ -52,13 +50,12 @@ impl Prometheus {
         Ok(Self {
             client: Client::new(config)?,
             gate: Gate::new(),
-            tick_places: Semaphore::new(places),
-            follow_up_places: Semaphore::new((places / 4).max(1)),
+            tick_places: Places::new(places),
+            follow_up_places: Places::new(places / 4),
             background_places: Semaphore::new((places / 4).max(1)),
             rest_until: Mutex::new(Instant::now()),
             skew: Mutex::new(None),
             counters: Counters::default(),
-            silent: AtomicBool::new(false),
             wall,
         })
     }
@@ -101,14 +98,48 @@ impl Prometheus {
     /// A tick's query. Waiting for a place counts towards the deadline, but not against the source.
     async fn ask_for_tick(&self, query: &Query, priority: Priority, deadline: Duration) -> Answer {
         let end = Instant::now() + deadline;
-        let place = tokio::time::timeout_at(end, self.place(priority)).await;
-        if !matches!(place, Ok(Ok(_))) || left(end) < LEAST_TIME {
+        let place = tokio::time::timeout_at(end, self.place(query, priority)).await;
+        let Some(place) = place.ok().flatten().filter(|_| left(end) >= LEAST_TIME) else {
             let places = self.client.config().max_concurrent;
             return self.failed(
-                FailureKind::Timeout,
-                format!("was not asked: all {places} places were taken for {deadline:?}; it is slow, or `maxConcurrent` too low"),
+                FailureKind::Busy,
+                format!("was not asked: slower queries held its {places} places; narrow them, or raise `maxConcurrent`"),
             );
+        };
+        let limit = deadline.min(self.client.config().timeout);
+        let late = left(end) < limit / 4;
+        let began = Instant::now();
+        let answer = self.ask_through_gate(query, &place, limit / 2, end).await;
+        let timed_out = matches!(&answer, Answer::Failed(failure) if failure.kind == FailureKind::Timeout);
+        if timed_out && late {
+            return self
+                .failed(FailureKind::Busy, "was asked too late: slower queries went before".to_owned());
         }
+        place.was(!timed_out && began.elapsed() < limit / 2, self.gate.answers());
+        answer
+    }
+
+    /// A place among those of a tick. Follow-ups have some of their own besides: what they are about
+    /// is half known, and would be left out for want of the other half.
+    async fn place<'a>(&'a self, query: &'a Query, priority: Priority) -> Option<Place<'a>> {
+        if priority != Priority::FollowUp {
+            return self.tick_places.take(&query.promql).await;
+        }
+        tokio::select! {
+            biased;
+            place = self.follow_up_places.take(&query.promql) => place,
+            place = self.tick_places.take(&query.promql) => place,
+        }
+    }
+
+    /// Asks if the breaker allows it.
+    async fn ask_through_gate(
+        &self,
+        query: &Query,
+        place: &Place<'_>,
+        patience: Duration,
+        end: Instant,
+    ) -> Answer {
         loop {
             let Ok(admitted) = tokio::time::timeout_at(end, self.gate.enter(&query.promql)).await else {
                 return self.refused("it is being found out whether it answers again");
@@ -119,29 +150,33 @@ impl Prometheus {
                         .refused(&format!("the next try is in {}s", rest.as_secs().saturating_add(1)));
                 }
                 Admitted::Probe(leave) => {
+                    let late = left(end) < patience / 2;
                     let answer = self.exchange(&probe(query), left(end)).await;
-                    // Whatever it answers, even a refusal, it answers.
-                    leave.settle(if outcome(&answer) == Outcome::Bad { Outcome::Bad } else { Outcome::Good });
+                    leave.settle(match outcome(&answer) {
+                        Outcome::Slow if late => Outcome::Neutral,
+                        // Whatever it answers, even a refusal, it answers.
+                        Outcome::Neutral => Outcome::Good,
+                        known => known,
+                    });
                 }
                 Admitted::Ask(leave) => {
-                    let answer = self.exchange(query, left(end)).await;
-                    leave.settle(outcome(&answer));
+                    let late = left(end) < patience / 2;
+                    let leave = leave.since(place.slow_since());
+                    let asking = self.exchange(query, left(end));
+                    let answer = match place.hold(patience, asking).await {
+                        Some(answer) => answer,
+                        None => self.failed(
+                            FailureKind::Timeout,
+                            format!("gave no answer within {patience:?}, and others waited for its place; it is slow, or the query is heavy"),
+                        ),
+                    };
+                    leave.settle(match outcome(&answer) {
+                        Outcome::Slow if late => Outcome::Neutral,
+                        known => known,
+                    });
                     return answer;
                 }
             }
-        }
-    }
-
-    /// A place among those of a tick. Follow-ups have some of their own besides: what they are about
-    /// is half known, and would be left out for want of the other half.
-    async fn place(&self, priority: Priority) -> Result<SemaphorePermit<'_>, AcquireError> {
-        if priority != Priority::FollowUp {
-            return self.tick_places.acquire().await;
-        }
-        tokio::select! {
-            biased;
-            place = self.follow_up_places.acquire() => place,
-            place = self.tick_places.acquire() => place,
         }
     }
 
@@ -175,26 +210,6 @@ impl Prometheus {
         answer
     }
 
-    /// Logs once that it stopped answering and why, and once that it answers again.
-    fn tell(&self, answer: &Answer) {
-        match answer {
-            Answer::Frames { .. } => {
-                if self.silent.swap(false, Ordering::Relaxed) {
-                    tracing::info!(source = self.name(), "the source answers again");
-                }
-            }
-            Answer::Failed(failure)
-                if failure.kind.blames_source()
-                    || matches!(failure.kind, FailureKind::Garbage | FailureKind::Clock) =>
-            {
-                if !self.silent.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(source = self.name(), why = failure.message, "the source does not answer");
-                }
-            }
-            Answer::Failed(_) => {}
-        }
-    }
-
     fn refused(&self, why: &str) -> Answer {
         self.failed(FailureKind::BreakerOpen, format!("was not asked, because it failed repeatedly: {why}"))
     }
@@ -212,7 +227,6 @@ impl Source for Prometheus {
                 Priority::Background => self.ask_in_background(query, deadline).await,
             };
             self.counters.count(&answer);
-            self.tell(&answer);
             answer
         }
         .boxed()
@@ -226,6 +240,7 @@ fn probe(query: &Query) -> Query {
 fn outcome(answer: &Answer) -> Outcome {
     match answer {
         Answer::Frames { .. } => Outcome::Good,
+        Answer::Failed(failure) if failure.kind == FailureKind::Timeout => Outcome::Slow,
         Answer::Failed(failure) if failure.kind.blames_source() => Outcome::Bad,
         Answer::Failed(_) => Outcome::Neutral,
     }

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::asking::{Asked, series_of};
+use super::asking::Asked;
+use super::counting::series_of;
 use crate::engine::fact::{Facts, GroupFact, SeriesIx, SlotState, Tier, Trust};
 use crate::engine::ledger::Ledger;
 use crate::slo::time::{Span, Ts};
@@ -22,7 +23,7 @@ impl Open {
     /// Notes which slots the answers of the tick at `at` left open, and which they did not.
     pub(super) fn note(&mut self, ledger: &Ledger, asked: &Asked, at: Ts) {
         let failed = asked.outcomes.iter().filter(|(_, failure)| failure.is_some());
-        let failed: BTreeSet<SeriesIx> = failed.flat_map(|(group, _)| series_of(group)).collect();
+        let failed: BTreeSet<SeriesIx> = failed.flat_map(|(part, _)| series_of(&part.group)).collect();
         let answered = |facts: &&Facts| facts.tier == Tier::Fine && !failed.contains(&facts.series);
         for facts in asked.facts.iter().filter(answered) {
             let Some(id) = ledger.series(facts.series).map(|series| series.id()) else { continue };

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::answers::{Answers, Next};
 use super::asking::{Asked, Asking};
+use super::blind::Tally;
 use super::decide::{decide, make_sure};
 use super::journal::Journal;
 use super::missed::missed;
@@ -65,10 +66,9 @@ pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &m
     round.judge(ready).await;
     round.judge_sources().await;
     round.judge_unanswered().await;
-    let answers = |source: &str| round.tally.get(source).is_some_and(|(answered, _)| *answered > 0);
-    asking.faults.suspect(at, answers);
+    asking.faults.conclude(at, &round.tally);
     asking.open.forget(at);
-    shared.trouble("queries", asking.faults.trouble(answers).or(round.left_open.take()));
+    shared.trouble("queries", asking.faults.trouble(&round.tally).or(round.left_open.take()));
     let journaled = journal.write(shared).await;
     shared.trouble("journal", journaled.err().map(|error| error.to_string()));
     // Once for the whole round: a batch with nothing to commit does not say that the store is well.
@@ -85,8 +85,8 @@ struct Round<'a> {
     answered_until: BTreeMap<String, Ts>,
     /// SLOs by index that cannot be judged in this tick.
     unanswered: Vec<usize>,
-    /// By source: questions answered, and questions whose failure is the source's.
-    tally: BTreeMap<String, (u64, u64)>,
+    /// By source: what became of the questions.
+    tally: BTreeMap<String, Tally>,
     /// What is left out because a follow-up question had no answer.
     left_open: Option<String>,
     done: Done,
@@ -97,9 +97,7 @@ struct Round<'a> {
 impl Round<'_> {
     /// Books one answer; gives back the SLOs that wait for nothing more.
     fn take(&mut self, asked: Asked, asking: &mut Asking, journal: &mut Journal) -> Vec<(usize, bool)> {
-        let tally = self.tally.entry(asked.source.clone()).or_default();
-        tally.0 += u64::from(asked.answered);
-        tally.1 += u64::from(asked.source_failed);
+        self.tally.entry(asked.source.clone()).or_default().add(&asked.tally);
         self.answered_until.insert(asked.source.clone(), asked.at);
         journal.book(self.shared, &self.plan, &asked.facts);
         asking.open.note(&self.shared.world.read().ledger, &asked, self.at);
@@ -199,7 +197,7 @@ impl Round<'_> {
         self.answered_until.get(&planned.source).copied().unwrap_or(self.at)
     }
 
-    /// `SourceBlind`: a source is blind in a tick in which nothing it was asked was answered.
+    /// `SourceBlind`: a source is blind while it leaves most of what counts events unanswered.
     async fn judge_sources(&mut self) {
         if !self.is_sure().await {
             return;
@@ -208,14 +206,14 @@ impl Round<'_> {
             let mut world = self.shared.world.write();
             for name in self.shared.sources.keys() {
                 let was = world.observed.is_blind(name);
-                let blind = match self.tally.get(name) {
-                    Some((0, failed)) if *failed > 0 => true,
-                    Some((answered, _)) if *answered > 0 => false,
-                    _ => was,
-                };
+                let tally = self.tally.get(name);
+                let blind = tally.map_or(was, |tally| tally.is_blind(was));
                 world.observed.blind.insert(name.clone(), blind);
                 match (was, blind) {
-                    (false, true) => tracing::warn!(source = name, "the source does not answer"),
+                    (false, true) => {
+                        let why = tally.and_then(Tally::why);
+                        tracing::warn!(source = name, why, "the source does not answer");
+                    }
                     (true, false) => tracing::info!(source = name, "the source answers again"),
                     _ => {}
                 }

@@ -3,6 +3,7 @@
 mod absence;
 mod blindness;
 mod detection;
+mod hanging;
 mod input;
 mod reload;
 mod restart;

@@ -82,24 +82,6 @@ async fn a_slice_that_stays_open_is_given_up_after_ten_minutes() {
 }
 
 #[tokio::test]
-async fn what_a_catch_up_left_open_is_asked_again_however_old_it_is() {
-    let now = super::Step::DEFAULT.floor(super::clock::now());
-    let burst_at = now.plus(Span::from_mins(20));
-    let source = burst(burst_at.0).await;
-    let mut rig = Rig::of(&slo("cart"), &source.url).await;
-    rig.tick().await;
-    rig.at = rig.at.plus(Span::from_hours(1));
-    source.refuse(is_about_births);
-    for _ in 0..4 {
-        rig.tick().await;
-    }
-    assert_eq!(bad(&rig, burst_at), Events::ZERO);
-    source.refuse(|_| false);
-    rig.tick().await;
-    assert_eq!(bad(&rig, burst_at), Events::whole(500));
-}
-
-#[tokio::test]
 async fn a_slice_in_which_a_series_fell_is_asked_again_until_it_is_known() {
     let now = super::Step::DEFAULT.floor(super::clock::now());
     let fell_at = now.plus(Span::from_secs(60));
