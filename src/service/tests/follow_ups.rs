@@ -10,11 +10,11 @@ use crate::slo::unit::Events;
 /// 300 requests a slice; 500 errors in the slice that ends then.
 async fn burst(at: i64) -> Source {
     Source::start(move |query, part, t| match part {
-        "a" | "m" if query.contains("500") => Some(if t >= at { 505.0 } else { 5.0 }),
-        "a" | "m" => Some(t as f64 * 10.0),
+        "a" | "m" if query.contains("500") => Some(if t >= at { 505 } else { 5 }),
+        "a" | "m" => Some(t * 10),
         // Nothing is newborn; targets are up.
-        "d" => Some(0.0),
-        _ => Some(1.0),
+        "d" => Some(0),
+        _ => Some(1),
     })
     .await
 }
@@ -86,12 +86,12 @@ async fn a_slice_in_which_a_series_fell_is_asked_again_until_it_is_known() {
     let now = super::Step::DEFAULT.floor(super::clock::now());
     let fell_at = now.plus(Span::from_secs(60));
     let source = Source::start(move |query, part, t| match part {
-        "a" | "m" if query.contains("500") => Some(0.0),
-        "m" if t == fell_at.0 => Some(t as f64 * 10.0 + 1.0),
-        "a" | "m" => Some(t as f64 * 10.0),
-        "d" if query.contains("(0 * ") => Some(300.0),
-        "d" => Some(0.0),
-        _ => Some(1.0),
+        "a" | "m" if query.contains("500") => Some(0),
+        "m" if t == fell_at.0 => Some(t * 10 + 1),
+        "a" | "m" => Some(t * 10),
+        "d" if query.contains("(0 * ") => Some(300),
+        "d" => Some(0),
+        _ => Some(1),
     })
     .await;
     let mut rig = Rig::of(&slo("cart"), &source.url).await;

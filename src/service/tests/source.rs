@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 /// The PromQL, the name of a part, and the moment; `None` where there is nothing.
-type Says = dyn Fn(&str, &str, i64) -> Option<f64> + Send + Sync;
+type Says = dyn Fn(&str, &str, i64) -> Option<i64> + Send + Sync;
 type Refuses = dyn Fn(&str) -> bool + Send + Sync;
 
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub(super) async fn start(says: impl Fn(&str, &str, i64) -> Option<f64> + Send + Sync + 'static) -> Self {
+    pub(super) async fn start(says: impl Fn(&str, &str, i64) -> Option<i64> + Send + Sync + 'static) -> Self {
         let inner = Arc::new(Inner {
             says: Box::new(says),
             refuses: Mutex::new(Box::new(|_| false)),
@@ -66,7 +66,7 @@ impl Question {
         let form = reqwest::Url::parse(&format!("http://form/?{form}")).unwrap();
         let mut of: BTreeMap<String, String> = form.query_pairs().into_owned().collect();
         let query = of.remove("query").unwrap_or_default();
-        let number = |(name, text): (String, String)| Some((name, text.parse::<f64>().ok()? as i64));
+        let number = |(name, text): (String, String)| Some((name, text.split('.').next()?.parse().ok()?));
         Self { query, numbers: of.into_iter().filter_map(number).collect() }
     }
 
