@@ -110,12 +110,15 @@ impl Prometheus {
         let late = left(end) < limit / 4;
         let began = Instant::now();
         let answer = self.ask_through_gate(query, &place, limit / 2, end).await;
-        let timed_out = matches!(&answer, Answer::Failed(failure) if failure.kind == FailureKind::Timeout);
-        if timed_out && late {
-            return self
-                .failed(FailureKind::Busy, "was asked too late: slower queries went before".to_owned());
+        match kind(&answer) {
+            // Nobody was asked, or nobody had the time: it says nothing about the query.
+            Some(FailureKind::BreakerOpen) => return answer,
+            Some(FailureKind::Timeout) if late => {
+                return self.failed(FailureKind::Busy, "was asked late, after slower queries".to_owned());
+            }
+            Some(FailureKind::Timeout) => place.was(false, self.gate.answers()),
+            _ => place.was(began.elapsed() < limit / 2, self.gate.answers()),
         }
-        place.was(!timed_out && began.elapsed() < limit / 2, self.gate.answers());
         answer
     }
 
@@ -156,7 +159,7 @@ impl Prometheus {
                         Outcome::Slow if late => Outcome::Neutral,
                         // Whatever it answers, even a refusal, it answers.
                         Outcome::Neutral => Outcome::Good,
-                        known => known,
+                        other => other,
                     });
                 }
                 Admitted::Ask(leave) => {
@@ -172,7 +175,7 @@ impl Prometheus {
                     };
                     leave.settle(match outcome(&answer) {
                         Outcome::Slow if late => Outcome::Neutral,
-                        known => known,
+                        other => other,
                     });
                     return answer;
                 }
@@ -238,11 +241,18 @@ fn probe(query: &Query) -> Query {
 }
 
 fn outcome(answer: &Answer) -> Outcome {
+    match kind(answer) {
+        None => Outcome::Good,
+        Some(FailureKind::Timeout) => Outcome::Slow,
+        Some(kind) if kind.blames_source() => Outcome::Bad,
+        Some(_) => Outcome::Neutral,
+    }
+}
+
+fn kind(answer: &Answer) -> Option<FailureKind> {
     match answer {
-        Answer::Frames { .. } => Outcome::Good,
-        Answer::Failed(failure) if failure.kind == FailureKind::Timeout => Outcome::Slow,
-        Answer::Failed(failure) if failure.kind.blames_source() => Outcome::Bad,
-        Answer::Failed(_) => Outcome::Neutral,
+        Answer::Frames { .. } => None,
+        Answer::Failed(failure) => Some(failure.kind),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Some queries hang, in every tick, while the rest of a healthy Prometheus answers.
+//! Some queries hang or are refused, in every tick, while the rest of a healthy Prometheus answers.
 
 use super::shop::{PAGE, SOON, Shop, events, told, until_told, until_whole};
 use super::truth::{Truth, ms};
@@ -37,6 +37,29 @@ async fn queries_that_hang_delay_no_page_of_others() {
     let hangs = |name: &str| asked.iter().any(|q| q.at / 1000 > began && q.query().contains(name));
     assert!(["stuck", "hanging_a", "hanging_b", "hanging_c", "hanging_d"].into_iter().all(hangs));
 
+    pages_in_time(&shop, &damper).await;
+}
+
+#[tokio::test]
+async fn a_query_that_is_refused_delays_no_page_of_others() {
+    let shop = Shop::open(Version::New, &SERVICES).await;
+    let proxy = Proxy::start(&shop.prometheus.url());
+    let mut damper = shop.damper(&proxy.url());
+    for service in SERVICES {
+        damper.definition(&format!("{service}.yaml"), &Shop::slo(service, &[PAGE]));
+    }
+    damper.start().await;
+    until_whole(&damper, "burning").await;
+    let refused = r#"{"status":"error","errorType":"execution","error":"no"}"#;
+    proxy.spoil("stuck", Spoil::Say(422, refused.to_owned()));
+    pages_in_time(&shop, &damper).await;
+    let asked = proxy.questions();
+    let alone = asked.iter().any(|q| q.query().contains("stuck") && !q.query().contains("burning"));
+    assert!(alone, "the one that is refused was found");
+}
+
+/// One service burns: its page comes as soon as ever, and no tick took longer than it may.
+async fn pages_in_time(shop: &Shop, damper: &Damper) {
     let began = now_ms();
     shop.traffic.fail("burning", 5);
     let page = until_told(&shop.receiver, SOON, "burning", "firing").await;
