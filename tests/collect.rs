@@ -45,7 +45,7 @@ fn group(version: Version, metric: &str) -> QueryGroup {
 }
 
 fn usual(largest: i64) -> impl Fn(SeriesIx, &Labels, Ts) -> Past {
-    move |_, _, _| Past { largest: Events::whole(largest), ruling: None, begun: true }
+    move |_, _, _| Past { largest: Events::whole(largest), begun: true, ..Past::default() }
 }
 
 async fn ask(prometheus: &Prometheus, ask: &Ask) -> Answer {

@@ -81,6 +81,8 @@ pub enum FailureKind {
     Partial,
     /// Not asked: the breaker is open.
     BreakerOpen,
+    /// Not asked: other queries held every place.
+    Busy,
     /// The clocks are more than two minutes apart.
     Clock,
 }
@@ -91,9 +93,10 @@ impl FailureKind {
         matches!(self, Self::Unreachable | Self::Timeout | Self::ServerError)
     }
 
-    /// Whether another query would fail the same way: the source or its clock, not this query.
+    /// Whether asking the same again may well help: not this query is wrong, but the source, its
+    /// clock, or the moment. The opposite is a query that its source refuses.
     pub const fn is_of_source(self) -> bool {
-        self.blames_source() || matches!(self, Self::BreakerOpen | Self::Clock)
+        !matches!(self, Self::QueryError | Self::TooLarge)
     }
 
     /// For metrics and the API.
@@ -107,6 +110,7 @@ impl FailureKind {
             Self::Garbage => "garbage",
             Self::Partial => "partial",
             Self::BreakerOpen => "breaker_open",
+            Self::Busy => "busy",
             Self::Clock => "clock",
         }
     }

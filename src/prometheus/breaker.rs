@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! closed ──5 failures in a row, of two queries──▶ open ──30 s──▶ probing ──`vector(1)` answered──▶ trial
+//!                     (if it was timeouts: at once)
 //!   ▲                                             ▲  ▲              │                             │ │
 //!   │                                             │  └────fails─────┘                             │ │
 //!   │                                             └───────────────────────────────────────fails───┘ │
@@ -9,7 +10,10 @@
 //! ```
 //!
 //! Pure: `now` is any monotonic time. Only failures that blame the source count. One that blames a
-//! query changes nothing, neither way: an overloaded server still refuses bad PromQL at once.
+//! query changes nothing, neither way: an overloaded server still refuses bad PromQL at once. Nor
+//! does one of a query while which another was answered: then that query is slow, not the source.
+//! Where all that is asked takes too long, it may still be the queries: the probe finds out at once,
+//! and while it is answered they are asked.
 
 use std::time::Duration;
 
@@ -26,14 +30,19 @@ pub(super) struct Breaker {
     state: State,
     /// Counts changes of state, so that answers to questions of a former state change nothing.
     generation: u64,
+    answers: Answers,
 }
+
+/// Answers counted since the start.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub(super) struct Answers(u64);
 
 #[derive(Debug)]
 enum State {
     Closed(Run),
     Open { until: Duration },
     Probing,
-    Trial { left: u32 },
+    Trial { left: u32, timeouts: u32 },
 }
 
 /// Failures in a row.
@@ -66,7 +75,18 @@ pub(super) enum Admission {
 
 /// The permission to ask once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Ticket(u64);
+pub(super) struct Ticket {
+    generation: u64,
+    /// Had been counted when it was asked.
+    answers: Answers,
+}
+
+impl Ticket {
+    /// The ticket of a query that failed before: what was answered since then speaks for the source too.
+    pub(super) fn since(self, failed: Option<Answers>) -> Self {
+        Self { answers: failed.unwrap_or(self.answers), ..self }
+    }
+}
 
 /// What an asked query says about its source.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,6 +95,8 @@ pub(super) enum Outcome {
     Good,
     /// It is to blame.
     Bad,
+    /// It is to blame, or the query is too heavy for it: there was no answer in time.
+    Slow,
     /// Nothing: the query is to blame, or was given up.
     Neutral,
 }
@@ -93,42 +115,61 @@ pub enum BreakerState {
 impl Breaker {
     /// Whether a query may be asked now.
     pub(super) fn admit(&mut self, now: Duration) -> Admission {
+        let ticket = Ticket { generation: self.generation, answers: self.answers };
         match &mut self.state {
-            State::Closed(_) => Admission::Ask(Ticket(self.generation)),
+            State::Closed(_) => Admission::Ask(ticket),
             State::Open { until } if now < *until => Admission::Refused(until.saturating_sub(now)),
             State::Open { .. } => {
                 self.enter(State::Probing);
-                Admission::Probe(Ticket(self.generation))
+                Admission::Probe(Ticket { generation: self.generation, ..ticket })
             }
-            State::Probing | State::Trial { left: 0 } => Admission::Wait,
-            State::Trial { left } => {
+            State::Probing | State::Trial { left: 0, .. } => Admission::Wait,
+            State::Trial { left, .. } => {
                 *left -= 1;
-                Admission::Ask(Ticket(self.generation))
+                Admission::Ask(ticket)
             }
         }
     }
 
     /// Gives a ticket back with what became of `query`.
     pub(super) fn record(&mut self, ticket: Ticket, query: &str, outcome: Outcome, now: Duration) {
-        if ticket.0 != self.generation {
+        if outcome == Outcome::Good {
+            self.answers.0 += 1;
+        }
+        if ticket.generation != self.generation {
             return;
         }
         match (&mut self.state, outcome) {
             (State::Closed(run), Outcome::Good) => *run = Run::default(),
-            (State::Closed(run), Outcome::Bad) => {
+            (State::Closed(_), Outcome::Bad | Outcome::Slow) if ticket.answers != self.answers => {}
+            (State::Closed(run), Outcome::Bad | Outcome::Slow) => {
                 run.add(query);
                 if run.failures >= FAILURES && run.several {
-                    self.open(now);
+                    self.open(now, outcome);
                 }
             }
-            (State::Probing, Outcome::Good) => self.enter(State::Trial { left: TRIAL }),
+            (State::Probing, Outcome::Good) => self.enter(State::Trial { left: TRIAL, timeouts: 0 }),
             (State::Trial { .. }, Outcome::Good) => self.enter(State::default()),
-            (State::Probing | State::Trial { .. }, Outcome::Bad) => self.open(now),
-            (State::Trial { left }, Outcome::Neutral) => *left = left.saturating_add(1).min(TRIAL),
+            (State::Probing, Outcome::Bad | Outcome::Slow) | (State::Trial { .. }, Outcome::Bad) => {
+                self.open(now, Outcome::Bad);
+            }
+            (State::Trial { left, timeouts }, Outcome::Slow) => {
+                *left = left.saturating_add(1).min(TRIAL);
+                *timeouts += 1;
+                if *timeouts >= FAILURES {
+                    self.open(now, outcome);
+                }
+            }
+            (State::Trial { left, .. }, Outcome::Neutral) => *left = left.saturating_add(1).min(TRIAL),
             // Nothing was found out: the next asker probes at once.
             (State::Probing, Outcome::Neutral) => self.enter(State::Open { until: now }),
             (State::Closed(_), Outcome::Neutral) | (State::Open { .. }, _) => {}
         }
+    }
+
+    /// Answers so far.
+    pub(super) fn answers(&self) -> Answers {
+        self.answers
     }
 
     /// The state, without changing it.
@@ -140,8 +181,10 @@ impl Breaker {
         }
     }
 
-    fn open(&mut self, now: Duration) {
-        self.enter(State::Open { until: now.saturating_add(OPEN_FOR) });
+    /// After timeouts the probe is asked at once.
+    fn open(&mut self, now: Duration, outcome: Outcome) {
+        let rest = if outcome == Outcome::Slow { Duration::ZERO } else { OPEN_FOR };
+        self.enter(State::Open { until: now.saturating_add(rest) });
     }
 
     fn enter(&mut self, state: State) {
@@ -163,7 +206,7 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Outcome::{Bad, Good, Neutral};
+    use Outcome::{Bad, Good, Neutral, Slow};
 
     const START: Duration = Duration::from_secs(100);
 
@@ -206,6 +249,48 @@ mod tests {
         for (outcomes, state) in table {
             assert_eq!(after(outcomes).state(), state, "{outcomes:?}");
         }
+    }
+
+    #[test]
+    fn queries_that_hang_while_others_are_answered_do_not_open_it() {
+        let mut breaker = Breaker::default();
+        let mut failed = [None; 9];
+        for _ in 0..10 {
+            let hang = failed.map(|failed| ticket(&mut breaker, START).since(failed));
+            let quick = ticket(&mut breaker, START);
+            breaker.record(quick, "quick", Good, START);
+            for (name, ticket) in ["a", "b", "c", "d", "e", "f", "g", "h", "i"].iter().zip(hang) {
+                breaker.record(ticket, name, Bad, START);
+            }
+            failed = failed.map(|_| Some(breaker.answers()));
+        }
+        assert_eq!(breaker.state(), BreakerState::Closed);
+        // Asked again, and nothing was answered since: now it is the source.
+        for name in ["a", "b", "c", "d", "e"] {
+            let ticket = ticket(&mut breaker, START).since(failed[0]);
+            breaker.record(ticket, name, Bad, START);
+        }
+        assert_eq!(breaker.state(), BreakerState::Open);
+    }
+
+    #[test]
+    fn where_all_takes_too_long_the_probe_tells_whether_it_is_the_source() {
+        let mut breaker = after(&[("a", Slow), ("b", Slow), ("a", Slow), ("b", Slow), ("a", Slow)]);
+        let probe = ticket(&mut breaker, START);
+        assert_eq!((breaker.state(), breaker.admit(START)), (BreakerState::HalfOpen, Admission::Wait));
+        breaker.record(probe, "vector(1)", Good, START);
+        for query in ["a", "b", "c", "d"] {
+            let ticket = ticket(&mut breaker, START);
+            breaker.record(ticket, query, Slow, START);
+        }
+        let heavy = ticket(&mut breaker, START);
+        let quick = ticket(&mut breaker, START);
+        breaker.record(heavy, "e", Slow, START);
+        assert_eq!(breaker.state(), BreakerState::Open, "five more: it is found out again");
+        breaker.record(quick, "f", Good, START);
+        let probe = ticket(&mut breaker, START);
+        breaker.record(probe, "vector(1)", Slow, START);
+        assert_eq!(breaker.admit(START), Admission::Refused(OPEN_FOR), "it is the source");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::breaker::{Admission, Breaker, BreakerState, Outcome, Ticket};
+use super::breaker::{Admission, Answers, Breaker, BreakerState, Outcome, Ticket};
 
 /// A breaker that several tasks share.
 pub(super) struct Gate {
@@ -56,6 +56,11 @@ impl Gate {
         }
     }
 
+    /// Answers so far.
+    pub(super) fn answers(&self) -> Answers {
+        self.breaker().answers()
+    }
+
     pub(super) fn state(&self) -> BreakerState {
         self.breaker().state()
     }
@@ -70,6 +75,12 @@ impl Gate {
 }
 
 impl Leave<'_> {
+    /// For a query that failed before: what was answered since then speaks for the source too.
+    pub(super) fn since(mut self, failed: Option<Answers>) -> Self {
+        self.ticket = self.ticket.since(failed);
+        self
+    }
+
     pub(super) fn settle(mut self, outcome: Outcome) {
         self.record(outcome);
     }

@@ -16,6 +16,7 @@ mod fault;
 mod fault_tests;
 mod gate;
 mod http;
+mod places;
 mod refusal;
 mod settings;
 mod skew;
@@ -55,6 +56,19 @@ pub trait Source: Send + Sync {
 pub enum Priority {
     /// A tick: somebody may have to be paged.
     Tick,
+    /// A question that follows from an answer of a tick: it does not queue behind those that wait
+    /// for their first.
+    FollowUp,
     /// Backfill and catching up; never takes a place from a tick. The deadline begins when its turn comes.
     Background,
+}
+
+impl Priority {
+    /// The same for questions that follow from an answer.
+    pub fn of_follow_up(self) -> Self {
+        match self {
+            Self::Tick | Self::FollowUp => Self::FollowUp,
+            Self::Background => Self::Background,
+        }
+    }
 }

@@ -1,7 +1,6 @@
 //! A Prometheus as the engine's source: the client behind a breaker, with places for ticks and
 //! fewer of their own for backfill, a watch on its clock, and counters.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use super::client::{Client, Reply};
 use super::config::SourceConfig;
 use super::gate::{Admitted, Gate, PROBE};
 use super::http::ClientError;
+use super::places::{Place, Places};
 use super::settings::SourceKind;
 use super::skew::Skew;
 use super::stats::{Counters, SourceStats};
@@ -32,14 +32,13 @@ const LEAST_TIME: Duration = Duration::from_millis(50);
 pub struct Prometheus {
     client: Client,
     gate: Gate,
-    tick_places: Semaphore,
+    tick_places: Places,
+    follow_up_places: Places,
     background_places: Semaphore,
     /// Backfill asks nothing before this.
     rest_until: Mutex<Instant>,
     skew: Mutex<Option<Skew>>,
     counters: Counters,
-    /// It does not answer, and the log says so.
-    silent: AtomicBool,
     wall: fn() -> Ts,
 }
 
@@ -51,12 +50,12 @@ impl Prometheus {
         Ok(Self {
             client: Client::new(config)?,
             gate: Gate::new(),
-            tick_places: Semaphore::new(places),
+            tick_places: Places::new(places),
+            follow_up_places: Places::new(places / 4),
             background_places: Semaphore::new((places / 4).max(1)),
             rest_until: Mutex::new(Instant::now()),
             skew: Mutex::new(None),
             counters: Counters::default(),
-            silent: AtomicBool::new(false),
             wall,
         })
     }
@@ -97,16 +96,53 @@ impl Prometheus {
     }
 
     /// A tick's query. Waiting for a place counts towards the deadline, but not against the source.
-    async fn ask_for_tick(&self, query: &Query, deadline: Duration) -> Answer {
+    async fn ask_for_tick(&self, query: &Query, priority: Priority, deadline: Duration) -> Answer {
         let end = Instant::now() + deadline;
-        let place = tokio::time::timeout_at(end, self.tick_places.acquire()).await;
-        if !matches!(place, Ok(Ok(_))) || left(end) < LEAST_TIME {
+        let place = tokio::time::timeout_at(end, self.place(query, priority)).await;
+        let Some(place) = place.ok().flatten().filter(|_| left(end) >= LEAST_TIME) else {
             let places = self.client.config().max_concurrent;
             return self.failed(
-                FailureKind::Timeout,
-                format!("was not asked: all {places} places were taken for {deadline:?}; it is slow, or `maxConcurrent` too low"),
+                FailureKind::Busy,
+                format!("was not asked: slower queries held its {places} places; narrow them, or raise `maxConcurrent`"),
             );
+        };
+        let limit = deadline.min(self.client.config().timeout);
+        let late = left(end) < limit / 4;
+        let began = Instant::now();
+        let answer = self.ask_through_gate(query, &place, limit / 2, end).await;
+        match kind(&answer) {
+            // Nobody was asked, or nobody had the time: it says nothing about the query.
+            Some(FailureKind::BreakerOpen) => return answer,
+            Some(FailureKind::Timeout) if late => {
+                return self.failed(FailureKind::Busy, "was asked late, after slower queries".to_owned());
+            }
+            Some(FailureKind::Timeout) => place.was(false, self.gate.answers()),
+            _ => place.was(began.elapsed() < limit / 2, self.gate.answers()),
         }
+        answer
+    }
+
+    /// A place among those of a tick. Follow-ups have some of their own besides: what they are about
+    /// is half known, and would be left out for want of the other half.
+    async fn place<'a>(&'a self, query: &'a Query, priority: Priority) -> Option<Place<'a>> {
+        if priority != Priority::FollowUp {
+            return self.tick_places.take(&query.promql).await;
+        }
+        tokio::select! {
+            biased;
+            place = self.follow_up_places.take(&query.promql) => place,
+            place = self.tick_places.take(&query.promql) => place,
+        }
+    }
+
+    /// Asks if the breaker allows it.
+    async fn ask_through_gate(
+        &self,
+        query: &Query,
+        place: &Place<'_>,
+        patience: Duration,
+        end: Instant,
+    ) -> Answer {
         loop {
             let Ok(admitted) = tokio::time::timeout_at(end, self.gate.enter(&query.promql)).await else {
                 return self.refused("it is being found out whether it answers again");
@@ -117,13 +153,30 @@ impl Prometheus {
                         .refused(&format!("the next try is in {}s", rest.as_secs().saturating_add(1)));
                 }
                 Admitted::Probe(leave) => {
+                    let late = left(end) < patience / 2;
                     let answer = self.exchange(&probe(query), left(end)).await;
-                    // Whatever it answers, even a refusal, it answers.
-                    leave.settle(if outcome(&answer) == Outcome::Bad { Outcome::Bad } else { Outcome::Good });
+                    leave.settle(match outcome(&answer) {
+                        Outcome::Slow if late => Outcome::Neutral,
+                        // Whatever it answers, even a refusal, it answers.
+                        Outcome::Neutral => Outcome::Good,
+                        other => other,
+                    });
                 }
                 Admitted::Ask(leave) => {
-                    let answer = self.exchange(query, left(end)).await;
-                    leave.settle(outcome(&answer));
+                    let late = left(end) < patience / 2;
+                    let leave = leave.since(place.slow_since());
+                    let asking = self.exchange(query, left(end));
+                    let answer = match place.hold(patience, asking).await {
+                        Some(answer) => answer,
+                        None => self.failed(
+                            FailureKind::Timeout,
+                            format!("gave no answer within {patience:?}, and others waited for its place; it is slow, or the query is heavy"),
+                        ),
+                    };
+                    leave.settle(match outcome(&answer) {
+                        Outcome::Slow if late => Outcome::Neutral,
+                        other => other,
+                    });
                     return answer;
                 }
             }
@@ -160,26 +213,6 @@ impl Prometheus {
         answer
     }
 
-    /// Logs once that it stopped answering and why, and once that it answers again.
-    fn tell(&self, answer: &Answer) {
-        match answer {
-            Answer::Frames { .. } => {
-                if self.silent.swap(false, Ordering::Relaxed) {
-                    tracing::info!(source = self.name(), "the source answers again");
-                }
-            }
-            Answer::Failed(failure)
-                if failure.kind.blames_source()
-                    || matches!(failure.kind, FailureKind::Garbage | FailureKind::Clock) =>
-            {
-                if !self.silent.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(source = self.name(), why = failure.message, "the source does not answer");
-                }
-            }
-            Answer::Failed(_) => {}
-        }
-    }
-
     fn refused(&self, why: &str) -> Answer {
         self.failed(FailureKind::BreakerOpen, format!("was not asked, because it failed repeatedly: {why}"))
     }
@@ -193,11 +226,10 @@ impl Source for Prometheus {
     fn ask<'a>(&'a self, query: &'a Query, priority: Priority, deadline: Duration) -> BoxFuture<'a, Answer> {
         async move {
             let answer = match priority {
-                Priority::Tick => self.ask_for_tick(query, deadline).await,
+                Priority::Tick | Priority::FollowUp => self.ask_for_tick(query, priority, deadline).await,
                 Priority::Background => self.ask_in_background(query, deadline).await,
             };
             self.counters.count(&answer);
-            self.tell(&answer);
             answer
         }
         .boxed()
@@ -209,10 +241,18 @@ fn probe(query: &Query) -> Query {
 }
 
 fn outcome(answer: &Answer) -> Outcome {
+    match kind(answer) {
+        None => Outcome::Good,
+        Some(FailureKind::Timeout) => Outcome::Slow,
+        Some(kind) if kind.blames_source() => Outcome::Bad,
+        Some(_) => Outcome::Neutral,
+    }
+}
+
+fn kind(answer: &Answer) -> Option<FailureKind> {
     match answer {
-        Answer::Frames { .. } => Outcome::Good,
-        Answer::Failed(failure) if failure.kind.blames_source() => Outcome::Bad,
-        Answer::Failed(_) => Outcome::Neutral,
+        Answer::Frames { .. } => None,
+        Answer::Failed(failure) => Some(failure.kind),
     }
 }
 

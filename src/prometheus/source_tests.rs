@@ -7,8 +7,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
-use super::test_peer::{DEADLINE, Peer, failed, install_provider, instant, nothing, response};
+use super::test_peer::{DEADLINE, Peer, failed, install_provider, instant, nothing, request, response};
 use super::{BreakerState, Priority, Prometheus, Source, SourceConfig};
 use crate::engine::sample::{Answer, FailureKind};
 use crate::slo::time::Ts;
@@ -27,6 +28,10 @@ fn source(peer: &Peer, places: usize) -> Prometheus {
 
 async fn tick(source: &Prometheus, promql: &str) -> Answer {
     source.ask(&instant(promql), Priority::Tick, DEADLINE).await
+}
+
+fn is_answered(answer: &Answer) -> bool {
+    matches!(answer, Answer::Frames { .. })
 }
 
 fn count(source: &Prometheus, outcome: &str) -> u64 {
@@ -100,14 +105,106 @@ async fn gated() -> (Peer, Arc<Semaphore>) {
 async fn no_more_queries_are_in_flight_than_allowed_and_waiting_is_bounded() {
     let (peer, gate) = gated().await;
     let source = source(&peer, 2);
-    let answers = join_all(["a", "b", "c", "d"].map(|promql| tick(&source, promql))).await;
-    assert_eq!(peer.requests(), 2);
-    for answer in answers {
-        assert_eq!(failed(answer).0, FailureKind::Timeout);
-    }
+    let began = Instant::now();
+    let all = ["a", "b", "c", "d", "e", "f"];
+    let answers = join_all(all.map(|promql| tick(&source, promql))).await;
+    assert!(began.elapsed() < DEADLINE * 2);
+    assert_eq!(peer.requests(), 4, "two, and two more in the places they gave up");
+    let kinds: Vec<FailureKind> = answers.into_iter().map(|answer| failed(answer).0).collect();
+    let (timeout, busy) = (FailureKind::Timeout, FailureKind::Busy);
+    assert_eq!(kinds, [timeout, timeout, timeout, timeout, busy, busy]);
     gate.add_permits(100);
-    let answers = join_all(["a", "b", "c", "d"].map(|promql| tick(&source, promql))).await;
-    assert!(answers.iter().all(|answer| matches!(answer, Answer::Frames { .. })), "{answers:?}");
+    let answers = join_all(all.map(|promql| tick(&source, promql))).await;
+    assert!(answers.iter().all(is_answered), "{answers:?}");
+}
+
+/// Hangs on queries that contain "hang", and answers all others at once.
+async fn partly_hanging() -> Peer {
+    Peer::start(|mut stream, request, _| async move {
+        if request.contains("query=hang") {
+            std::future::pending::<()>().await;
+        }
+        let _ = stream.write_all(nothing().as_bytes()).await;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn queries_that_hang_take_no_place_from_others_nor_open_the_breaker() {
+    let peer = partly_hanging().await;
+    let source = source(&peer, 4);
+    let hanging = ["hang1", "hang2", "hang3", "hang4", "hang5", "hang6"];
+    // At first nobody knows that they hang: they hold every place for half of the time.
+    let (hung, answer) = tokio::join!(join_all(hanging.map(|q| tick(&source, q))), tick(&source, "a"));
+    assert!(hung.iter().all(|answer| !is_answered(answer)));
+    assert!(is_answered(&answer), "{answer:?}");
+    for _ in 0..2 {
+        let quick = async {
+            let began = Instant::now();
+            for promql in ["b", "c", "d"] {
+                let answer = tick(&source, promql).await;
+                assert!(is_answered(&answer), "{answer:?}");
+            }
+            began.elapsed()
+        };
+        let (hung, took) = tokio::join!(join_all(hanging.map(|q| tick(&source, q))), quick);
+        assert!(hung.iter().all(|answer| !is_answered(answer)));
+        assert!(took < DEADLINE / 2, "half of the places are free: {took:?}");
+        assert_eq!(source.breaker(), BreakerState::Closed);
+    }
+}
+
+#[tokio::test]
+async fn tick_after_tick_is_asked_over_one_connection() {
+    let peer = Peer::start(|mut stream, _, _| async move {
+        let answer = nothing().replace("Connection: close\r\n", "");
+        while stream.write_all(answer.as_bytes()).await.is_ok() && !request(&mut stream).await.is_empty() {}
+    })
+    .await;
+    let source = source(&peer, 4);
+    for promql in ["a", "b", "c"] {
+        let answer = tick(&source, promql).await;
+        assert!(is_answered(&answer), "{answer:?}");
+    }
+    assert_eq!(peer.requests(), 1, "first requests of connections");
+}
+
+#[tokio::test]
+async fn a_query_that_is_slow_but_answered_has_its_whole_time() {
+    let peer = Peer::start(|mut stream, request, _| async move {
+        if request.contains("query=slow") {
+            tokio::time::sleep(DEADLINE * 2 / 3).await;
+        }
+        let _ = stream.write_all(nothing().as_bytes()).await;
+    })
+    .await;
+    let source = source(&peer, 2);
+    let slow = ["slow1", "slow2"];
+    let (first, answer) = tokio::join!(join_all(slow.map(|q| tick(&source, q))), tick(&source, "a"));
+    assert!(is_answered(&answer), "{answer:?}");
+    assert_eq!(first.iter().filter(|a| is_answered(a)).count(), 1, "one gave its place up: {first:?}");
+    let all = async { (tick(&source, "a").await, tick(&source, "b").await) };
+    let (slow, (a, b)) = tokio::join!(tick(&source, "slow1"), all);
+    assert!([slow, a, b].iter().all(is_answered));
+}
+
+#[tokio::test]
+async fn a_follow_up_does_not_queue_behind_first_questions() {
+    let peer = Peer::start(|mut stream, request, _| async move {
+        if request.contains("query=slow") {
+            std::future::pending::<()>().await;
+        }
+        let _ = stream.write_all(nothing().as_bytes()).await;
+    })
+    .await;
+    let source = source(&peer, 2);
+    let slow = join_all(["slow1", "slow2", "slow3", "slow4"].map(|promql| tick(&source, promql)));
+    let follow_up = async {
+        tokio::time::sleep(DEADLINE / 4).await;
+        source.ask(&instant("follow"), Priority::FollowUp, DEADLINE / 2).await
+    };
+    let (_, follow_up) = tokio::join!(slow, follow_up);
+    assert!(matches!(follow_up, Answer::Frames { .. }), "{follow_up:?}");
 }
 
 #[tokio::test]

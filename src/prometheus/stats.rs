@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::engine::sample::{Answer, FailureKind};
 
 /// Outcomes in the order they are counted: `None` is an answer in whole.
-const OUTCOMES: [Option<FailureKind>; 10] = [
+const OUTCOMES: [Option<FailureKind>; 11] = [
     None,
     Some(FailureKind::Unreachable),
     Some(FailureKind::Timeout),
@@ -16,6 +16,7 @@ const OUTCOMES: [Option<FailureKind>; 10] = [
     Some(FailureKind::Garbage),
     Some(FailureKind::Partial),
     Some(FailureKind::BreakerOpen),
+    Some(FailureKind::Busy),
     Some(FailureKind::Clock),
 ];
 

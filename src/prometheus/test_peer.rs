@@ -84,7 +84,7 @@ pub(super) fn install_provider() {
 }
 
 /// Head and form of a request; empty if the client hung up.
-async fn request(stream: &mut TcpStream) -> String {
+pub(super) async fn request(stream: &mut TcpStream) -> String {
     let mut seen = Vec::new();
     let mut chunk = [0; 4096];
     loop {

@@ -1,7 +1,5 @@
-//! What a tick asks: every query group from where it is known, targets, direct windows that are due.
-//!
-//! The last slices are asked again, so that a late scrape heals a slice instead of being lost. What
-//! was missed in an outage is asked with them: a gap of up to twelve hours costs one longer range.
+//! What a tick asks: every query group for its newest slots, targets, direct windows that are due.
+//! All of it has one deadline, so that a tick never takes longer, and nothing waits for another.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -9,16 +7,19 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use tokio::time::Instant;
 
-use super::faults::{Faults, Part};
-use super::gather::{Gathered, gather};
-use super::linked::{ask as ask_source, clusters, settle_doubts};
-use super::round::Question;
+use super::blind::{Tally, failure};
+use super::counting::{self, Task, series_of};
+use super::faults::{Faults, Turn};
+use super::linked::{ask as ask_source, clusters};
+use super::open::Open;
+use super::parts::{Part, PartId};
+use super::reach::Reach;
 use super::shared::Shared;
-use crate::engine::fact::{Facts, SeriesIx, Tier};
-use crate::engine::ledger::FINE_REACH;
-use crate::engine::plan::{AliveIx, AliveReading, DirectIx, Form, Plan, QueryGroup};
+use super::waits::Question;
+use crate::engine::fact::Facts;
+use crate::engine::plan::{AliveIx, AliveReading, DirectIx, Plan};
 use crate::engine::sample::{Answer, Failure};
 use crate::engine::step::DirectSeen;
 use crate::prometheus::Priority;
@@ -34,9 +35,7 @@ pub(super) struct Asked {
     /// What it settles, each with whether the newest slice is known.
     pub settles: Vec<(Question, bool)>,
     /// Whether the source answered.
-    pub answered: bool,
-    /// Whether the source is to blame.
-    pub source_failed: bool,
+    pub tally: Tally,
     /// Slices.
     pub facts: Vec<Facts>,
     /// Targets read.
@@ -45,12 +44,14 @@ pub(super) struct Asked {
     pub alive_unknown: Vec<AliveIx>,
     /// Direct windows read.
     pub direct: Vec<(DirectIx, DirectSeen)>,
-    /// Merged groups to ask in parts from now on.
-    pub split: Vec<Arc<QueryGroup>>,
-    /// Merged groups that failed as a source does that is in trouble.
-    pub suspects: Vec<Arc<QueryGroup>>,
+    /// Merged queries to ask in halves from now on.
+    pub split: Vec<PartId>,
+    /// Slices were asked for a gap as well.
+    pub wide: bool,
+    /// Why a question that followed from an answer has none: what it was about is left out.
+    pub left_open: Option<String>,
     /// Queries asked, and why they have no answer.
-    pub outcomes: Vec<(Arc<QueryGroup>, Option<Failure>)>,
+    pub outcomes: Vec<(Part, Option<Failure>)>,
 }
 
 /// What is remembered from tick to tick about queries.
@@ -63,16 +64,41 @@ pub(super) struct Asking {
     clusters: Vec<Vec<usize>>,
     /// When direct windows were last asked.
     direct: BTreeMap<DirectIx, Ts>,
+    /// Slots to ask again, of any plan.
+    pub(super) open: Open,
+    /// Which question is asked first: another one in each tick.
+    first: usize,
 }
 
 type Question_<'a> = Pin<Box<dyn Future<Output = Asked> + Send + 'a>>;
 
+/// A tick's frame: what it asks about, and until when.
+struct Frame<'a> {
+    shared: &'a Arc<Shared>,
+    plan: &'a Arc<Plan>,
+    at: Ts,
+    end: Instant,
+}
+
+impl Frame<'_> {
+    /// The newest slice this source can know.
+    fn moment(&self, source: &str) -> Ts {
+        let step = self.shared.settings.step;
+        let source = self.shared.sources.get(source);
+        source.map_or(self.at, |source| moment(self.at, step, source.delay(), source.skew()))
+    }
+}
+
 impl Asking {
-    /// Forgets what was about another plan: a query that was mended is asked at once.
-    pub(super) fn prepare(&mut self, plan: &Arc<Plan>) {
-        if self.plan.as_ref().is_none_or(|old| !Arc::ptr_eq(old, plan)) {
-            *self = Self { clusters: clusters(plan), plan: Some(Arc::clone(plan)), ..Self::default() };
+    /// Forgets what was about another plan: a query that was mended is asked at once. Whether the
+    /// plan is new.
+    pub(super) fn prepare(&mut self, plan: &Arc<Plan>) -> bool {
+        let new = self.plan.as_ref().is_none_or(|old| !Arc::ptr_eq(old, plan));
+        if new {
+            let open = std::mem::take(&mut self.open);
+            *self = Self { clusters: clusters(plan), plan: Some(Arc::clone(plan)), open, ..Self::default() };
         }
+        new
     }
 
     /// Remembers what became of a question.
@@ -83,46 +109,91 @@ impl Asking {
         }
     }
 
-    /// Everything to ask for the slice that ends at `at`; nothing is asked before it is polled.
+    /// Everything to ask for the slice that ends at `at`; nothing is asked before it is polled. In
+    /// the order of asking: where a source has not the time for all, it is others' turn in the next tick.
     pub(super) fn questions<'a>(
-        &self,
+        &mut self,
         shared: &'a Arc<Shared>,
         plan: &Arc<Plan>,
         at: Ts,
     ) -> Vec<Question_<'a>> {
-        let step = shared.settings.step;
-        let limit = deadline(step);
-        let mut questions: Vec<Question_<'a>> = Vec::new();
-        let moment =
-            |source: &str| shared.sources.get(source).map_or(at, |s| moment(at, step, s.delay(), s.skew()));
+        let end = Instant::now() + deadline(shared.settings.step);
+        let frame = Frame { shared, plan, at, end };
+        let mut questions = Vec::new();
         for (place, group) in plan.alive_groups.iter().enumerate() {
-            let at = moment(&group.source);
-            questions.push(Box::pin(ask_alive(shared, Arc::clone(plan), place, at, limit)));
+            let at = frame.moment(&group.source);
+            let ask = ask_alive(shared, Arc::clone(plan), place, at, end);
+            questions.push((Turn::Usual, Box::pin(ask) as Question_<'a>));
         }
-        for (place, direct) in plan.direct.iter().enumerate() {
-            let ix = DirectIx(u32::try_from(place).unwrap_or(u32::MAX));
-            let at = moment(&direct.source);
-            let due = self.direct.get(&ix).is_none_or(|last| at.since(*last) >= direct.every);
-            questions.push(if due {
-                Box::pin(ask_direct(shared, Arc::clone(plan), place, at, limit))
-            } else {
-                Box::pin(std::future::ready(Asked {
-                    source: direct.source.clone(),
-                    at,
-                    settles: vec![(Question::Direct(place), true)],
-                    ..Asked::default()
-                }))
-            });
+        for place in 0..plan.direct.len() {
+            questions.extend(self.direct(shared, &frame, place).map(|ask| (Turn::Usual, ask)));
         }
         for cluster in &self.clusters {
-            let asks = cluster.iter().filter_map(|place| {
-                let group = plan.groups.get(*place)?;
-                let at = moment(&group.source);
-                Some((self.faults.parts(group, at), (known_until(shared, group, at, step), at)))
-            });
-            questions.push(Box::pin(ask_cluster(shared, Arc::clone(plan), asks.collect(), limit)));
+            self.counting(shared, &frame, cluster, &mut questions);
         }
-        questions
+        let first = self.first.checked_rem(questions.len()).unwrap_or(0);
+        questions.rotate_left(first);
+        self.first = self.first.wrapping_add(1);
+        questions.sort_by_key(|(turn, _)| *turn);
+        questions.into_iter().map(|(_, ask)| ask).collect()
+    }
+
+    fn direct<'a>(&self, shared: &'a Arc<Shared>, frame: &Frame<'_>, place: usize) -> Option<Question_<'a>> {
+        let direct = frame.plan.direct.get(place)?;
+        let ix = DirectIx(u32::try_from(place).unwrap_or(u32::MAX));
+        let at = frame.moment(&direct.source);
+        let due = self.direct.get(&ix).is_none_or(|last| at.since(*last) >= direct.every);
+        Some(if due {
+            Box::pin(ask_direct(shared, Arc::clone(frame.plan), place, at, frame.end))
+        } else {
+            let settles = vec![(Question::Direct(place), true)];
+            Box::pin(std::future::ready(Asked {
+                source: direct.source.clone(),
+                at,
+                settles,
+                ..Asked::default()
+            }))
+        })
+    }
+
+    /// The questions of query groups that are judged together. A group by itself is one question for
+    /// each of its parts, so that those that are answered do not wait for one that is not.
+    fn counting<'a>(
+        &self,
+        shared: &'a Arc<Shared>,
+        frame: &Frame<'_>,
+        cluster: &[usize],
+        questions: &mut Vec<(Turn, Question_<'a>)>,
+    ) {
+        let groups = cluster.iter().filter_map(|place| frame.plan.groups.get(*place));
+        let Some(at) = groups.clone().map(|group| frame.moment(&group.source)).min() else { return };
+        let parts = groups.flat_map(|group| self.faults.parts(group, at));
+        let (rest, mut parts): (Vec<_>, Vec<_>) = parts.partition(|part| self.faults.rests(part.id, at));
+        for part in rest {
+            questions.push((Turn::Last, Box::pin(std::future::ready(counting::at_rest(&part, at)))));
+        }
+        let linked = (cluster.len() > 1).then(|| Arc::clone(frame.plan));
+        while !parts.is_empty() {
+            let together =
+                if linked.is_some() { std::mem::take(&mut parts) } else { parts.split_off(parts.len() - 1) };
+            let Some(turn) = together.iter().map(|part| self.faults.turn(part.id)).min() else { return };
+            let reach = self.reach(shared, &together, at);
+            let task = Task { parts: together, reach, at, end: frame.end, linked: linked.clone() };
+            questions.push((turn, Box::pin(counting::ask(shared, task))));
+        }
+    }
+
+    /// From where these are asked: as far back as one of them needs.
+    fn reach(&self, shared: &Shared, parts: &[Part], at: Ts) -> Reach {
+        let world = shared.world.read();
+        let of = |part: &Part| {
+            let newest_only = self.faults.newest_only(part.id, at);
+            let reach = Reach::of(&world.ledger, &part.group, at, shared.settings.step, newest_only);
+            let open = self.open.oldest(&world.ledger, series_of(&part.group), at);
+            open.filter(|_| !newest_only).map_or(reach, |end| reach.with(end, shared.settings.step))
+        };
+        let widest = parts.iter().map(of).min_by_key(|reach| reach.from);
+        widest.unwrap_or(Reach { from: at, wide: false })
     }
 }
 
@@ -139,112 +210,9 @@ pub(super) fn moment(at: Ts, step: Step, delay: Span, skew: Option<crate::promet
     step.floor(Ts(at.0.saturating_add(shift)).minus(delay))
 }
 
-/// Where to ask from: the last slices again, or from where the ledger knows nothing.
-fn known_until(shared: &Shared, group: &QueryGroup, at: Ts, step: Step) -> Ts {
-    let world = shared.world.read();
-    let known = group
-        .members
-        .iter()
-        .flat_map(|member| &member.wanted)
-        .filter_map(|wanted| world.ledger.series(wanted.series))
-        .map(|series| series.answered().last())
-        .min()
-        .flatten();
-    // A series that was never asked is backfill's business. The newest slices of before a gap have
-    // not been asked again yet either.
-    let newest = known.map_or(at, |known| known.plus(step.span()).min(at));
-    let from = if matches!(group.form, Form::Direct { .. }) {
-        newest.floor_to(Span::from_mins(5)).minus(Span::from_mins(5))
-    } else {
-        newest.minus(Span::from_secs_saturating((3 * step.secs()).max(60)))
-    };
-    from.max(at.minus(FINE_REACH)).floor_to(step.span())
-}
-
-/// Asks linked groups at once, and settles what only all of them together can tell.
-async fn ask_cluster(
-    shared: &Shared,
-    plan: Arc<Plan>,
-    groups: Vec<(Vec<Part>, (Ts, Ts))>,
-    limit: Duration,
-) -> Asked {
-    let end = tokio::time::Instant::now() + limit;
-    let linked = groups.len() > 1;
-    let asks: Vec<_> =
-        groups.into_iter().map(|(parts, range)| ask_group(shared, parts, range, limit)).collect();
-    let mut all = join_all(asks).await.into_iter();
-    let Some(mut asked) = all.next() else { return Asked::default() };
-    for other in all {
-        asked.answered |= other.answered;
-        asked.source_failed |= other.source_failed;
-        asked.settles.extend(other.settles);
-        asked.facts.extend(other.facts);
-        asked.split.extend(other.split);
-        asked.suspects.extend(other.suspects);
-        asked.outcomes.extend(other.outcomes);
-    }
-    if linked {
-        let left = end.saturating_duration_since(tokio::time::Instant::now());
-        settle_doubts(shared, &plan, &mut asked.facts, Priority::Tick, left).await;
-    }
-    asked
-}
-
-async fn ask_group(shared: &Shared, parts: Vec<Part>, (from, at): (Ts, Ts), limit: Duration) -> Asked {
-    let mut asked = Asked { at, ..Asked::default() };
-    if let Some((group, _)) = parts.first() {
-        asked.source.clone_from(&group.source);
-    }
-    let alone = parts.len() == 1;
-    for (part, rests) in parts {
-        if rests {
-            asked.settles.extend(series_of(&part).map(|series| (Question::Series(series), false)));
-            continue;
-        }
-        let gathered = ask_part(shared, &part, (from, at), limit).await;
-        let failed = gathered.failure.as_ref().filter(|_| alone && part.members.len() > 1);
-        if failed.is_some_and(|failure| failure.kind.blames_source()) {
-            asked.suspects.push(Arc::clone(&part));
-        }
-        if failed.is_some_and(|failure| !failure.kind.is_of_source()) {
-            for single in part.split() {
-                let single = Arc::new(single);
-                let gathered = ask_part(shared, &single, (from, at), limit).await;
-                note(&mut asked, &single, gathered, (from, at));
-            }
-            asked.split.push(part);
-            continue;
-        }
-        note(&mut asked, &part, gathered, (from, at));
-    }
-    asked
-}
-
-async fn ask_part(shared: &Shared, group: &Arc<QueryGroup>, range: (Ts, Ts), limit: Duration) -> Gathered {
-    let tier = if matches!(group.form, Form::Direct { .. }) { Tier::FiveMinutes } else { Tier::Fine };
-    gather(shared, group, tier, range, Priority::Tick, limit).await
-}
-
-fn note(asked: &mut Asked, group: &Arc<QueryGroup>, gathered: Gathered, range: (Ts, Ts)) {
-    // Each series for itself: one that is not known blinds no SLO but its own.
-    let known = |series| (Question::Series(series), gathered.knows(group, series, range));
-    asked.settles.extend(series_of(group).map(known));
-    match &gathered.failure {
-        Some(failure) if failure.kind.is_of_source() => asked.source_failed = true,
-        // It answered, if only to say what is wrong with the question.
-        None | Some(_) => asked.answered = true,
-    }
-    asked.outcomes.push((Arc::clone(group), gathered.failure));
-    asked.facts.extend(gathered.facts);
-}
-
-fn series_of(group: &QueryGroup) -> impl Iterator<Item = SeriesIx> {
-    group.members.iter().flat_map(|member| &member.wanted).map(|wanted| wanted.series)
-}
-
-async fn ask_alive(shared: &Shared, plan: Arc<Plan>, place: usize, at: Ts, limit: Duration) -> Asked {
+async fn ask_alive(shared: &Shared, plan: Arc<Plan>, place: usize, at: Ts, end: Instant) -> Asked {
     let Some(group) = plan.alive_groups.get(place) else { return Asked::default() };
-    let answer = ask_source(shared, group.query(at), Priority::Tick, limit).await;
+    let answer = ask_source(shared, group.query(at), Priority::Tick, left(end)).await;
     let mut asked = outcome(&group.source, at, Question::Alive(place), &answer);
     for (ix, reading) in group.read(&answer) {
         match reading {
@@ -255,9 +223,9 @@ async fn ask_alive(shared: &Shared, plan: Arc<Plan>, place: usize, at: Ts, limit
     asked
 }
 
-async fn ask_direct(shared: &Shared, plan: Arc<Plan>, place: usize, at: Ts, limit: Duration) -> Asked {
+async fn ask_direct(shared: &Shared, plan: Arc<Plan>, place: usize, at: Ts, end: Instant) -> Asked {
     let Some(direct) = plan.direct.get(place) else { return Asked::default() };
-    let answer = ask_source(shared, direct.query(at), Priority::Tick, limit).await;
+    let answer = ask_source(shared, direct.query(at), Priority::Tick, left(end)).await;
     let mut asked = outcome(&direct.source, at, Question::Direct(place), &answer);
     if matches!(answer, Answer::Frames { .. }) {
         let twice = Span::from_secs_saturating(direct.every.secs() * 2);
@@ -268,13 +236,15 @@ async fn ask_direct(shared: &Shared, plan: Arc<Plan>, place: usize, at: Ts, limi
 }
 
 fn outcome(source: &str, at: Ts, question: Question, answer: &Answer) -> Asked {
-    let source_failed = matches!(answer, Answer::Failed(failure) if failure.kind.is_of_source());
-    Asked {
-        source: source.to_owned(),
-        at,
-        settles: vec![(question, matches!(answer, Answer::Frames { .. }))],
-        answered: !source_failed,
-        source_failed,
-        ..Asked::default()
+    let settles = vec![(question, matches!(answer, Answer::Frames { .. }))];
+    let mut asked = Asked { source: source.to_owned(), at, settles, ..Asked::default() };
+    match question {
+        Question::Alive(_) => asked.tally.hear(failure(answer)),
+        Question::Direct(_) | Question::Series(_) => asked.tally.count(1, failure(answer)),
     }
+    asked
+}
+
+fn left(end: Instant) -> Duration {
+    end.saturating_duration_since(Instant::now())
 }

@@ -14,6 +14,7 @@ use super::asking::moment;
 use super::gather::gather;
 use super::journal::Journal;
 use super::linked::settle_doubts;
+use super::reach::settling;
 use super::shared::Shared;
 use super::state::{BackfillView, Guarded, World};
 use super::units::{Job, Lacking, Units};
@@ -89,11 +90,6 @@ fn newest(shared: &Shared, source: &str, world: &World) -> Ts {
     at.minus(settling(step))
 }
 
-/// The slots that each tick asks again.
-fn settling(step: Step) -> Span {
-    Span::from_secs_saturating((3 * step.secs()).max(60))
-}
-
 /// What a failure means for the queries of a source, and how long to wait before the next one.
 fn fail(units: &mut Units, job: &Job, failure: &Failure) -> Duration {
     let now = Instant::now();
@@ -121,7 +117,12 @@ async fn ask(shared: &Shared, plan: &Plan, job: &Job) -> Result<Vec<Facts>, Fail
     let mut facts = Vec::new();
     for part in &job.parts {
         let gathered = gather(shared, part, piece.tier, (from, piece.to), Priority::Background, LIMIT).await;
-        match gathered.failure {
+        // At last it is booked without what follow-up questions were not answered about.
+        let open = gathered.left_open.filter(|_| job.whole).map(|failure| Failure {
+            kind: FailureKind::Partial,
+            message: format!("a question that followed has no answer: {}", failure.message),
+        });
+        match gathered.failure.or(open) {
             Some(failure) => return Err(failure),
             None => facts.extend(gathered.facts),
         }

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::clock;
 use super::owed::owe;
+use super::restart;
 use super::shared::Shared;
 use crate::engine::step::{Delta, Transition};
 use crate::slo::time::Ts;
@@ -22,7 +23,9 @@ pub(super) async fn decide(
         let epoch = shared.epoch().ok_or_else(|| lost(shared))?;
         let mut decisions = decisions(shared, &delta);
         decisions.judged = of_decided(&delta, &judged);
+        *shared.in_doubt.write() = true;
         shared.store.commit(epoch, &decisions).await?;
+        *shared.in_doubt.write() = false;
     }
     {
         let mut world = shared.world.write();
@@ -52,6 +55,22 @@ fn of_decided(delta: &Delta, judged: &[(String, Ts)]) -> Vec<JudgedPut> {
     let decided: BTreeSet<&str> = delta.changes.keys().filter_map(|key| key.subject.slo()).collect();
     let judged = judged.iter().filter(|(slo, _)| decided.contains(slo.as_str()));
     judged.map(|(slo, at)| JudgedPut { slo: slo.clone(), at: at.0.saturating_mul(1000) }).collect()
+}
+
+/// Reads the alert states again after a commit that failed. It may have been written all the same,
+/// and what was decided then must not be decided once more, as another incident.
+pub(super) async fn make_sure(shared: &Shared) -> Result<(), StoreError> {
+    if !*shared.in_doubt.read() {
+        return Ok(());
+    }
+    let epoch = shared.epoch().ok_or_else(|| lost(shared))?;
+    // Waits for one that is still being written: both lock the lease.
+    shared.store.commit(epoch, &Decisions::default()).await?;
+    let control = restart::control(shared).await?;
+    shared.world.write().control = control;
+    *shared.in_doubt.write() = false;
+    shared.outbox_wake.notify_waiters();
+    Ok(())
 }
 
 fn lost(shared: &Shared) -> StoreError {

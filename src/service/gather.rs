@@ -20,6 +20,8 @@ pub(super) struct Gathered {
     pub facts: Vec<Facts>,
     /// Why the main question has no answer, if it has none.
     pub failure: Option<Failure>,
+    /// Why a question that followed from its answer has none: what it was about is left out.
+    pub left_open: Option<Failure>,
 }
 
 impl Gathered {
@@ -51,14 +53,15 @@ pub(super) async fn gather(
 ) -> Gathered {
     let end = Instant::now() + limit;
     let (mut collect, mut asks) = Collect::begin(group, tier, from, to);
-    let mut failure = None;
-    let mut first = true;
+    let (mut failure, mut left_open) = (None, None);
+    let (mut first, mut priority) = (true, priority);
     while !asks.is_empty() {
         let answers = join_all(asks.iter().map(|ask| answer(shared, ask, priority, end, limit))).await;
         let mut next = Vec::new();
         for (ask, answer) in asks.iter().zip(answers) {
-            if let (true, Answer::Failed(failed)) = (first, &answer) {
-                failure.get_or_insert_with(|| failed.clone());
+            if let Answer::Failed(failed) = &answer {
+                let unanswered = if first { &mut failure } else { &mut left_open };
+                unanswered.get_or_insert_with(|| failed.clone());
             }
             let world = shared.world.read();
             let past = |series: SeriesIx, labels: &_, at: Ts| world.ledger.past(series, labels, tier, at);
@@ -66,14 +69,15 @@ pub(super) async fn gather(
             next.extend(collect.answer(ask.id, answer, past));
         }
         first = false;
+        priority = priority.of_follow_up();
         asks = next;
     }
-    Gathered { facts: collect.finish(), failure }
+    Gathered { facts: collect.finish(), failure, left_open }
 }
 
 async fn answer(shared: &Shared, ask: &Ask, priority: Priority, end: Instant, limit: Duration) -> Answer {
     let left = match priority {
-        Priority::Tick => end.saturating_duration_since(Instant::now()),
+        Priority::Tick | Priority::FollowUp => end.saturating_duration_since(Instant::now()),
         Priority::Background => limit,
     };
     super::linked::ask(shared, ask.query.clone(), priority, left).await

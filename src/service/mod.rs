@@ -3,13 +3,16 @@
 //! One task each: the tick loop asks, judges and commits; a queue per receiver delivers; reload
 //! keeps definitions in force; backfill fills history; the lease says who may write.
 
+mod answers;
 pub mod asked;
 mod asking;
 mod backfill;
 mod backoff;
+mod blind;
 mod catalogue;
 mod catchup;
 pub mod clock;
+mod counting;
 mod decide;
 mod definitions;
 mod deliver;
@@ -24,11 +27,14 @@ mod level;
 mod linked;
 mod measure;
 mod missed;
+mod open;
 mod orphans;
 mod owed;
+mod parts;
 mod planner;
 #[cfg(test)]
 mod queue_tests;
+mod reach;
 mod reading;
 mod reload;
 mod restart;
@@ -41,9 +47,12 @@ pub mod state;
 mod survey;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod ticker;
 mod tries;
 mod units;
+mod waits;
 mod watch;
 
 pub use run::{ServiceError, run};

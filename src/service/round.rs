@@ -1,26 +1,29 @@
 //! One tick: ask, book, judge, commit, journal. SLOs are judged in batches as their answers arrive,
 //! so that one slow query delays nobody else's page.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
+use tokio::time::Instant;
 
+use super::answers::{Answers, Next};
 use super::asking::{Asked, Asking};
+use super::blind::Tally;
 use super::catchup::{self, moments};
-use super::decide::decide;
+use super::decide::{decide, make_sure};
 use super::journal::Journal;
 use super::shared::Shared;
+use super::waits::Waits;
 use crate::engine::fact::SeriesIx;
 use crate::engine::plan::{Plan, Planned};
 use crate::engine::step::{
-    Delta, Inputs, Observed, Unanswered, net, step, step_missed, step_sources, step_unanswered,
+    Delta, Inputs, Observed, Unanswered, net, retire, step, step_missed, step_sources, step_unanswered,
 };
 use crate::slo::time::Ts;
+use crate::store::StoreError;
 
-/// Answers that arrive within this of each other are judged together.
+/// Answers that arrive within this after the first that lets something be judged are judged with it.
 const TOGETHER: Duration = Duration::from_millis(25);
 
 /// What one tick came to.
@@ -35,44 +38,42 @@ pub(super) struct Done {
 /// Runs the tick for the slice that ends at `at`.
 pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &mut Journal, at: Ts) -> Done {
     let plan = Arc::clone(&shared.world.read().plan);
-    asking.prepare(&plan);
+    let is_new = asking.prepare(&plan);
     let mut round = Round {
         shared,
-        waits: Waits::of(&plan),
+        waits: Waits::of(&plan, &shared.world.read().control, is_new),
         plan,
         at,
         answered_until: BTreeMap::new(),
         unanswered: Vec::new(),
         failures: BTreeMap::new(),
         tally: BTreeMap::new(),
+        left_open: None,
         done: Done::default(),
         uncommitted: None,
     };
-    let mut answers: FuturesUnordered<_> = asking.questions(shared, &round.plan, at).into_iter().collect();
+    let mut answers = Answers::of(asking.questions(shared, &round.plan, at));
+    answers.meanwhile(round.retire()).await;
     let mut ready = Vec::new();
+    // When what is ready is judged: soon after the first of it, however many answers follow.
+    let mut due = None;
     loop {
-        let next = if ready.is_empty() {
-            answers.next().await
-        } else {
-            match tokio::time::timeout(TOGETHER, answers.next()).await {
-                Ok(next) => next,
-                Err(_) => {
-                    round.judge(std::mem::take(&mut ready)).await;
-                    continue;
-                }
-            }
-        };
-        let Some(asked) = next else { break };
-        ready.extend(round.take(asked, asking, journal));
+        match answers.next(due).await {
+            Next::Answer(asked) => ready.extend(round.take(asked, asking, journal)),
+            Next::Due => answers.meanwhile(round.judge(std::mem::take(&mut ready))).await,
+            Next::End => break,
+        }
+        due = if ready.is_empty() { None } else { due.or_else(|| Some(Instant::now() + TOGETHER)) };
     }
     round.judge(ready).await;
     round.judge_sources().await;
     round.judge_unanswered().await;
     round.sum_up().await;
-    let answers = |source: &str| round.tally.get(source).is_some_and(|(answered, _)| *answered > 0);
-    asking.faults.suspect(at, answers);
-    shared.trouble("queries", asking.faults.trouble(answers));
-    let journaled = journal.write(shared).await;
+    asking.faults.conclude(at, &round.tally);
+    asking.open.forget(at);
+    shared.trouble("queries", asking.faults.trouble(&round.tally).or(round.left_open.take()));
+    // What is journaled counts as judged after a restart: not before its decisions are committed.
+    let journaled = if round.uncommitted.is_none() { journal.write(shared).await } else { Ok(()) };
     shared.trouble("journal", journaled.err().map(|error| error.to_string()));
     // Once for the whole round: a batch with nothing to commit does not say that the store is well.
     shared.trouble("store", round.uncommitted.take());
@@ -90,8 +91,10 @@ struct Round<'a> {
     unanswered: Vec<usize>,
     /// Why series have no answer.
     failures: BTreeMap<SeriesIx, String>,
-    /// By source: questions answered, and questions whose failure is the source's.
-    tally: BTreeMap<String, (u64, u64)>,
+    /// By source: what became of the questions.
+    tally: BTreeMap<String, Tally>,
+    /// What is left out because a follow-up question had no answer.
+    left_open: Option<String>,
     done: Done,
     /// Why a decision of this round was not committed.
     uncommitted: Option<String>,
@@ -100,17 +103,17 @@ struct Round<'a> {
 impl Round<'_> {
     /// Books one answer; gives back the SLOs that wait for nothing more.
     fn take(&mut self, asked: Asked, asking: &mut Asking, journal: &mut Journal) -> Vec<(usize, bool)> {
-        let tally = self.tally.entry(asked.source.clone()).or_default();
-        tally.0 += u64::from(asked.answered);
-        tally.1 += u64::from(asked.source_failed);
+        self.tally.entry(asked.source.clone()).or_default().add(&asked.tally);
         self.answered_until.insert(asked.source.clone(), asked.at);
-        for (group, failure) in &asked.outcomes {
+        for (part, failure) in &asked.outcomes {
             let Some(failure) = failure else { continue };
-            let wanted = group.members.iter().flat_map(|member| &member.wanted);
+            let wanted = part.group.members.iter().flat_map(|member| &member.wanted);
             self.failures.extend(wanted.map(|wanted| (wanted.series, failure.message.clone())));
         }
         journal.book(self.shared, &self.plan, &asked.facts);
+        asking.open.note(&self.shared.world.read().ledger, &asked, self.at);
         asking.learn(&self.plan, &asked);
+        self.left_open = self.left_open.take().or(asked.left_open);
         {
             let observed = &mut self.shared.world.write().observed;
             for (ix, reading) in asked.alive {
@@ -130,15 +133,26 @@ impl Round<'_> {
         let (known, unknown): (Vec<_>, Vec<_>) = ready.into_iter().partition(|(_, known)| *known);
         self.unanswered.extend(unknown.into_iter().map(|(ix, _)| ix));
         let ready: Vec<usize> = known.into_iter().map(|(ix, _)| ix).collect();
-        if ready.is_empty() {
+        if ready.is_empty() || !self.is_sure().await {
             return;
         }
-        let began = tokio::time::Instant::now();
+        let began = Instant::now();
         self.note_gaps(&ready);
         let (delta, judged) = self.look(&ready);
         self.shared.owed.write().values_mut().for_each(|owed| owed.note(&delta));
         self.done.step_seconds += began.elapsed().as_secs_f64();
         self.commit(delta, judged).await;
+    }
+
+    /// Ends the alerts of SLOs that are not defined any more; tried again in each tick until it is
+    /// committed, and after a restart.
+    async fn retire(&mut self) {
+        if !self.is_sure().await {
+            return;
+        }
+        let defined = self.plan.slos.iter().map(|planned| planned.id.as_str()).collect();
+        let delta = retire(&defined, &self.shared.world.read().control, self.at);
+        self.commit(delta, Vec::new()).await;
     }
 
     fn look(&self, ready: &[usize]) -> (Delta, Vec<(String, Ts)>) {
@@ -192,6 +206,9 @@ impl Round<'_> {
 
     /// Tells what burned in gaps that are filled by now.
     async fn sum_up(&mut self) {
+        if self.shared.owed.read().is_empty() || !self.is_sure().await {
+            return;
+        }
         let summed = {
             let (world, owed) = (self.shared.world.read(), self.shared.owed.read());
             let inputs = |at| self.inputs(at, &world.observed);
@@ -208,6 +225,9 @@ impl Round<'_> {
     async fn judge_unanswered(&mut self) {
         let slos = std::mem::take(&mut self.unanswered);
         self.note_unanswered(&slos);
+        if !self.is_sure().await {
+            return;
+        }
         let delta = {
             let world = self.shared.world.read();
             let mut delta = Delta::default();
@@ -244,20 +264,23 @@ impl Round<'_> {
         self.answered_until.get(&planned.source).copied().unwrap_or(self.at)
     }
 
-    /// `SourceBlind`: a source is blind in a tick in which nothing it was asked was answered.
+    /// `SourceBlind`: a source is blind while it leaves most of what counts events unanswered.
     async fn judge_sources(&mut self) {
+        if !self.is_sure().await {
+            return;
+        }
         let delta = {
             let mut world = self.shared.world.write();
             for name in self.shared.sources.keys() {
                 let was = world.observed.is_blind(name);
-                let blind = match self.tally.get(name) {
-                    Some((0, failed)) if *failed > 0 => true,
-                    Some((answered, _)) if *answered > 0 => false,
-                    _ => was,
-                };
+                let tally = self.tally.get(name);
+                let blind = tally.map_or(was, |tally| tally.is_blind(was));
                 world.observed.blind.insert(name.clone(), blind);
                 match (was, blind) {
-                    (false, true) => tracing::warn!(source = name, "the source does not answer"),
+                    (false, true) => {
+                        let why = tally.and_then(Tally::why);
+                        tracing::warn!(source = name, why, "the source does not answer");
+                    }
                     (true, false) => tracing::info!(source = name, "the source answers again"),
                     _ => {}
                 }
@@ -268,16 +291,25 @@ impl Round<'_> {
         self.commit(delta, Vec::new()).await;
     }
 
+    /// Whether decisions can be made: not while nobody knows what became of the last one.
+    async fn is_sure(&mut self) -> bool {
+        let sure = Box::pin(make_sure(self.shared)).await;
+        self.note(sure)
+    }
+
     async fn commit(&mut self, delta: Delta, judged: Vec<(String, Ts)>) {
-        match decide(self.shared, delta, judged).await {
-            Ok(()) => {}
-            Err(error) => {
-                tracing::error!(%error, "decisions were not committed; the next tick decides again");
-                self.shared.trouble("store", Some(error.to_string()));
-                self.uncommitted.get_or_insert(error.to_string());
-                self.done.uncommitted += 1;
-            }
-        }
+        let committed = Box::pin(decide(self.shared, delta, judged)).await;
+        self.note(committed);
+    }
+
+    /// Remembers why something was not committed; whether it was.
+    fn note(&mut self, committed: Result<(), StoreError>) -> bool {
+        let Err(error) = committed else { return true };
+        tracing::error!(%error, "decisions were not committed; the next tick decides again");
+        self.shared.trouble("store", Some(error.to_string()));
+        self.uncommitted.get_or_insert(error.to_string());
+        self.done.uncommitted += 1;
+        false
     }
 
     fn inputs<'b>(&'b self, at: Ts, observed: &'b Observed) -> Inputs<'b> {
@@ -288,70 +320,5 @@ impl Round<'_> {
             external: &self.shared.settings.external_labels,
             receivers: &self.shared.told,
         }
-    }
-}
-
-/// What each SLO still waits for.
-struct Waits {
-    /// By SLO: how much is not answered yet, and whether all so far was known.
-    slos: Vec<(usize, bool)>,
-    /// By question: the SLOs that wait for it.
-    by_question: BTreeMap<Question, BTreeSet<usize>>,
-}
-
-/// One thing that is asked in a tick.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Question {
-    /// A series of slices.
-    Series(SeriesIx),
-    /// An alive group, by position.
-    Alive(usize),
-    /// A direct window, by position.
-    Direct(usize),
-}
-
-impl Waits {
-    fn of(plan: &Plan) -> Self {
-        let mut by_question: BTreeMap<Question, BTreeSet<usize>> = BTreeMap::new();
-        let wanted = plan.groups.iter().flat_map(|group| &group.members).flat_map(|m| &m.wanted);
-        let asked: BTreeSet<SeriesIx> = wanted.map(|w| w.series).collect();
-        let alive_of: BTreeMap<_, _> = plan
-            .alive_groups
-            .iter()
-            .enumerate()
-            .flat_map(|(place, group)| group.members().iter().map(move |ix| (*ix, place)))
-            .collect();
-        let mut slos = Vec::with_capacity(plan.slos.len());
-        for (slo, planned) in plan.slos.iter().enumerate() {
-            let series = planned.bad.iter().chain(&planned.total).map(|(_, ix)| *ix);
-            let series = series.filter(|ix| asked.contains(ix)).map(Question::Series);
-            let alive = planned.alive.and_then(|ix| alive_of.get(&ix)).map(|place| Question::Alive(*place));
-            let direct =
-                planned.direct.iter().map(|(_, ix)| Question::Direct(usize::try_from(ix.0).unwrap_or(0)));
-            let needs: BTreeSet<Question> = series.chain(alive).chain(direct).collect();
-            for question in &needs {
-                by_question.entry(*question).or_default().insert(slo);
-            }
-            slos.push((needs.len(), true));
-        }
-        Self { slos, by_question }
-    }
-
-    /// Strikes questions off; gives back the SLOs that wait for nothing more, and whether all was known.
-    fn settle(&mut self, questions: &[(Question, bool)]) -> Vec<(usize, bool)> {
-        let mut ready = Vec::new();
-        for (question, known) in questions {
-            // Not knowing the targets holds resolves by itself; it keeps no SLO from being judged.
-            let counts = matches!(question, Question::Series(_));
-            for slo in self.by_question.remove(question).unwrap_or_default() {
-                let Some((left, all_known)) = self.slos.get_mut(slo) else { continue };
-                *left = left.saturating_sub(1);
-                *all_known &= *known || !counts;
-                if *left == 0 {
-                    ready.push((slo, *all_known));
-                }
-            }
-        }
-        ready
     }
 }

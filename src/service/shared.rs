@@ -30,6 +30,8 @@ pub struct Shared {
     pub world: Guarded<World>,
     /// SLOs whose gap is still to be summed up.
     pub(super) owed: Guarded<Gaps>,
+    /// Whether the last commit may have been written without our knowing.
+    pub(super) in_doubt: Guarded<bool>,
     /// The definitions in force.
     pub definitions: Guarded<DefinitionsView>,
     /// Counters of the tick loop.
@@ -80,6 +82,7 @@ impl Shared {
             sources,
             world: Guarded::default(),
             owed: Guarded::default(),
+            in_doubt: Guarded::default(),
             definitions: Guarded::default(),
             ticks: Guarded::default(),
             backfill: Guarded::default(),

@@ -12,8 +12,6 @@ use super::planner::{cuts, keeps};
 use super::round::{Done, round};
 use super::shared::Shared;
 use crate::engine::fact::SeriesIx;
-use crate::engine::plan::Plan;
-use crate::engine::step::retire;
 use crate::notify::heartbeat::Heartbeat;
 use crate::slo::time::{Span, Ts};
 
@@ -81,8 +79,8 @@ async fn tick(shared: &Arc<Shared>, asking: &mut Asking, journal: &mut Journal, 
     round(shared, asking, journal, at).instrument(crate::telemetry::logs::tick_span(at)).await
 }
 
-/// Puts an offered plan into force: series that stay keep their history, what the store kept of new
-/// ones comes back, and the alerts of SLOs that went are resolved.
+/// Puts an offered plan into force: series that stay keep their history, and what the store kept of
+/// new ones comes back. The alerts of SLOs that went are resolved by the next tick.
 async fn swap_plan(shared: &Arc<Shared>) {
     let Some(plan) = shared.take_plan() else { return };
     let plan = Arc::new(plan);
@@ -102,23 +100,6 @@ async fn swap_plan(shared: &Arc<Shared>) {
     };
     if let Err(error) = journal::revive(shared, &new).await {
         tracing::warn!(%error, "what the store kept of new series was not read; it is asked again");
-    }
-    retire_gone(shared, &plan).await;
-}
-
-async fn retire_gone(shared: &Shared, plan: &Plan) {
-    let delta = {
-        let world = shared.world.read();
-        let defined = plan.slos.iter().map(|planned| planned.id.as_str()).collect();
-        retire(&defined, &world.control, shared.settings.step.floor(clock::now()))
-    };
-    if delta.is_empty() {
-        return;
-    }
-    if let Err(error) = super::decide::decide(shared, delta, Vec::new()).await {
-        // The next swap tries again: until then the alerts stay in the control state.
-        tracing::error!(%error, "alerts of removed definitions were not resolved");
-        shared.trouble("store", Some(error.to_string()));
     }
 }
 

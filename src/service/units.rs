@@ -18,6 +18,8 @@ use crate::slo::time::{Span, Ts};
 /// Points asked in one query.
 const POINTS: i64 = 500;
 const FIVE: Span = Span::from_mins(5);
+/// Failures after which a unit is taken apart, and a piece is booked without what was left open.
+const MOST_FAILURES: u32 = 3;
 
 /// Query groups that are asked together.
 struct Unit {
@@ -32,6 +34,8 @@ pub(super) struct Job {
     unit: usize,
     pub parts: Vec<Arc<QueryGroup>>,
     pub piece: Piece,
+    /// It counts as answered only with all its follow-up questions.
+    pub whole: bool,
     /// The newest slot that history reaches to.
     now: Ts,
 }
@@ -85,9 +89,10 @@ impl Units {
             let Some(piece) = gaps.first(unit.reach, size, now).filter(|_| unit.tries.may(at)) else {
                 continue;
             };
+            let whole = unit.tries.failures() < MOST_FAILURES;
             let rank = (piece.class, unit.tries.asked());
             if best.as_ref().is_none_or(|(other, _)| rank < *other) {
-                best = Some((rank, Job { unit: place, parts: unit.parts.clone(), piece, now }));
+                best = Some((rank, Job { unit: place, parts: unit.parts.clone(), piece, whole, now }));
             }
         }
         (best.map(|(_, job)| job), lacking)
@@ -103,7 +108,7 @@ impl Units {
     pub(super) fn failed(&mut self, job: &Job, at: Instant, apart: bool) {
         let Some(unit) = self.units.get_mut(job.unit) else { return };
         unit.tries.failed(at);
-        if apart || unit.tries.failures() >= 3 {
+        if apart || unit.tries.failures() >= MOST_FAILURES {
             self.take_apart(job.unit);
         }
     }

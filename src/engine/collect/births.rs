@@ -7,17 +7,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::LookUp;
 use super::counted::{Counted, Range};
-use super::evidence::{Evidence, Verdict};
+use super::evidence::Evidence;
+use super::judge::Judge;
 use super::needs::Needs;
 use super::read;
 use super::spread::{self, Spread};
-use super::table::{Cell, Key, Row, Table};
-use super::{LookUp, Past};
-use crate::engine::fact::Trust;
-use crate::engine::plan::{Form, QueryGroup, Wanted};
+use super::table::{Cell, Key, Table};
+use crate::engine::plan::{Form, QueryGroup};
 use crate::engine::sample::Frame;
-use crate::slo::time::{Span, Ts};
+use crate::slo::time::Ts;
 use crate::slo::unit::Events;
 
 /// Slots investigated per collect at most; the newborn part of further ones is withheld. A tick has three
@@ -29,7 +29,7 @@ const INVESTIGATIONS: usize = 200;
 pub(super) struct Births {
     newborn: BTreeMap<(Key, Ts), Events>,
     asked: Vec<Asked>,
-    evidence: BTreeMap<(usize, Ts), Option<Evidence>>,
+    pub(super) evidence: BTreeMap<(usize, Ts), Option<Evidence>>,
     /// Slots investigated.
     slots: BTreeSet<Ts>,
     /// The first slot in which each member exists.
@@ -44,7 +44,7 @@ struct Asked {
 }
 
 /// What is known of something asked for.
-enum Known<T> {
+pub(super) enum Known<T> {
     NotAsked,
     Failed,
     Is(T),
@@ -95,7 +95,8 @@ impl Births {
         }
     }
 
-    fn newborn_of(&self, key: &Key, at: Ts, cell: &Cell) -> Known<Events> {
+    /// The newborn part of a slot.
+    pub(super) fn newborn_of(&self, key: &Key, at: Ts, cell: &Cell) -> Known<Events> {
         if cell.all_new {
             return Known::Is(cell.count);
         }
@@ -158,155 +159,4 @@ fn bound(needs: &mut Needs, slots: &mut BTreeSet<Ts>) {
         }
         room
     });
-}
-
-struct Judge<'a> {
-    counted: &'a Counted,
-    key: &'a Key,
-    wanted: &'a [Wanted],
-    begins: Option<Ts>,
-    past: LookUp<'a>,
-}
-
-impl Judge<'_> {
-    fn row(&self, row: &mut Row, needs: &mut Needs, spread: &mut Spread) {
-        let mut largest = vec![Events::ZERO; self.wanted.len()];
-        for (at, cell) in row.iter_mut().filter(|(_, cell)| !cell.unreadable) {
-            let pasts: Vec<Past> =
-                self.wanted.iter().map(|w| (self.past)(w.series, &self.key.1, *at)).collect();
-            self.slot(*at, cell, &pasts, &largest, needs, spread);
-            if cell.trust == Trust::Counted {
-                for (largest, value) in largest.iter_mut().zip(cell.values.iter().zip(&cell.withheld)) {
-                    *largest = (*largest).max(value.0.minus(*value.1));
-                }
-            }
-        }
-    }
-
-    fn slot(
-        &self,
-        at: Ts,
-        cell: &mut Cell,
-        pasts: &[Past],
-        largest: &[Events],
-        needs: &mut Needs,
-        spread: &mut Spread,
-    ) {
-        if pasts.iter().any(ruled) {
-            return reuse(cell, pasts);
-        }
-        book(cell, Events::ZERO, Trust::Counted);
-        if at < self.counted.grid.first {
-            return;
-        }
-        let births = &self.counted.births;
-        if self.is_first(at, pasts) {
-            return match births.newborn_of(self.key, at, cell) {
-                Known::Is(Events::ZERO) => {}
-                Known::Is(newborn) => book(cell, newborn, Trust::Estimated),
-                Known::Failed => doubt(cell, cell.count),
-                Known::NotAsked => {
-                    needs.newborn(self.key.0, at);
-                    doubt(cell, cell.count);
-                }
-            };
-        }
-        let limits: Vec<Events> = (0..self.wanted.len()).map(|i| self.limit(i, at, pasts, largest)).collect();
-        let exceeds = |values: &[Events]| values.iter().zip(&limits).any(|(value, limit)| value > limit);
-        if !exceeds(&cell.values) {
-            return;
-        }
-        match births.newborn_of(self.key, at, cell) {
-            Known::Is(newborn) if !exceeds(&cell.share(newborn)) => {}
-            Known::Is(newborn) => {
-                doubt(cell, newborn);
-                match births.evidence.get(&(self.key.0, at)) {
-                    None => {
-                        needs.evidence.entry(at).or_default().insert(self.key.0);
-                    }
-                    Some(None) => {}
-                    Some(Some(evidence)) => {
-                        if evidence.lacks_returning(self.key) {
-                            needs.returning.entry(at).or_default().insert(self.key.0);
-                        }
-                        self.rule(at, cell, evidence, spread);
-                    }
-                }
-            }
-            Known::Failed => doubt(cell, cell.count),
-            Known::NotAsked => {
-                needs.newborn(self.key.0, at);
-                doubt(cell, cell.count);
-            }
-        }
-    }
-
-    /// The first slot of all events ever seen: its series may have lived long before. Bad events
-    /// are often born later than their total, and are only looked at when they are many.
-    fn is_first(&self, at: Ts, pasts: &[Past]) -> bool {
-        let role = |w: &Wanted| w.role.total || w.role.good_of.is_some();
-        self.begins == Some(at) && pasts.iter().all(|p| !p.begun) && self.wanted.iter().any(role)
-    }
-
-    fn rule(&self, at: Ts, cell: &mut Cell, evidence: &Evidence, spread: &mut Spread) {
-        let gap = (at.minus(self.gap()), at.plus(Span::from_mins(1)));
-        let verdict: Verdict = evidence.rule(self.key, gap);
-        book(cell, verdict.withheld.min(cell.count), verdict.trust);
-        if verdict.returning > Events::ZERO {
-            let shares = cell.share(verdict.returning);
-            let here = spread.add(self.counted, self.key, at, verdict.seen, &shares);
-            for (withheld, here) in cell.withheld.iter_mut().zip(&here) {
-                *withheld = withheld.minus(*here);
-            }
-        }
-    }
-
-    /// A process that began within this time before a slot's end explains what is newborn in it.
-    fn gap(&self) -> Span {
-        let slot = self.counted.slot();
-        Span::from_secs_saturating(slot.secs() + self.counted.group.lookback(slot).secs())
-    }
-
-    /// What a series may reach unasked. Good events are measured by their total, so that they are
-    /// never in doubt while the total is not: that alone would turn them bad.
-    fn limit(&self, i: usize, at: Ts, pasts: &[Past], largest: &[Events]) -> Events {
-        let Some(wanted) = self.wanted.get(i) else { return Events::ZERO };
-        let total = wanted.role.good_of.map(|total| (self.past)(total, &self.key.1, at).largest);
-        let usual = [pasts.get(i).map(|p| p.largest), largest.get(i).copied(), total];
-        let usual = usual.into_iter().flatten().max().unwrap_or_default();
-        let floor = if wanted.role.bad { Events::whole(10) } else { Events::whole(100) };
-        usual.scaled(3, 1).max(floor)
-    }
-}
-
-/// Withholds a part of the count from every value alike.
-fn book(cell: &mut Cell, withheld: Events, trust: Trust) {
-    cell.withheld = cell.share(withheld);
-    cell.trust = trust;
-    cell.open = false;
-}
-
-/// Leaves a part of the count out until it is investigated.
-fn doubt(cell: &mut Cell, part: Events) {
-    book(cell, part, Trust::Partial);
-    cell.open = true;
-}
-
-/// Nothing withheld is no ruling: what could not be read or investigated then is looked at anew.
-fn ruled(past: &Past) -> bool {
-    past.ruling.is_some_and(|ruling| ruling.withheld != Events::ZERO)
-}
-
-/// What was ruled before holds still, so that asking again changes nothing.
-fn reuse(cell: &mut Cell, pasts: &[Past]) {
-    cell.trust = Trust::Counted;
-    cell.open = false;
-    for (withheld, past) in cell.withheld.iter_mut().zip(pasts) {
-        *withheld = past.ruling.map_or(Events::ZERO, |ruling| ruling.withheld);
-        if let Some(ruling) = past.ruling
-            && ruling.trust != Trust::Counted
-        {
-            cell.trust = ruling.trust;
-        }
-    }
 }

@@ -12,6 +12,9 @@ use crate::slo::model::Labels;
 use crate::slo::time::Ts;
 use crate::slo::unit::Events;
 
+/// As many slow requests are never suspicious.
+const FEW: Events = Events::whole(10);
+
 /// Slots of a pair that are suspicious.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Doubt {
@@ -24,14 +27,20 @@ impl Doubt {
     /// group's largest slot of the day before; `None` when there are none.
     pub fn raise(count: &Facts, bucket: &Facts, largest: &dyn Fn(&Labels, Ts) -> Events) -> Option<Self> {
         let buckets: BTreeMap<Ts, &SlotFact> = bucket.slots.iter().map(|slot| (slot.end, slot)).collect();
-        let suspicious = |slot: &&SlotFact| {
+        // To look at a day is dear, and what is usual before the first of these slots will do for all.
+        let mut usual: BTreeMap<&Labels, Events> = BTreeMap::new();
+        let mut slots = BTreeSet::new();
+        for slot in &count.slots {
             let good = buckets.get(&slot.end).map(|slot| booked(&slot.state)).unwrap_or_default();
-            booked(&slot.state).iter().any(|(group, all)| {
+            for (group, all) in booked(&slot.state) {
                 let bad = all.minus(good.get(group).copied().unwrap_or_default());
-                bad > largest(group, slot.end).scaled(3, 1).max(Events::whole(10))
-            })
-        };
-        let slots: BTreeSet<Ts> = count.slots.iter().filter(suspicious).map(|slot| slot.end).collect();
+                let suspicious = bad > FEW
+                    && bad > usual.entry(group).or_insert_with(|| largest(group, slot.end)).scaled(3, 1);
+                if suspicious {
+                    slots.insert(slot.end);
+                }
+            }
+        }
         (!slots.is_empty()).then_some(Self { slots, tier: count.tier })
     }
 
@@ -108,6 +117,19 @@ mod tests {
         let doubt = Doubt::raise(&facts(0, &[100, 100, 100]), &facts(1, &[95, 85, 50]), &largest).unwrap();
         assert_eq!(doubt.slots, BTreeSet::from([Ts(90)]));
         assert_eq!(Doubt::raise(&facts(0, &[100]), &facts(1, &[90]), &largest), None);
+    }
+
+    #[test]
+    fn what_is_usual_is_looked_up_once_and_only_for_many_slow_requests() {
+        let asked = std::cell::Cell::new(0);
+        let largest = |_: &Labels, _: Ts| {
+            asked.set(asked.get() + 1);
+            Events::whole(5)
+        };
+        Doubt::raise(&facts(0, &[100, 10]), &facts(1, &[90, 1]), &largest);
+        assert_eq!(asked.get(), 0);
+        Doubt::raise(&facts(0, &[100, 100, 100]), &facts(1, &[80, 50, 20]), &largest);
+        assert_eq!(asked.get(), 1);
     }
 
     #[test]

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::LookUp;
-use super::ask::{Ask, AskId, Grid, pieces, query};
+use super::ask::{Ask, AskId, Grid};
 use super::births::Births;
-use super::needs::Needs;
 use super::read::{self, Said};
 use super::spread::Reach;
 use super::table::{Cell, Key, Table};
+use super::young::Gone;
 use super::{births, emit, young};
 use crate::engine::fact::Facts;
-use crate::engine::plan::{Form, Narrow, QueryGroup, evidence, form};
+use crate::engine::plan::{Form, Narrow, QueryGroup};
 use crate::engine::sample::{Answer, Frame};
 use crate::slo::time::{Span, Ts};
 
@@ -28,12 +28,14 @@ pub(super) struct Counted {
     pub(super) unknown: Vec<Range>,
     pub(super) births: Births,
     /// Cells that wait for the joined form.
-    doubtful: BTreeSet<(Key, Ts)>,
+    pub(super) doubtful: BTreeSet<(Key, Ts)>,
     /// How far back returning series may be spread.
     pub(super) reach: Reach,
+    /// Slots without events in which nothing exists.
+    pub(super) gone: Gone,
     stage: Stage,
-    pending: BTreeMap<AskId, Purpose>,
-    next: u32,
+    pub(super) pending: BTreeMap<AskId, Purpose>,
+    pub(super) next: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,14 +46,15 @@ enum Stage {
     Young,
 }
 
+/// What a question is for.
 #[derive(Clone, PartialEq, Debug)]
-enum Purpose {
+pub(super) enum Purpose {
     Main(Range),
     Joined,
     Newborn(BTreeSet<usize>, Range),
     Evidence(BTreeSet<usize>, Ts),
     Returning(BTreeSet<usize>, Ts),
-    Young,
+    Young(Range),
 }
 
 impl Counted {
@@ -64,6 +67,7 @@ impl Counted {
             unknown: Vec::new(),
             births: Births::default(),
             doubtful: BTreeSet::new(),
+            gone: Gone::default(),
             stage: Stage::Main,
             pending: BTreeMap::new(),
             next: 0,
@@ -107,8 +111,8 @@ impl Counted {
             (Purpose::Returning(members, at), frames) => {
                 self.births.returning(&self.group, &members, at, frames);
             }
-            (Purpose::Young, Some(frames)) => young::take(&mut self.table, &self.group, frames),
-            (Purpose::Main(_) | Purpose::Joined | Purpose::Young, None) => {}
+            (Purpose::Young(range), Some(frames)) => young::take(self, range, frames),
+            (Purpose::Main(_) | Purpose::Joined | Purpose::Young(_), None) => {}
         }
     }
 
@@ -164,7 +168,10 @@ impl Counted {
                     let needs = births::judge(self, past);
                     self.ask_births(&needs)
                 }
-                Stage::Young => return Vec::new(),
+                Stage::Young => {
+                    young::end(self, past);
+                    return Vec::new();
+                }
             };
             if !asks.is_empty() {
                 return asks;
@@ -183,70 +190,6 @@ impl Counted {
         }
         self.stage = Stage::Young;
         self.ask_young()
-    }
-
-    fn ask_main(&mut self, narrow: &Narrow, range: Range) -> Vec<Ask> {
-        let promql = form::main(&self.group, self.group.narrowed(narrow), self.grid.slot);
-        let ranges = pieces(range.0, range.1, self.grid.slot);
-        self.unknown.extend(&ranges);
-        // The sums of counters are taken from those of a slot before.
-        let lead = if self.group.form == Form::Counter { self.grid.slot } else { Span::ZERO };
-        let mut ask = |piece: Range| {
-            let points = (piece.0.minus(lead), piece.1);
-            self.ask(Purpose::Main(piece), promql.clone(), points)
-        };
-        ranges.into_iter().map(&mut ask).collect()
-    }
-
-    fn ask_joined(&mut self) -> Vec<Ask> {
-        let doubtful = std::mem::take(&mut self.doubtful);
-        let Some((narrow, range)) = Needs::around(doubtful.iter().map(|(key, at)| (key, *at))) else {
-            return Vec::new();
-        };
-        let promql = form::joined(&self.group, &narrow, self.grid.slot);
-        self.ask_range(&Purpose::Joined, &promql, range)
-    }
-
-    fn ask_births(&mut self, needs: &Needs) -> Vec<Ask> {
-        let slot = self.grid.slot;
-        let of = |members: &BTreeSet<usize>| Narrow { members: members.clone(), ..Narrow::default() };
-        let mut asks = Vec::new();
-        if let Some((first, last)) = needs.newborn_range {
-            let promql = evidence::newborn(&self.group, &of(&needs.newborn), slot);
-            for piece in pieces(first, last, slot) {
-                asks.push(self.ask(Purpose::Newborn(needs.newborn.clone(), piece), promql.clone(), piece));
-            }
-        }
-        for (at, members) in &needs.evidence {
-            let promql = evidence::evidence(&self.group, &of(members), slot);
-            asks.push(self.ask(Purpose::Evidence(members.clone(), *at), promql, (*at, *at)));
-        }
-        for (at, members) in &needs.returning {
-            let promql = evidence::returning(&self.group, &of(members), slot);
-            asks.push(self.ask(Purpose::Returning(members.clone(), *at), promql, (*at, *at)));
-        }
-        asks
-    }
-
-    fn ask_young(&mut self) -> Vec<Ask> {
-        let idle = young::doubt(&mut self.table, &self.group);
-        let Some((narrow, range)) = Needs::around(idle.iter().map(|(key, at)| (key, *at))) else {
-            return Vec::new();
-        };
-        let promql = form::young(&self.group, &narrow, self.grid.slot);
-        self.ask_range(&Purpose::Young, &promql, range)
-    }
-
-    fn ask_range(&mut self, purpose: &Purpose, promql: &str, range: Range) -> Vec<Ask> {
-        let ranges = pieces(range.0, range.1, self.grid.slot);
-        ranges.into_iter().map(|piece| self.ask(purpose.clone(), promql.to_owned(), piece)).collect()
-    }
-
-    fn ask(&mut self, purpose: Purpose, promql: String, range: Range) -> Ask {
-        let id = AskId(self.next);
-        self.next += 1;
-        self.pending.insert(id, purpose);
-        Ask { id, query: query(&self.group, promql, range, self.grid.slot) }
     }
 
     /// The slot length.

@@ -19,7 +19,9 @@ mod counted;
 mod direct;
 mod emit;
 mod evidence;
+mod judge;
 mod needs;
+mod questions;
 mod read;
 mod spread;
 mod table;
@@ -52,6 +54,8 @@ pub struct Past {
     /// Whether any earlier slot of the series was answered. Without, the first slot of a total
     /// (and of good events) books differences only.
     pub begun: bool,
+    /// Whether the group had no young sample in the slot before.
+    pub stale: bool,
 }
 
 /// An earlier decision on a slot.

@@ -111,6 +111,7 @@ impl Ledger {
             largest: known.map(|g| g.largest(end).scaled(slot.secs(), step.secs())).unwrap_or_default(),
             ruling: known.and_then(|g| g.ruling(tier, end)),
             begun: series.first_known().is_some_and(|first| first < from),
+            stale: known.is_some_and(|g| g.is_stale(from)),
         }
     }
 

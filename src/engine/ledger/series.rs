@@ -132,16 +132,19 @@ impl Series {
         }
         match &slot.state {
             SlotState::Unknown => false,
-            SlotState::Absent if known_before => false,
+            SlotState::Absent if known_before && !self.is_only_stale(from, end) => false,
             SlotState::Absent => {
-                let changed = !self.answered.contains(end);
+                let changed = known_before || !self.answered.contains(end);
                 self.answered.insert(from, end);
                 self.absent.insert(from, end);
+                self.groups.iter_mut().for_each(|group| group.stale.remove(from, end));
                 changed
             }
             SlotState::Known(facts) => {
                 self.answered.insert(from, end);
-                self.absent.remove(from, end);
+                // A difference reaches back over absence, too.
+                let before = self.born.filter(|born| *born < from && end.since(*born) <= self.keep.reach);
+                self.absent.remove(before.unwrap_or(from), end);
                 self.born = self.born.max(Some(end));
                 self.book(tier, (from, end), facts) || !known_before
             }
@@ -159,6 +162,13 @@ impl Series {
                 }
                 None if self.keep.overflow == Overflow::Drop => {}
                 None => overflow = Some(fold(overflow, fact)),
+            }
+        }
+        // Without any events is not without a sample.
+        for group in self.groups.iter_mut().filter(|group| group.stale.contains(slot.1)) {
+            if facts.iter().all(|fact| fact.group != group.labels) {
+                group.stale.remove(slot.0, slot.1);
+                changed = true;
             }
         }
         let Some(fact) = overflow else { return changed };
@@ -205,6 +215,12 @@ impl Series {
 
     pub(super) fn reindex(&mut self) {
         self.by_labels = self.groups.iter().enumerate().map(|(ix, g)| (g.labels.clone(), ix)).collect();
+    }
+
+    /// Whether all that is known of a slot is that samples had stopped.
+    fn is_only_stale(&self, from: Ts, end: Ts) -> bool {
+        self.groups.iter().any(|group| group.stale.contains(end))
+            && self.groups.iter().all(|group| group.sum(from, end) == Events::ZERO)
     }
 
     /// Five minutes of which a part is known may be told only where the tier still holds them, so

@@ -79,6 +79,7 @@ proptest! {
         let mut ledger = ledger();
         let mut known: BTreeMap<i64, i64> = BTreeMap::new();
         let mut absent = BTreeSet::new();
+        let mut born = None;
         for op in ops {
             match op {
                 Op::Known(slice, events) => {
@@ -86,6 +87,13 @@ proptest! {
                     tell(&mut ledger, end, SlotState::Known(vec![fact("a", events, Trust::Counted)]));
                     known.insert(end, events);
                     absent.remove(&end);
+                    // A difference reaches back for ten minutes.
+                    if let Some(before) = born.filter(|before| *before < end && end - before <= 600) {
+                        let closed: Vec<i64> = absent.range(before..end).copied().collect();
+                        absent.retain(|slot| !closed.contains(slot));
+                        known.extend(closed.into_iter().map(|slot| (slot, 0)));
+                    }
+                    born = born.max(Some(end));
                 }
                 Op::Unknown(slice) => prop_assert!(!tell(&mut ledger, (start + slice) * S, SlotState::Unknown)),
                 Op::Absent(slice) => {
@@ -158,6 +166,44 @@ fn a_gap_without_samples_is_closed_by_the_difference_that_reaches_over_it() {
     // Asked again, the old slots still look stale; they stay closed.
     tell(&mut ledger, 14 * S, SlotState::Known(vec![fact("a", 0, Trust::Stale)]));
     assert_eq!(stale(&ledger), 0);
+}
+
+#[test]
+fn absence_is_closed_by_the_difference_that_reaches_over_it_and_no_other() {
+    let mut ledger = ledger();
+    let absent = |ledger: &Ledger| ledger.series(SeriesIx(0)).unwrap().absent().overlap(Ts(0), Ts(99_999));
+    tell(&mut ledger, S, SlotState::Known(vec![fact("a", 5, Trust::Counted)]));
+    for slice in 2..=20 {
+        tell(&mut ledger, slice * S, SlotState::Absent);
+    }
+    assert_eq!(absent(&ledger), 19 * S);
+    tell(&mut ledger, 21 * S, SlotState::Known(vec![fact("a", 25, Trust::Counted)]));
+    assert_eq!(absent(&ledger), 0);
+    // Asked again, the old slots are still absent; they stay closed.
+    assert!(!tell(&mut ledger, 20 * S, SlotState::Absent));
+    for slice in 22..=42 {
+        tell(&mut ledger, slice * S, SlotState::Absent);
+    }
+    tell(&mut ledger, 43 * S, SlotState::Known(vec![fact("a", 25, Trust::Counted)]));
+    assert_eq!(absent(&ledger), 21 * S, "nothing reaches back over eleven minutes");
+}
+
+#[test]
+fn samples_that_had_stopped_may_turn_out_to_have_ended() {
+    let mut ledger = ledger();
+    let stale = |ledger: &Ledger, group: &str| {
+        ledger.series(SeriesIx(0)).unwrap().group(&route(group)).unwrap().is_stale(Ts(60))
+    };
+    tell(&mut ledger, 30, SlotState::Known(vec![fact("a", 5, Trust::Counted), fact("b", 5, Trust::Counted)]));
+    tell(&mut ledger, 60, SlotState::Known(vec![fact("a", 0, Trust::Stale), fact("b", 0, Trust::Stale)]));
+    assert!(stale(&ledger, "a") && stale(&ledger, "b"));
+    // One of two groups: it has no events.
+    assert!(tell(&mut ledger, 60, SlotState::Known(vec![fact("b", 0, Trust::Stale)])));
+    assert!(!stale(&ledger, "a") && stale(&ledger, "b"));
+    // All of them: absent.
+    assert!(tell(&mut ledger, 60, SlotState::Absent));
+    assert!(!stale(&ledger, "b") && ledger.series(SeriesIx(0)).unwrap().absent().contains(Ts(60)));
+    assert!(!tell(&mut ledger, 30, SlotState::Absent), "what was counted stays");
 }
 
 #[test]

@@ -133,10 +133,14 @@ pub fn joined(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
     parts(&[("d", aggregate("sum", &group.labels(), &each))])
 }
 
-/// Which groups have a sample young enough. One part, `n`.
+/// Which groups have a sample young enough (part `n`), and which exist at the slot's end (`x`): a
+/// series that ended, as one does whose target went or whose scrape failed, is there no more at
+/// once, while one whose samples merely stopped is there for Prometheus's lookback, five minutes.
 pub fn young(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
-    let last = format!("last_over_time({}[{}])", group.narrowed(narrow), group.young(slot));
-    parts(&[("n", aggregate("count", &group.labels(), &last))])
+    let x = group.narrowed(narrow);
+    let last = format!("last_over_time({x}[{}])", group.young(slot));
+    let count = |of: &str| aggregate("count", &group.labels(), of);
+    parts(&[("n", count(&last)), ("x", count(&x.to_string()))])
 }
 
 /// Differences only: births are not counted and falls book nothing.

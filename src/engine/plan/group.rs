@@ -1,6 +1,7 @@
 //! One query group: series asked together, and which of them an answer's labels belong to.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::merge::alternatives;
 use crate::engine::fact::SeriesIx;
@@ -177,13 +178,21 @@ impl QueryGroup {
 
     /// One group per member, for when the merged query fails. A single member gives itself.
     pub fn split(&self) -> Vec<Self> {
-        let single = |(i, member): (usize, &Member)| Self {
-            base: self.select(&BTreeSet::from([i])),
-            merge: None,
-            members: vec![Member { value: None, wanted: member.wanted.clone() }],
-            ..self.clone()
-        };
-        self.members.iter().enumerate().map(single).collect()
+        (0..self.members.len()).map(|place| self.part(place..place + 1)).collect()
+    }
+
+    /// The members at these places, asked without the others.
+    #[must_use]
+    pub fn part(&self, places: Range<usize>) -> Self {
+        match self.members.get(places.clone()).unwrap_or_default() {
+            [only] => Self {
+                base: self.select(&places.collect()),
+                merge: None,
+                members: vec![Member { value: None, wanted: only.wanted.clone() }],
+                ..self.clone()
+            },
+            several => Self { members: several.to_vec(), ..self.clone() },
+        }
     }
 
     /// How far before a slot the previous sample is looked for: `L ≥ 2 × interval + slot`.

@@ -86,7 +86,7 @@ pub fn step_sources(control: &Control, inputs: &Inputs<'_>) -> Delta {
                 annotations: Labels::from([(
                     "summary".to_owned(),
                     format!(
-                        "Source {source} does not answer for {after}: every SLO on it is unknown, every alert holds."
+                        "Source {source} leaves most or all questions unanswered for {after}: the SLOs it does not answer for are unknown, and their alerts hold."
                     ),
                 )]),
                 evidence: None,

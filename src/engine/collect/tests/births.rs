@@ -9,7 +9,7 @@ const POD: [(&str, &str); 2] = [("job", "web"), ("instance", "pod-1")];
 /// A sample every 15 s in `[from, to)`, growing by `each` from `first`.
 fn growing(extra: &[(&str, &str)], (from, to): (i64, i64), first: f64, each: f64) -> Stream {
     let samples = (0..(to - from) / 15).map(|i| (from + i * 15, first + each * i as f64)).collect();
-    Stream { labels: labels(&[&POD, extra].concat()), samples }
+    Stream { labels: labels(&[&POD, extra].concat()), samples, ..Stream::default() }
 }
 
 fn target(name: &'static str, (from, to): (i64, i64), value: f64) -> (&'static str, Vec<Stream>) {
@@ -206,8 +206,8 @@ fn good_events_are_in_doubt_only_when_their_total_is() {
     let model = Model { streams: vec![new, old], ..Model::default() };
     let past = |series: SeriesIx, _: &Labels, _: Ts| Past {
         largest: Events::whole(if series == SeriesIx(7) { 1000 } else { 10 }),
-        ruling: None,
         begun: true,
+        ..Past::default()
     };
     let (facts, asked) = run(&good, &model, (NOON, NOON + 30), &past);
     assert_eq!((booked(&only(&facts, 0, NOON + 30)), asked.len()), (512.0, 1));
@@ -235,6 +235,7 @@ impl Kept {
             largest: self.0.values().map(|f| f.raw.minus(f.withheld)).max().unwrap_or_default(),
             ruling: self.0.get(&at.0).map(|f| Ruling { withheld: f.withheld, trust: f.trust }),
             begun: self.0.keys().any(|end| *end < at.0),
+            stale: false,
         };
         let (facts, asked) = run(&group(), model, range, &past);
         for (end, state) in slots(&facts, 0) {
@@ -286,6 +287,7 @@ fn an_investigation_that_failed_is_tried_again() {
         largest: Events::whole(100),
         ruling: Some(Ruling { withheld: fact.withheld, trust: fact.trust }),
         begun: true,
+        stale: false,
     };
     let (facts, _) = run(&group, &model, (NOON, NOON + 30), &again);
     assert_eq!(booked(&only(&facts, 0, NOON + 30)), 1_000_030.0);

@@ -39,7 +39,7 @@ fn stream() -> impl Strategy<Value = Stream> {
                 };
                 samples.push((born + i * every, value));
             }
-            Stream { labels: labels(&[("route", &route.to_string())]), samples }
+            Stream { labels: labels(&[("route", &route.to_string())]), samples, ended: None }
         })
 }
 
@@ -114,8 +114,10 @@ fn a_sample_exactly_on_the_edge_is_counted_once_on_both_kinds_of_range() {
 
 #[test]
 fn only_what_fell_is_asked_again() {
-    let steady = Stream { labels: labels(&[("route", "a")]), samples: vec![(10, 50.0), (40, 60.0)] };
-    let reset = Stream { labels: labels(&[("route", "b")]), samples: vec![(10, 50.0), (40, 7.0)] };
+    let steady =
+        Stream { labels: labels(&[("route", "a")]), samples: vec![(10, 50.0), (40, 60.0)], ended: None };
+    let reset =
+        Stream { labels: labels(&[("route", "b")]), samples: vec![(10, 50.0), (40, 7.0)], ended: None };
     let group = QueryGroup { by: vec!["route".into()], ..group() };
     let model = Model { streams: vec![steady, reset], ..Model::default() };
     let (facts, asked) = run(&group, &model, (30, 60), &calm);
@@ -142,8 +144,10 @@ fn a_series_that_ended_is_looked_into_once_and_takes_nothing_away() {
 
 #[test]
 fn a_fall_that_cannot_be_looked_into_leaves_only_its_group_unknown() {
-    let steady = Stream { labels: labels(&[("route", "a")]), samples: vec![(10, 50.0), (40, 60.0)] };
-    let reset = Stream { labels: labels(&[("route", "b")]), samples: vec![(10, 50.0), (40, 7.0)] };
+    let steady =
+        Stream { labels: labels(&[("route", "a")]), samples: vec![(10, 50.0), (40, 60.0)], ended: None };
+    let reset =
+        Stream { labels: labels(&[("route", "b")]), samples: vec![(10, 50.0), (40, 7.0)], ended: None };
     let model = Model { streams: vec![steady, reset.clone()], ..Model::default() };
     let grouped = QueryGroup { by: vec!["route".into()], ..group() };
     let main_only = |model: &Model, group: &QueryGroup| {
@@ -195,6 +199,52 @@ fn samples_that_stop_are_stale_and_a_quiet_service_is_not() {
     assert_eq!(asked.len(), 1);
 }
 
+/// Scraped every 15 s, last at 285.
+fn quiet(labels: Labels, ended: Option<i64>) -> Stream {
+    Stream { labels, samples: (0..20).map(|i| (i * 15, 50.0)).collect(), ended }
+}
+
+#[test]
+fn a_series_that_ended_is_absent_at_once() {
+    let model = Model { streams: vec![quiet(Labels::new(), Some(300))], ..Model::default() };
+    let (facts, asked) = run(&group(), &model, (240, 390), &calm);
+    for (end, state) in slots(&facts, 0) {
+        assert_eq!(state == SlotState::Absent, end > 300, "{end}: {state:?}");
+    }
+    assert_eq!(asked.len(), 2);
+}
+
+#[test]
+fn samples_that_stop_stay_stale_when_the_source_forgets_them() {
+    let model = Model { streams: vec![quiet(Labels::new(), None)], ..Model::default() };
+    let (facts, _) = run(&group(), &model, (300, 720), &calm);
+    for (end, state) in slots(&facts, 0) {
+        assert!(matches!(&state, SlotState::Known(g) if g[0].trust == Trust::Stale), "{end}: {state:?}");
+    }
+    // The same when only the newest slots are asked, as a tick does.
+    let stale = |_: SeriesIx, _: &Labels, at: Ts| Past {
+        stale: at == Ts(660),
+        ..calm(SeriesIx(0), &labels(&[]), at)
+    };
+    let (facts, _) = run(&group(), &model, (630, 720), &stale);
+    assert_eq!(only(&facts, 0, 720).trust, Trust::Stale);
+}
+
+#[test]
+fn a_group_that_ended_while_others_live_has_no_events() {
+    let by_route = QueryGroup { by: vec!["route".into()], ..group() };
+    let living = Stream {
+        labels: labels(&[("route", "b")]),
+        samples: (0..60).map(|i| (i * 15, 50.0)).collect(),
+        ended: None,
+    };
+    let model =
+        Model { streams: vec![quiet(labels(&[("route", "a")]), Some(300)), living], ..Model::default() };
+    let (facts, _) = run(&by_route, &model, (240, 390), &calm);
+    assert_eq!(only(&facts, 0, 390).group, labels(&[("route", "b")]));
+    assert_eq!(only(&facts, 0, 390).trust, Trust::Counted);
+}
+
 #[test]
 fn sums_too_large_to_be_exact_are_asked_joined() {
     let big = 9_007_199_254_740_000.0;
@@ -223,6 +273,7 @@ fn merged_members_go_their_own_ways() {
     let stream = |service: &str| Stream {
         labels: labels(&[("service", service)]),
         samples: vec![(10, 50.0), (40, 60.0)],
+        ended: None,
     };
     let model = Model { streams: vec![stream("a"), stream("other")], ..Model::default() };
     let (facts, _) = run(&merged, &model, (30, 60), &calm);
@@ -241,7 +292,8 @@ fn long_ranges_are_asked_in_pieces() {
 fn good_events_that_cannot_be_read_do_not_turn_bad() {
     let mut good = QueryGroup { by: vec!["route".into()], ..group() };
     good.members[0].wanted[0].role = Role { good_of: Some(SeriesIx(7)), ..Role::default() };
-    let reset = Stream { labels: labels(&[("route", "b")]), samples: vec![(10, 50.0), (40, 7.0)] };
+    let reset =
+        Stream { labels: labels(&[("route", "b")]), samples: vec![(10, 50.0), (40, 7.0)], ended: None };
     let model = Model { streams: vec![reset], ..Model::default() };
     let (facts, _) = run_with(&good, (30, 60), &calm, |ask| match ask.id.0 {
         0 => model.answer(&good, ask),

@@ -43,12 +43,12 @@ fn labels(pairs: &[(&str, &str)]) -> Labels {
 
 /// A ledger to which everything is usual.
 fn calm(_: SeriesIx, _: &Labels, _: Ts) -> Past {
-    Past { largest: Events::whole(1_000_000_000), ruling: None, begun: true }
+    Past { largest: Events::whole(1_000_000_000), begun: true, ..Past::default() }
 }
 
 /// A ledger whose largest slice was 100 events, or any other number.
 fn usual(largest: i64) -> impl Fn(SeriesIx, &Labels, Ts) -> Past {
-    move |_, _, _| Past { largest: Events::whole(largest), ruling: None, begun: true }
+    move |_, _, _| Past { largest: Events::whole(largest), begun: true, ..Past::default() }
 }
 
 /// Asks the model until nothing is left to ask; gives the facts and the questions.

@@ -15,6 +15,8 @@ use crate::slo::unit::Finite;
 pub(super) struct Stream {
     pub labels: Labels,
     pub samples: Vec<(i64, f64)>,
+    /// Where its staleness marker is.
+    pub ended: Option<i64>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -109,7 +111,11 @@ impl Model {
         }
         assert!(promql.contains("(count by") || promql.contains("(count("), "{promql}");
         let young = |x: &Stream| x.last(c, t - group.young(slot).secs(), t).map(|_| 1.0);
-        part("n", total(&by, self.each(young)))
+        let exists = |x: &Stream| {
+            let (at, _) = x.range(c, t - 300, t)?.last()?;
+            (x.ended.is_none_or(|ended| ended > t || ended < *at)).then_some(1.0)
+        };
+        [part("n", total(&by, self.each(young))), part("x", total(&by, self.each(exists)))].concat()
     }
 
     fn evidence(&self, group: &QueryGroup, slot: Span, t: i64) -> Vector {

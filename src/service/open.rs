@@ -1,0 +1,72 @@
+//! Slots left open: a question that followed from their answer had none, and what it was about is
+//! left out. They are asked again for a while, and then stay as they are, in part.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::asking::Asked;
+use super::counting::series_of;
+use crate::engine::fact::{Facts, GroupFact, SeriesIx, SlotState, Tier, Trust};
+use crate::engine::ledger::Ledger;
+use crate::slo::time::{Span, Ts};
+use crate::slo::unit::Events;
+
+/// How long a slot is asked again.
+const OPEN_FOR: Span = Span::from_mins(10);
+/// Slots remembered at most; what is left out of further ones stays so.
+const MOST: usize = 20_000;
+
+/// Since when slots are open, by the id of their series and their end.
+#[derive(Default, Debug)]
+pub(super) struct Open(BTreeMap<(u64, Ts), Ts>);
+
+impl Open {
+    /// Notes which slots the answers of the tick at `at` left open, and which they did not.
+    pub(super) fn note(&mut self, ledger: &Ledger, asked: &Asked, at: Ts) {
+        let failed = asked.outcomes.iter().filter(|(_, failure)| failure.is_some());
+        let failed: BTreeSet<SeriesIx> = failed.flat_map(|(part, _)| series_of(&part.group)).collect();
+        let answered = |facts: &&Facts| facts.tier == Tier::Fine && !failed.contains(&facts.series);
+        for facts in asked.facts.iter().filter(answered) {
+            let Some(id) = ledger.series(facts.series).map(|series| series.id()) else { continue };
+            for slot in &facts.slots {
+                let key = (id, slot.end);
+                if !is_open(&slot.state) {
+                    self.0.remove(&key);
+                } else if self.0.len() < MOST {
+                    self.0.entry(key).or_insert(at);
+                }
+            }
+        }
+    }
+
+    /// The oldest slot of these series that is to be asked again at `at`.
+    pub(super) fn oldest(
+        &self,
+        ledger: &Ledger,
+        series: impl Iterator<Item = SeriesIx>,
+        at: Ts,
+    ) -> Option<Ts> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let of = |id: u64| self.0.range((id, Ts(i64::MIN))..=(id, Ts(i64::MAX)));
+        let ids = series.filter_map(|ix| ledger.series(ix)).map(|series| series.id());
+        let due = |(_, since): &(&(u64, Ts), &Ts)| at.since(**since) < OPEN_FOR;
+        ids.flat_map(of).filter(due).map(|((_, end), _)| *end).min()
+    }
+
+    /// Forgets what was given up so long ago that nobody asks for it any more.
+    pub(super) fn forget(&mut self, at: Ts) {
+        self.0.retain(|_, since| at.since(*since).secs() < 2 * OPEN_FOR.secs());
+    }
+}
+
+/// Unknown although the main question was answered, or in part without a ruling; see
+/// [`crate::engine::collect`].
+fn is_open(state: &SlotState) -> bool {
+    let unruled = |fact: &GroupFact| fact.trust == Trust::Partial && fact.withheld == Events::ZERO;
+    match state {
+        SlotState::Unknown => true,
+        SlotState::Absent => false,
+        SlotState::Known(groups) => groups.iter().any(unruled),
+    }
+}

@@ -1,0 +1,72 @@
+//! Commits that fail, or seem to.
+
+use std::collections::BTreeMap;
+
+use super::{NOWHERE, Rig, slo};
+use crate::engine::alert::{AlertKey, AlertState, Firing, Subject};
+use crate::slo::model::{Labels, Severity};
+use crate::store::{Decisions, StatePut};
+
+#[tokio::test]
+async fn what_was_committed_unseen_is_not_decided_a_second_time() {
+    let mut rig = Rig::of(&slo("cart"), NOWHERE).await;
+    // Blind for a minute.
+    rig.tick().await;
+    rig.tick().await;
+    let before = rig.shared.world.read().control.clone();
+    rig.tick().await;
+    let told = rig.owed().await;
+    assert_eq!(told.len(), 1, "{told:?}");
+
+    // As after a commit whose answer did not come: the store has it, memory has not.
+    rig.shared.world.write().control = before;
+    *rig.shared.in_doubt.write() = true;
+    assert_eq!(rig.tick().await.uncommitted, 0);
+    assert_eq!(rig.owed().await, told, "no second incident");
+    let key = AlertKey { subject: Subject::Blind { source: "local".into() }, severity: Severity::Ticket };
+    let firing = rig.shared.world.read().control.get(&key).unwrap().firing.clone().unwrap();
+    assert_eq!(firing.incident, told[0].1);
+}
+
+#[tokio::test]
+async fn nothing_is_decided_until_it_is_known_what_became_of_the_last_commit() {
+    let mut rig = Rig::of(&slo("cart"), NOWHERE).await;
+    rig.tick().await;
+    rig.shared.set_epoch(Some(rig.epoch + 1));
+    assert!(rig.tick().await.uncommitted > 0);
+    assert!(*rig.shared.in_doubt.read());
+    assert!(rig.tick().await.uncommitted > 0);
+    assert_eq!(rig.owed().await, []);
+    rig.shared.set_epoch(Some(rig.epoch));
+    assert_eq!(rig.tick().await.uncommitted, 0);
+    assert!(!*rig.shared.in_doubt.read());
+    assert_eq!(rig.owed().await.len(), 1, "what was to be told meanwhile");
+}
+
+#[tokio::test]
+async fn alerts_of_an_slo_that_went_are_resolved_as_soon_as_the_store_takes_it() {
+    let mut rig = Rig::of(&slo("cart"), NOWHERE).await;
+    let key = AlertKey { subject: Subject::Unknown { slo: "shop/gone".into() }, severity: Severity::Ticket };
+    let firing = Firing {
+        incident: "i".into(),
+        at: rig.at,
+        labels: Labels::new(),
+        annotations: Labels::new(),
+        told: vec!["oncall".into()],
+        targets: None,
+        rules: vec![],
+    };
+    let state = AlertState { timers: BTreeMap::new(), firing: Some(firing), at: None };
+    let put = StatePut { key: key.to_text(), body: serde_json::to_string(&state).unwrap() };
+    let states = Decisions { states: vec![put], ..Decisions::default() };
+    rig.shared.store.commit(rig.epoch, &states).await.unwrap();
+    rig.shared.world.write().control.put(key.clone(), state);
+
+    rig.shared.set_epoch(Some(rig.epoch + 1));
+    assert!(rig.tick().await.uncommitted > 0);
+    assert!(rig.shared.world.read().control.get(&key).is_some());
+    rig.shared.set_epoch(Some(rig.epoch));
+    rig.tick().await;
+    assert!(rig.shared.world.read().control.get(&key).is_none());
+    assert_eq!(rig.owed().await, [("resolved".to_owned(), "i".to_owned())]);
+}

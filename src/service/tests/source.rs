@@ -1,0 +1,116 @@
+//! A source that says of every part of a question what a test wants, or refuses it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// The PromQL, the name of a part, and the moment; `None` where there is nothing.
+type Says = dyn Fn(&str, &str, i64) -> Option<i64> + Send + Sync;
+type Refuses = dyn Fn(&str) -> bool + Send + Sync;
+
+#[derive(Clone, Debug)]
+pub(super) struct Question {
+    pub(super) query: String,
+    /// `start`, `end`, `step` or `time`, in seconds.
+    numbers: BTreeMap<String, i64>,
+}
+
+struct Inner {
+    says: Box<Says>,
+    refuses: Mutex<Box<Refuses>>,
+    asked: Mutex<Vec<Question>>,
+}
+
+/// A source at [`Self::url`]; ends when dropped.
+pub(super) struct Source {
+    pub(super) url: String,
+    inner: Arc<Inner>,
+    _server: JoinSet<()>,
+}
+
+impl Source {
+    pub(super) async fn start(says: impl Fn(&str, &str, i64) -> Option<i64> + Send + Sync + 'static) -> Self {
+        let inner = Arc::new(Inner {
+            says: Box::new(says),
+            refuses: Mutex::new(Box::new(|_| false)),
+            asked: Mutex::default(),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let router = Router::new().fallback(answer).with_state(Arc::clone(&inner));
+        let mut server = JoinSet::new();
+        server.spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { url, inner, _server: server }
+    }
+
+    /// From now on it refuses these questions, and no others.
+    pub(super) fn refuse(&self, which: impl Fn(&str) -> bool + Send + Sync + 'static) {
+        *self.inner.refuses.lock().unwrap() = Box::new(which);
+    }
+
+    /// What was asked since the last call.
+    pub(super) fn asked(&self) -> Vec<Question> {
+        std::mem::take(&mut *self.inner.asked.lock().unwrap())
+    }
+}
+
+impl Question {
+    fn read(form: &str) -> Self {
+        let form = reqwest::Url::parse(&format!("http://form/?{form}")).unwrap();
+        let mut of: BTreeMap<String, String> = form.query_pairs().into_owned().collect();
+        let query = of.remove("query").unwrap_or_default();
+        let number = |(name, text): (String, String)| Some((name, text.split('.').next()?.parse().ok()?));
+        Self { query, numbers: of.into_iter().filter_map(number).collect() }
+    }
+
+    /// The moments asked for.
+    pub(super) fn moments(&self) -> Vec<i64> {
+        let number = |name: &str| self.numbers.get(name).copied();
+        match (number("start"), number("end"), number("step")) {
+            (Some(start), Some(end), Some(step)) => {
+                (0..=(end - start) / step).map(|i| start + i * step).collect()
+            }
+            _ => number("time").into_iter().collect(),
+        }
+    }
+
+    fn is_instant(&self) -> bool {
+        self.numbers.contains_key("time")
+    }
+}
+
+async fn answer(State(inner): State<Arc<Inner>>, form: String) -> Response {
+    let question = Question::read(&form);
+    inner.asked.lock().unwrap().push(question.clone());
+    if (inner.refuses.lock().unwrap())(&question.query) {
+        let error = json!({"status": "error", "errorType": "execution", "error": "too much"});
+        return (StatusCode::UNPROCESSABLE_ENTITY, axum::Json(error)).into_response();
+    }
+    let parts = question.query.split("\"damper_part\", \"").skip(1).filter_map(|rest| rest.split('"').next());
+    let series = |part: &str| -> Value {
+        let values: Vec<Value> = question
+            .moments()
+            .into_iter()
+            .filter_map(|at| Some(json!([at, (inner.says)(&question.query, part, at)?.to_string()])))
+            .collect();
+        let (key, value) = match question.is_instant() {
+            true => ("value", values.first().cloned().unwrap_or_default()),
+            false => ("values", Value::Array(values)),
+        };
+        json!({"metric": {"damper_part": part}, key: value})
+    };
+    let said = |series: &Value| {
+        let values = series.get("value").or(series.get("values"));
+        values.and_then(Value::as_array).is_some_and(|values| !values.is_empty())
+    };
+    let result: Vec<Value> = parts.map(series).filter(said).collect();
+    let kind = if question.is_instant() { "vector" } else { "matrix" };
+    axum::Json(json!({"status": "success", "data": {"resultType": kind, "result": result}})).into_response()
+}

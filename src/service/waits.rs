@@ -1,0 +1,120 @@
+//! What each SLO waits for in a tick, so that it is judged as soon as its own answers are there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::engine::fact::SeriesIx;
+use crate::engine::plan::Plan;
+use crate::engine::step::Control;
+
+/// What each SLO still waits for.
+pub(super) struct Waits {
+    /// By SLO: how much is not answered yet, and whether all so far was known.
+    slos: Vec<(usize, bool)>,
+    /// By question: the SLOs that wait for it.
+    by_question: BTreeMap<Question, BTreeSet<usize>>,
+}
+
+/// One thing that is asked in a tick.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Question {
+    /// A series of slices.
+    Series(SeriesIx),
+    /// An alive group, by position.
+    Alive(usize),
+    /// A direct window, by position.
+    Direct(usize),
+}
+
+impl Waits {
+    /// Everything a plan asks in a tick. Targets only hold resolves: an SLO with nothing to resolve
+    /// does not wait for them, except once in a new plan, so that an alert that fires knows them.
+    pub(super) fn of(plan: &Plan, control: &Control, is_new: bool) -> Self {
+        let holds = |slo: &str| is_new || control.is_firing(slo);
+        let mut by_question: BTreeMap<Question, BTreeSet<usize>> = BTreeMap::new();
+        let wanted = plan.groups.iter().flat_map(|group| &group.members).flat_map(|m| &m.wanted);
+        let asked: BTreeSet<SeriesIx> = wanted.map(|w| w.series).collect();
+        let alive_of: BTreeMap<_, _> = plan
+            .alive_groups
+            .iter()
+            .enumerate()
+            .flat_map(|(place, group)| group.members().iter().map(move |ix| (*ix, place)))
+            .collect();
+        let mut slos = Vec::with_capacity(plan.slos.len());
+        for (slo, planned) in plan.slos.iter().enumerate() {
+            let series = planned.bad.iter().chain(&planned.total).map(|(_, ix)| *ix);
+            let series = series.filter(|ix| asked.contains(ix)).map(Question::Series);
+            let alive = planned.alive.filter(|_| holds(&planned.id));
+            let alive = alive.and_then(|ix| alive_of.get(&ix)).map(|place| Question::Alive(*place));
+            let direct =
+                planned.direct.iter().map(|(_, ix)| Question::Direct(usize::try_from(ix.0).unwrap_or(0)));
+            let needs: BTreeSet<Question> = series.chain(alive).chain(direct).collect();
+            for question in &needs {
+                by_question.entry(*question).or_default().insert(slo);
+            }
+            slos.push((needs.len(), true));
+        }
+        Self { slos, by_question }
+    }
+
+    /// Strikes questions off; gives back the SLOs that wait for nothing more, and whether all was known.
+    pub(super) fn settle(&mut self, questions: &[(Question, bool)]) -> Vec<(usize, bool)> {
+        let mut ready = Vec::new();
+        for (question, known) in questions {
+            // Not knowing the targets holds resolves by itself; it keeps no SLO from being judged.
+            let counts = matches!(question, Question::Series(_));
+            for slo in self.by_question.remove(question).unwrap_or_default() {
+                let Some((left, all_known)) = self.slos.get_mut(slo) else { continue };
+                *left = left.saturating_sub(1);
+                *all_known &= *known || !counts;
+                if *left == 0 {
+                    ready.push((slo, *all_known));
+                }
+            }
+        }
+        ready
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::alert::{AlertKey, AlertState, Firing, Subject};
+    use crate::service::tests::{plan, slo};
+    use crate::slo::model::{Labels, Severity};
+    use crate::slo::time::Ts;
+
+    fn firing(slo: &str) -> (AlertKey, AlertState) {
+        let subject = Subject::Burn { slo: slo.into(), group: Labels::new() };
+        let firing = Firing {
+            incident: "i".into(),
+            at: Ts(0),
+            labels: Labels::new(),
+            annotations: Labels::new(),
+            told: vec![],
+            targets: Some(2),
+            rules: vec![],
+        };
+        let state = AlertState { firing: Some(firing), ..AlertState::default() };
+        (AlertKey { subject, severity: Severity::Page }, state)
+    }
+
+    #[test]
+    fn only_what_may_resolve_waits_for_targets() {
+        let plan = plan(&(slo("cart") + "---\n" + &slo("pay")));
+        let mut control = Control::default();
+        let (key, state) = firing("shop/pay");
+        control.put(key, state);
+        let series = plan.slos.iter().flat_map(|slo| slo.bad.iter().chain(&slo.total));
+        let series: Vec<_> = series.map(|(_, ix)| (Question::Series(*ix), true)).collect();
+        let targets: Vec<_> = (0..plan.alive_groups.len()).map(|at| (Question::Alive(at), false)).collect();
+        assert!(!targets.is_empty());
+
+        let mut waits = Waits::of(&plan, &control, false);
+        assert_eq!(waits.settle(&series), [(0, true)]);
+        assert_eq!(waits.settle(&targets), [(1, true)], "not knowing them keeps nobody from being judged");
+
+        let mut waits = Waits::of(&plan, &control, true);
+        assert_eq!(waits.settle(&series), []);
+        assert_eq!(waits.settle(&targets), [(0, true), (1, true)]);
+    }
+}
