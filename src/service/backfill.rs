@@ -22,7 +22,7 @@ use crate::engine::fact::{Facts, Tier};
 use crate::engine::plan::Plan;
 use crate::engine::sample::{Failure, FailureKind};
 use crate::prometheus::Priority;
-use crate::slo::time::{Span, Step, Ts};
+use crate::slo::time::{Span, Ts};
 
 /// How long one query may take.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -4,7 +4,6 @@
 //! between. Portable SQL is what makes it possible: `$1` placeholders, `bigint`, `text`, `on conflict`.
 
 use std::future::Future;
-use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use sqlx::{Pool, Postgres, Sqlite};
@@ -33,8 +32,6 @@ pub struct Db<D: sqlx::Database> {
     pub(super) options: Options,
     /// Proof that no other process of this host uses the file; `None` for PostgreSQL.
     pub(super) lock: Option<FileLock>,
-    /// The last number given to a decision; see [`Store::new_number`].
-    pub(super) numbers: AtomicI64,
 }
 
 impl<D: sqlx::Database> Db<D> {

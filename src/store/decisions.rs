@@ -16,11 +16,6 @@ pub(super) const CHUNK: usize = 500;
 /// What one step decided. Times are milliseconds since the epoch.
 #[derive(Clone, Default, Debug)]
 pub struct Decisions {
-    /// From [`Store::new_number`]; the same one when the same decision is committed again. Without a
-    /// number a repeated commit owes nothing twice, but writes states and history once more.
-    ///
-    /// [`Store::new_number`]: super::Store::new_number
-    pub number: Option<i64>,
     /// States that go away, by key; before `states`, so that a key in both stays.
     pub removed: Vec<String>,
     /// States as they are now.
@@ -128,22 +123,16 @@ pub struct MetaPut {
 /// What a commit did.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Committed {
-    /// It had been committed before, under the same number: nothing was written now.
-    pub before: bool,
     /// Outbox rows that were really new; less than asked for when a decision was repeated.
     pub new_outbox: u64,
 }
 
 both! {
-    /// Writes everything or nothing; a decision with a number is written once, however often it is
-    /// committed. After an error that [leaves in doubt](super::StoreError::is_in_doubt) whether it
-    /// was written, commit the same again or ask [`Self::is_decided`] before anything else is decided.
+    /// Writes everything or nothing. After an error it may have been written all the same: read the
+    /// states again before anything else is decided, behind an empty commit, which waits for this one.
     pub async fn commit(&self, epoch: i64, decisions: &Decisions) -> Result<Committed>
     while "committing decisions" {
         let mut tx = self.begin_under(epoch).await?;
-        if !Self::is_new(&mut tx, epoch, decisions.number).await? {
-            return Ok(Committed { before: true, new_outbox: 0 });
-        }
         Self::remove_states(&mut tx, &decisions.removed).await?;
         Self::put_states(&mut tx, &decisions.states).await?;
         let new_outbox = self.put_outbox(&mut tx, &decisions.outbox).await?;
@@ -154,7 +143,7 @@ both! {
         Self::remove_commands(&mut tx, &decisions.commands_done).await?;
         Self::put_meta(&mut tx, &decisions.meta).await?;
         tx.commit().await?;
-        Ok(Committed { before: false, new_outbox })
+        Ok(Committed { new_outbox })
     }
 
     /// Every state, to start from.

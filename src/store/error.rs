@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Why the store did not do what was asked. Nothing of a failed call is written, unless the error
-/// [leaves that in doubt](StoreError::is_in_doubt).
+/// Why the store did not do what was asked. Nothing of a failed call is written, except that a commit
+/// may have happened all the same when nobody answered: the states are read again before the next one.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another replica leads now, or this one released its lease. Step down.
@@ -131,24 +131,6 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether a commit that failed so may have happened all the same: nobody answered, or not in
-    /// words that exclude it.
-    pub fn is_in_doubt(&self) -> bool {
-        match self {
-            Self::Timeout { .. } | Self::Unreachable { .. } | Self::Busy { .. } | Self::Database { .. } => {
-                true
-            }
-            Self::LostLease { .. }
-            | Self::Full { .. }
-            | Self::DiskFull { .. }
-            | Self::ReadOnly { .. }
-            | Self::InUse { .. }
-            | Self::Corrupt { .. }
-            | Self::NewerSchema { .. }
-            | Self::Open { .. } => false,
-        }
-    }
-
     /// Whether the same call may succeed later without anyone changing the settings or the store:
     /// true for waiting, space and connections; false for a lost lease, damage and wrong settings.
     pub fn is_retryable(&self) -> bool {

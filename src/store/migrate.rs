@@ -11,10 +11,9 @@ struct Migration {
 
 const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, sql: include_str!("migrations/0001_start.sql") },
-    Migration { version: 2, sql: include_str!("migrations/0002_decided.sql") },
-    Migration { version: 3, sql: include_str!("migrations/0003_severity.sql") },
-    Migration { version: 4, sql: include_str!("migrations/0004_subject.sql") },
-    Migration { version: 5, sql: include_str!("migrations/0005_judged.sql") },
+    Migration { version: 2, sql: include_str!("migrations/0002_severity.sql") },
+    Migration { version: 3, sql: include_str!("migrations/0003_subject.sql") },
+    Migration { version: 4, sql: include_str!("migrations/0004_judged.sql") },
 ];
 
 /// The newest schema this program knows.

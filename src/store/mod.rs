@@ -6,8 +6,8 @@
 //! Three promises rest here. A decision is **one transaction**: new alert states, the outbox rows
 //! they owe and the commands they consumed, all or nothing ([`Store::commit`]). It is written
 //! **under the epoch of the lease**: a leader that was replaced writes nothing more, whatever it
-//! believes ([`Store::acquire`]). And a commit whose answer was lost **can be repeated**: under its
-//! number ([`Store::new_number`]) it is made once, and an outbox row has a deterministic id besides.
+//! believes ([`Store::acquire`]). And an outbox row has a **deterministic id**: deciding the same
+//! thing twice owes it once.
 //!
 //! Slices are facts, not decisions: they are journaled afterwards, in a transaction of their own,
 //! and what is lost is asked again ([`Store::append_slices`]).
@@ -15,7 +15,6 @@
 mod backend;
 mod backup;
 mod commands;
-mod decided;
 mod decisions;
 mod documents;
 mod error;

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -116,7 +115,7 @@ async fn open_sqlite(path: &str, options: Options) -> Result<Db<Sqlite>, StoreEr
     // Readers are made when first wanted: a file without tables yet is nothing to read.
     let reader = readers.connect_lazy_with(connect.create_if_missing(false).read_only(true));
 
-    let db = Db { writer, reader, name, options, lock: Some(lock), numbers: AtomicI64::new(0) };
+    let db = Db { writer, reader, name, options, lock: Some(lock) };
     if existed && db.options.check {
         db.maintain("checking it for damage", db.quick_check()).await?;
     }
@@ -176,7 +175,7 @@ async fn open_postgres(url: &str, options: Options) -> Result<Db<Postgres>, Stor
         .connect_with(connect)
         .await
         .map_err(|error| Fault::from(error).told(&name, "opening it"))?;
-    let db = Db { writer: pool.clone(), reader: pool, name, options, lock: None, numbers: AtomicI64::new(0) };
+    let db = Db { writer: pool.clone(), reader: pool, name, options, lock: None };
     db.maintain("bringing its schema up to date", db.migrate()).await?;
     Ok(db)
 }

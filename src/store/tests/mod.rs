@@ -2,7 +2,6 @@
 //! `on_both!` runs it on a new SQLite file and on a new database of a real PostgreSQL.
 
 mod crash;
-mod decided;
 mod decisions;
 mod faults;
 mod home;
