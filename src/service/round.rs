@@ -50,6 +50,7 @@ pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &m
         tally: BTreeMap::new(),
         left_open: None,
         done: Done::default(),
+        store_answers: true,
         uncommitted: None,
     };
     let mut answers = Answers::of(asking.questions(shared, &round.plan, at));
@@ -96,6 +97,8 @@ struct Round<'a> {
     /// What is left out because a follow-up question had no answer.
     left_open: Option<String>,
     done: Done,
+    /// Whether the store was not found silent in this round.
+    store_answers: bool,
     /// Why a decision of this round was not committed.
     uncommitted: Option<String>,
 }
@@ -291,10 +294,15 @@ impl Round<'_> {
         self.commit(delta, Vec::new()).await;
     }
 
-    /// Whether decisions can be made: not while nobody knows what became of the last one.
+    /// Whether decisions can be made: not while nobody knows what became of the last one. A store
+    /// that does not answer is asked once in a tick, for each time it may take as long as a query.
     async fn is_sure(&mut self) -> bool {
+        if !self.store_answers {
+            return false;
+        }
         let sure = Box::pin(make_sure(self.shared)).await;
-        self.note(sure)
+        self.store_answers = self.note(sure);
+        self.store_answers
     }
 
     async fn commit(&mut self, delta: Delta, judged: Vec<(String, Ts)>) {

@@ -21,11 +21,13 @@ pub enum Store {
     Postgres(Db<Postgres>),
 }
 
-/// Connections to one database. Writes and what the loops read go through `writer`; the API and
-/// restarts read through `reader`, so that no number of slow listings delays a decision or a delivery.
+/// Connections to one database. Writes go through `writer`, what the loops read through `queue`, and
+/// what people and restarts read through `reader`: no number of slow listings delays a delivery, and
+/// neither does a file that cannot be written.
 #[derive(Debug)]
 pub struct Db<D: sqlx::Database> {
     pub(super) writer: Pool<D>,
+    pub(super) queue: Pool<D>,
     pub(super) reader: Pool<D>,
     /// For messages: the file, or the server without its password.
     pub(super) name: String,

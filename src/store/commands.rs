@@ -49,7 +49,7 @@ both! {
         let rows: Vec<(i64, String, String, i64)> =
             sqlx::query_as("select id, kind, body, created_at from commands order by id limit $1")
                 .bind(limit.clamp(1, PAGE))
-                .fetch_all(&self.writer)
+                .fetch_all(&self.queue)
                 .await?;
         let command = |(id, kind, body, created_at)| Command { id, kind, body, created_at };
         Ok(rows.into_iter().map(command).collect())

@@ -99,7 +99,7 @@ both! {
         .bind(now_ms.saturating_sub(resend_ms))
         .bind(now_ms)
         .bind(limit.clamp(1, PAGE))
-        .fetch_all(&self.writer)
+        .fetch_all(&self.queue)
         .await?;
         rows.into_iter().map(LevelRow::read).collect()
     }
@@ -154,7 +154,7 @@ both! {
             sqlx::query_scalar("select count(*) from levels where receiver = $1 and incident = $2")
                 .bind(receiver)
                 .bind(incident)
-                .fetch_one(&self.writer)
+                .fetch_one(&self.queue)
                 .await?;
         Ok(found > 0)
     }

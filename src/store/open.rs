@@ -78,6 +78,7 @@ impl Store {
         match self {
             Self::Sqlite(db) => {
                 db.reader.close().await;
+                db.queue.close().await;
                 db.writer.close().await;
                 drop(db.lock);
             }
@@ -111,11 +112,12 @@ async fn open_sqlite(path: &str, options: Options) -> Result<Db<Sqlite>, StoreEr
     let told = |doing| move |error: sqlx::Error| Fault::from(error).told(&name_of(&path), doing);
     let writer =
         pool.clone().max_connections(1).connect_with(connect.clone()).await.map_err(told("opening it"))?;
-    let readers = pool.max_connections(options.connections.max(1));
     // Readers are made when first wanted: a file without tables yet is nothing to read.
-    let reader = readers.connect_lazy_with(connect.create_if_missing(false).read_only(true));
+    let reads = connect.create_if_missing(false).read_only(true);
+    let queue = pool.clone().max_connections(2).connect_lazy_with(reads.clone());
+    let reader = pool.max_connections(options.connections.max(1)).connect_lazy_with(reads);
 
-    let db = Db { writer, reader, name, options, lock: Some(lock) };
+    let db = Db { writer, queue, reader, name, options, lock: Some(lock) };
     if existed && db.options.check {
         db.maintain("checking it for damage", db.quick_check()).await?;
     }
@@ -175,7 +177,7 @@ async fn open_postgres(url: &str, options: Options) -> Result<Db<Postgres>, Stor
         .connect_with(connect)
         .await
         .map_err(|error| Fault::from(error).told(&name, "opening it"))?;
-    let db = Db { writer: pool.clone(), reader: pool, name, options, lock: None };
+    let db = Db { writer: pool.clone(), queue: pool.clone(), reader: pool, name, options, lock: None };
     db.maintain("bringing its schema up to date", db.migrate()).await?;
     Ok(db)
 }

@@ -45,7 +45,7 @@ both! {
             .bind(severity.as_str())
             .bind(now_ms)
             .bind(left)
-            .fetch_all(&self.writer)
+            .fetch_all(&self.queue)
             .await?;
             left -= i64::try_from(rows.len()).unwrap_or(left);
             due.extend(rows);
@@ -66,7 +66,7 @@ both! {
             ))
             .bind(receiver)
             .bind(severity.as_str())
-            .fetch_optional(&self.writer)
+            .fetch_optional(&self.queue)
             .await?;
             soonest = soonest.into_iter().chain(next).min();
         }
