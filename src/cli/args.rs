@@ -122,7 +122,7 @@ impl Cli {
     pub async fn run(self) -> Result<u8, CommandError> {
         match self.command {
             Command::Run(args) => Box::pin(super::run::run(args)).await,
-            Command::Status(args) => super::remote::status(args).await,
+            Command::Status(args) => super::status::status(args).await,
             Command::Reload(args) => super::remote::reload(args).await,
             Command::Check(args) => super::check::command::run(args).await,
         }

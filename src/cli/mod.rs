@@ -6,5 +6,6 @@ mod args;
 pub mod check;
 mod remote;
 mod run;
+mod status;
 
 pub use args::{Cli, CommandError};

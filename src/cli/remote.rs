@@ -1,4 +1,4 @@
-//! `damper status` and `damper reload`: a Damper that runs, asked over its API.
+//! A Damper that runs, asked over its API; `damper reload`.
 
 use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,23 +11,11 @@ use super::CommandError;
 use super::args::{ReloadArgs, RemoteArgs};
 use super::check::Output;
 use crate::settings::Settings;
-use crate::slo::time::Span;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Longest answer that is read.
 const MAX_BODY: usize = 16 * 1024 * 1024;
-
-/// Shows how it runs. The exit code is 1 where something is wrong.
-pub(super) async fn status(args: RemoteArgs) -> Result<u8, CommandError> {
-    let status = ask(&args, Method::GET, "api/v1/status", None).await?;
-    let text = match args.output {
-        Output::Json => format!("{status:#}\n"),
-        Output::Text => described(&status),
-    };
-    io::stdout().write_all(text.as_bytes())?;
-    Ok(u8::from(is_in_trouble(&status)))
-}
 
 /// Has the definitions read again.
 pub(super) async fn reload(args: ReloadArgs) -> Result<u8, CommandError> {
@@ -41,7 +29,8 @@ pub(super) async fn reload(args: ReloadArgs) -> Result<u8, CommandError> {
     Ok(0)
 }
 
-async fn ask(
+/// Asks for a path of the API; any answer but success is an error in words.
+pub(super) async fn ask(
     args: &RemoteArgs,
     method: Method,
     path: &str,
@@ -110,90 +99,6 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
-fn is_in_trouble(status: &Value) -> bool {
-    let blind = |source: &Value| is_true(at(source, "/blind"));
-    let error = |problem: &Value| is_true(at(problem, "/error"));
-    let any =
-        |list: &Value, is: &dyn Fn(&Value) -> bool| list.as_array().is_some_and(|all| all.iter().any(is));
-    any(at(status, "/sources"), &blind)
-        || any(at(status, "/definitions/problems"), &error)
-        || at(status, "/definitions/waitingForAccept").as_array().is_some_and(|waiting| !waiting.is_empty())
-        || at(status, "/troubles").as_object().is_some_and(|troubles| !troubles.is_empty())
-}
-
-/// The status in lines.
-fn described(status: &Value) -> String {
-    let mut lines = vec![
-        format!("Damper {}, {}", plain(at(status, "/version")), plain(at(status, "/store"))),
-        format!(
-            "ticks        {} completed, {} skipped, {} not committed; lag {:.2}s",
-            at(status, "/ticks/completed"),
-            at(status, "/ticks/skipped"),
-            at(status, "/ticks/uncommitted"),
-            at(status, "/ticks/lagSeconds").as_f64().unwrap_or(0.0)
-        ),
-    ];
-    for source in items(at(status, "/sources")) {
-        let state = if is_true(at(source, "/blind")) { "BLIND" } else { "answers" };
-        let version =
-            at(source, "/version").as_str().map_or_else(String::new, |version| format!(" {version}"));
-        lines.push(format!(
-            "source       {}: {}{version}, {state}; {} queries failed",
-            plain(at(source, "/name")),
-            plain(at(source, "/kind")),
-            at(source, "/failures")
-        ));
-    }
-    let definitions = at(status, "/definitions");
-    lines.push(format!(
-        "definitions  revision {}, {} SLOs",
-        at(definitions, "/revision"),
-        at(definitions, "/slos")
-    ));
-    for problem in items(at(definitions, "/problems")) {
-        let level = if is_true(at(problem, "/error")) { "error" } else { "notice" };
-        let place =
-            format!("{}:{}:{}", plain(at(problem, "/file")), at(problem, "/line"), at(problem, "/column"));
-        let hint = Some(at(problem, "/hint")).filter(|hint| hint.is_string());
-        let hint = hint.map_or_else(String::new, |hint| format!(" ({})", plain(hint)));
-        lines.push(format!("  {level}: {place}: {}{hint}", plain(at(problem, "/what"))));
-    }
-    for slo in items(at(definitions, "/waitingForAccept")) {
-        lines.push(format!("  {} would be removed; damper reload --accept does it", plain(slo)));
-    }
-    let left = at(status, "/backfill/leftSeconds").as_i64().unwrap_or(0);
-    if left > 0 {
-        // Of all series together, and to the hour: it is an outlook, not a measure.
-        let left = Span::from_secs_saturating((left + 3599) / 3600 * 3600);
-        let series = at(status, "/backfill/seriesLeft");
-        lines.push(format!("backfill     {left} of history to ask for, for {series} series together"));
-    }
-    for (component, why) in at(status, "/troubles").as_object().into_iter().flatten() {
-        lines.push(format!("trouble      {component}: {}", plain(why)));
-    }
-    lines.push(String::new());
-    lines.join("\n")
-}
-
-fn items(list: &Value) -> impl Iterator<Item = &Value> {
-    list.as_array().into_iter().flatten()
-}
-
-/// What stands at a JSON pointer; null where nothing does.
-fn at<'v>(value: &'v Value, pointer: &str) -> &'v Value {
-    value.pointer(pointer).unwrap_or(&Value::Null)
-}
-
-fn is_true(value: &Value) -> bool {
-    value.as_bool() == Some(true)
-}
-
-/// Text without quotes and control characters.
-fn plain(value: &Value) -> String {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,30 +108,5 @@ mod tests {
         assert_eq!(reachable("0.0.0.0:9095".parse().unwrap()).to_string(), "127.0.0.1:9095");
         assert_eq!(reachable("[::]:9095".parse().unwrap()).to_string(), "[::1]:9095");
         assert_eq!(reachable("10.0.0.1:1".parse().unwrap()).to_string(), "10.0.0.1:1");
-    }
-
-    #[test]
-    fn trouble_is_shown_and_ends_with_one() {
-        let mut status = json!({
-            "version": "0.1.0", "store": "SQLite store damper.db",
-            "ticks": {"completed": 3, "skipped": 0, "uncommitted": 0, "lagSeconds": 0.25},
-            "sources": [{"name": "local", "kind": "prometheus", "version": "3.5.0", "blind": false, "failures": 0}],
-            "definitions": {"revision": 2, "slos": 1, "problems": [], "waitingForAccept": []},
-            "backfill": {"seriesLeft": 0, "leftSeconds": 0}, "troubles": {},
-        });
-        assert!(!is_in_trouble(&status));
-        insta::assert_snapshot!(described(&status), @r"
-        Damper 0.1.0, SQLite store damper.db
-        ticks        3 completed, 0 skipped, 0 not committed; lag 0.25s
-        source       local: prometheus 3.5.0, answers; 0 queries failed
-        definitions  revision 2, 1 SLOs
-        ");
-        status["definitions"]["problems"] = json!([{"file": "a.yaml", "line": 3, "column": 1, "error": true, "what": "wrong\u{1b}", "hint": "mend it"}]);
-        assert!(is_in_trouble(&status));
-        assert!(
-            described(&status).contains("  error: a.yaml:3:1: wrong  (mend it)\n"),
-            "{}",
-            described(&status)
-        );
     }
 }
