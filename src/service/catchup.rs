@@ -8,17 +8,21 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::missed::missed;
+use super::missed::{Moment, missed};
+use super::replay::replay;
 use super::state::World;
 use crate::engine::alert::{AlertKey, Subject};
 use crate::engine::ledger::Ledger;
 use crate::engine::notice::Event;
 use crate::engine::plan::{Plan, Planned};
-use crate::engine::step::{Control, Delta, Inputs, net, step};
+use crate::engine::step::{Control, Delta, Inputs, groups};
 use crate::slo::time::{Span, Step, Ts};
 
 /// Moments judged at most in one go; beyond it some are passed over.
 const MOST_MISSED: usize = 240;
+/// The same times the groups judged at each, and the moments that are judged however many these are.
+const MOST_JUDGED: usize = 24_000;
+const FEWEST: usize = 12;
 /// What is not known so long after it was missed is summed up without.
 const PATIENCE: Span = Span::from_hours(1);
 /// How long a tick may sum up; the rest is for the next one.
@@ -30,14 +34,16 @@ pub(super) struct Owed {
     since: Ts,
     /// When the gap was found.
     found: Ts,
+    /// How many moments of it are judged, by the groups there were.
+    most: usize,
     /// Its alerts as they were then.
     before: Control,
-    /// Alerts that were told to fire since.
+    /// Alerts that people were told of since.
     told: BTreeSet<AlertKey>,
 }
 
 /// The gaps that are still to be summed up, by SLO.
-pub(super) type Gaps = BTreeMap<String, Owed>;
+pub(super) type Arrears = BTreeMap<String, Owed>;
 
 /// Gaps that were summed up.
 pub(super) struct Summed {
@@ -48,90 +54,109 @@ pub(super) struct Summed {
 }
 
 impl Owed {
-    /// Remembers what people are told while the gap is not summed up.
+    /// Remembers what people were told while the gap is not summed up.
     pub(super) fn note(&mut self, delta: &Delta) {
-        let firing = delta.transitions.iter().filter(|t| t.event == Event::Firing);
-        self.told.extend(firing.map(|transition| transition.key.clone()));
+        let begun = delta.transitions.iter().filter(|t| t.event != Event::Resolved);
+        self.told.extend(begun.map(|transition| transition.key.clone()));
+    }
+
+    /// The same of alerts that fire by a commit whose answer was lost.
+    pub(super) fn note_firing(&mut self, control: &Control) {
+        let firing = control.iter().filter(|(_, state)| state.firing.is_some());
+        self.told.extend(firing.map(|(key, _)| key.clone()));
+    }
+
+    /// The moments of the gap, which are the same however late it is summed up, and those since.
+    fn moments(&self, at: Ts, step: Step) -> Vec<Moment> {
+        let gap = missed(Some(self.since), self.found, step, self.most);
+        gap.into_iter().chain(missed(Some(self.found), at, step, self.most)).collect()
     }
 
     /// What the gap held: every alert as it would be had all been known in time, apart from those
-    /// that people know of.
+    /// that people know of. What does not fire is better known by the present.
     fn sum_up<'a>(
         &self,
         world: &World,
         planned: &Planned,
-        moments: Vec<Ts>,
-        inputs: &impl Fn(Ts) -> Inputs<'a>,
+        moments: &[Moment],
+        inputs: impl Fn(Moment) -> Inputs<'a>,
     ) -> Delta {
-        let mut replayed = self.before.clone();
-        let mut deltas = Vec::new();
-        for moment in moments {
-            let delta = step([planned], &world.ledger, &replayed, &inputs(moment));
-            replayed.apply(&delta);
-            deltas.push(delta);
-        }
-        let mut delta = net(&self.before, deltas);
+        let mut delta = replay(&[planned], &world.ledger, &self.before, moments, inputs);
         let fires = |control: &Control, key: &AlertKey| control.get(key).is_some_and(|s| s.firing.is_some());
         let is_news = |key: &AlertKey| {
             let burn = matches!(key.subject, Subject::Burn { .. });
             burn && !fires(&self.before, key) && !fires(&world.control, key) && !self.told.contains(key)
         };
-        delta.changes.retain(|key, _| is_news(key));
         delta.transitions.retain(|transition| is_news(&transition.key));
+        delta.changes.retain(|key, now| is_news(key) && now.as_ref().is_some_and(|s| s.firing.is_some()));
         delta
     }
 }
 
 /// Remembers an SLO that is judged at `at` with a gap behind it. One that is owed already stays as
 /// it is: nothing of it was summed up.
-pub(super) fn note_gap(gaps: &mut Gaps, world: &World, planned: &Planned, at: Ts, step: Step) {
+pub(super) fn note_gap(arrears: &mut Arrears, world: &World, planned: &Planned, at: Ts, step: Step) {
     let Some(since) = world.judged.get(&planned.id).copied() else { return };
-    if !has_gap(&world.ledger, planned, since, at, step) || gaps.contains_key(&planned.id) {
+    if !has_gap(&world.ledger, planned, since, at, step) || arrears.contains_key(&planned.id) {
         return;
     }
     let mut before = Control::default();
     for (key, state) in world.control.of_slo(&planned.id).into_iter().flatten() {
         before.put(key.clone(), state.clone());
     }
-    let owed = Owed { since, found: at, before, told: BTreeSet::new() };
-    gaps.insert(planned.id.clone(), owed);
+    let most = most(&world.ledger, [planned]);
+    let owed = Owed { since, found: at, most, before, told: BTreeSet::new() };
+    arrears.insert(planned.id.clone(), owed);
 }
 
 /// Sums up the gaps in which all is known by now, or will not be.
 pub(super) fn sum_up<'a>(
-    gaps: &Gaps,
+    arrears: &Arrears,
     world: &World,
     plan: &Plan,
     step: Step,
-    inputs: impl Fn(Ts) -> Inputs<'a>,
+    inputs: impl Fn(Moment) -> Inputs<'a>,
 ) -> Summed {
     let began = Instant::now();
     let mut summed = Summed { delta: Delta::default(), slos: BTreeSet::new() };
-    if gaps.is_empty() {
+    if arrears.is_empty() {
         return summed;
     }
     let defined: BTreeMap<&str, &Planned> = plan.slos.iter().map(|p| (p.id.as_str(), p)).collect();
-    for (id, owed) in gaps {
+    for (id, owed) in arrears {
         let (Some(planned), Some(at)) = (defined.get(id.as_str()), world.judged.get(id)) else {
             summed.slos.insert(id.clone());
             continue;
         };
         let over = is_whole(&world.ledger, planned, owed.since, *at) || at.since(owed.found) >= PATIENCE;
         if over && began.elapsed() < SUMMING {
-            let moments = missed(Some(owed.since), *at, step, MOST_MISSED);
-            summed.delta.extend(owed.sum_up(world, planned, moments, &inputs));
+            let moments = owed.moments(*at, step);
+            summed.delta.extend(owed.sum_up(world, planned, &moments, &inputs));
             summed.slos.insert(id.clone());
         }
     }
     summed
 }
 
-/// The moments to judge now: all that were missed if their slices are known, else the present alone.
-pub(super) fn moments(ledger: &Ledger, planned: &Planned, since: Option<Ts>, at: Ts, step: Step) -> Vec<Ts> {
-    match since {
-        Some(since) if has_gap(ledger, planned, since, at, step) => vec![at],
-        since => missed(since, at, step, MOST_MISSED),
-    }
+/// The moments to judge now: those that were missed, `most` of them, if their slices are known, else
+/// the present alone.
+pub(super) fn moments(
+    ledger: &Ledger,
+    planned: &Planned,
+    since: Option<Ts>,
+    at: Ts,
+    step: Step,
+    most: usize,
+) -> Vec<Moment> {
+    let since = since.filter(|since| !has_gap(ledger, planned, *since, at, step));
+    missed(since, at, step, most)
+}
+
+/// How many moments may be judged of SLOs that are behind: the more groups, the fewer, for nothing
+/// else is decided meanwhile.
+pub(super) fn most<'a>(ledger: &Ledger, behind: impl IntoIterator<Item = &'a Planned>) -> usize {
+    let groups: usize = behind.into_iter().map(|planned| groups(planned, ledger).len().max(1)).sum();
+    (MOST_JUDGED / groups.max(1)).clamp(FEWEST, MOST_MISSED)
 }
 
 /// Whether slices between `since` and the newest are not known.
@@ -151,16 +176,19 @@ fn is_whole(ledger: &Ledger, planned: &Planned, since: Ts, at: Ts) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::engine::step::Observed;
     use crate::engine::view::testing::{Example, S};
+    use crate::slo::model::Rule;
     use crate::slo::model::{Labels, Severity};
 
     /// A service of which nothing was known for a while: what happened then is told later.
     struct Shop {
         example: Example,
         world: World,
-        owed: Gaps,
+        owed: Arrears,
         told: Vec<(Event, Severity)>,
     }
 
@@ -170,15 +198,20 @@ mod tests {
             let mut shop = Self {
                 example: Example::well(130),
                 world: World::default(),
-                owed: Gaps::new(),
+                owed: Arrears::new(),
                 told: vec![],
             };
             shop.judge();
             shop
         }
 
-        fn inputs<'a>(at: Ts, observed: &'a Observed, none: &'a Labels, told: &'a [String]) -> Inputs<'a> {
-            Inputs { at, step: Step::DEFAULT.span(), observed, external: none, receivers: told }
+        fn inputs<'a>(
+            moment: Moment,
+            observed: &'a Observed,
+            none: &'a Labels,
+            told: &'a [String],
+        ) -> Inputs<'a> {
+            Inputs { at: moment.at, step: moment.step, observed, external: none, receivers: told }
         }
 
         /// Slices as they are known now, each with this many bad events of a hundred.
@@ -195,17 +228,12 @@ mod tests {
             let (none, told) = (Labels::new(), ["oncall".to_owned()]);
             let world = &mut self.world;
             world.ledger = self.example.ledger.clone();
-            let inputs = |at| Self::inputs(at, &self.example.observed, &none, &told);
+            let inputs = |moment| Self::inputs(moment, &self.example.observed, &none, &told);
             note_gap(&mut self.owed, world, planned, at, Step::DEFAULT);
             let since = world.judged.get(&planned.id).copied();
-            let mut deltas = Vec::new();
-            let before = world.control.clone();
-            for moment in moments(&world.ledger, planned, since, at, Step::DEFAULT) {
-                let delta = step([planned], &world.ledger, &world.control, &inputs(moment));
-                world.control.apply(&delta);
-                deltas.push(delta);
-            }
-            let delta = net(&before, deltas);
+            let moments = moments(&world.ledger, planned, since, at, Step::DEFAULT, MOST_MISSED);
+            let delta = replay(&[planned], &world.ledger, &world.control, &moments, inputs);
+            world.control.apply(&delta);
             self.owed.values_mut().for_each(|owed| owed.note(&delta));
             world.judged.insert(planned.id.clone(), at);
             let plan = Plan { slos: vec![planned.clone()], ..Plan::default() };
@@ -313,5 +341,94 @@ mod tests {
         }
         assert_eq!(shop.pages(), [Event::Missed], "one slot that is lost hides nothing");
         assert!(shop.owed.is_empty());
+    }
+
+    /// The present is known from here on, and the gap soon after.
+    fn after(shop: &mut Shop, gap: &[(i64, i64)]) {
+        shop.slices(&[0, 0, 0]);
+        shop.judge();
+        shop.fill(gap);
+        shop.slices(&[0]);
+        shop.judge();
+        assert!(shop.owed.is_empty());
+    }
+
+    impl Shop {
+        /// With another page.
+        fn paging(change: impl Fn(&mut Rule)) -> Self {
+            let mut shop = Self::well();
+            let slo = Arc::make_mut(&mut shop.example.slos[0].slo);
+            let pages = slo.alerting.rules.iter_mut().filter(|rule| rule.severity == Severity::Page);
+            pages.for_each(change);
+            shop
+        }
+    }
+
+    #[test]
+    fn what_was_long_over_in_a_gap_of_hours_does_not_page() {
+        let mut shop = Shop::paging(|rule| rule.keep_firing_for = Span::from_mins(10));
+        // Six hours, which are not judged slice by slice; all is well for the last 40 minutes.
+        let gap = shop.outage(&[vec![0; 500], vec![50; 140], vec![0; 80]].concat());
+        after(&mut shop, &gap);
+        assert_eq!(shop.pages(), [Event::Missed]);
+    }
+
+    #[test]
+    fn time_that_a_rule_held_in_a_gap_of_hours_counts() {
+        let mut shop = Shop::paging(|rule| rule.hold_for = Span::from_mins(10));
+        let gap = shop.outage(&[vec![0; 500], vec![50; 100], vec![0; 120]].concat());
+        after(&mut shop, &gap);
+        assert_eq!(shop.pages(), [Event::Missed]);
+    }
+
+    #[test]
+    fn what_only_waits_is_left_as_the_present_knows_it() {
+        let mut shop = Shop::paging(|rule| rule.hold_for = Span::from_mins(10));
+        let gap = shop.outage(&[0; 200]);
+        // It burns for five minutes when the gap is filled.
+        for _ in 0..14 {
+            shop.slices(&[60]);
+            shop.judge();
+        }
+        let pending = |shop: &Shop| shop.world.control.of_slo(&shop.example.slos[0].id).cloned();
+        let before = pending(&shop);
+        assert!(before.is_some() && !shop.owed.is_empty());
+        shop.fill(&gap);
+        let at = Ts(shop.example.now);
+        shop.world.ledger = shop.example.ledger.clone();
+        let plan = Plan { slos: shop.example.slos.clone(), ..Plan::default() };
+        let (none, told) = (Labels::new(), []);
+        let inputs = |moment| Shop::inputs(moment, &shop.example.observed, &none, &told);
+        let summed = sum_up(&shop.owed, &shop.world, &plan, Step::DEFAULT, inputs);
+        assert_eq!(summed.slos.len(), 1, "all is known at {at:?}");
+        assert_eq!(summed.delta, Delta::default());
+    }
+
+    #[test]
+    fn what_was_told_as_missed_meanwhile_is_not_told_again() {
+        let mut shop = Shop::well();
+        let long = shop.outage(&[0; 200]);
+        shop.slices(&[0, 0, 0]);
+        shop.judge();
+        // A short absence whose slices are known at once, in which something came and went.
+        shop.slices(&burned_and_over());
+        shop.judge();
+        assert_eq!(shop.pages(), [Event::Missed]);
+        shop.fill(&long);
+        shop.slices(&[0]);
+        shop.judge();
+        assert!(shop.owed.is_empty());
+        assert_eq!(shop.pages(), [Event::Missed]);
+    }
+
+    #[test]
+    fn the_more_groups_the_fewer_moments_are_judged_at_once() {
+        let mut example = Example::new(&["grouped"], &["grouped"]);
+        let routes: Vec<String> = (0..400).map(|i| format!("/{i}")).collect();
+        let all: Vec<(&str, i64, i64)> = routes.iter().map(|route| (route.as_str(), 1, 0)).collect();
+        assert_eq!(most(&example.ledger, &example.slos), MOST_MISSED);
+        example.tell(0, &all);
+        assert_eq!(most(&example.ledger, &example.slos), MOST_JUDGED / 400);
+        assert_eq!(most(&example.ledger, vec![&example.slos[0]; 100]), FEWEST);
     }
 }

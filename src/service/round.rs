@@ -1,5 +1,5 @@
-//! One tick: ask, book, judge, commit, journal. SLOs are judged in batches as their answers arrive,
-//! so that one slow query delays nobody else's page.
+//! The course of a tick: ask, book, judge, commit, journal. SLOs are judged in batches as their
+//! answers arrive, so that one slow query delays nobody else's page.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,17 +11,17 @@ use super::answers::{Answers, Next};
 use super::asking::{Asked, Asking};
 use super::blind::Tally;
 use super::catchup::{self, moments};
-use super::decide::{decide, make_sure};
+use super::commits::Commits;
 use super::journal::Journal;
+use super::missed::Moment;
+use super::replay::replay;
 use super::shared::Shared;
+use super::state::World;
 use super::waits::Waits;
 use crate::engine::fact::SeriesIx;
 use crate::engine::plan::{Plan, Planned};
-use crate::engine::step::{
-    Delta, Inputs, Observed, Unanswered, net, retire, step, step_missed, step_sources, step_unanswered,
-};
+use crate::engine::step::{Delta, Inputs, Observed, Unanswered, retire, step_sources, step_unanswered};
 use crate::slo::time::Ts;
-use crate::store::StoreError;
 
 /// Answers that arrive within this after the first that lets something be judged are judged with it.
 const TOGETHER: Duration = Duration::from_millis(25);
@@ -49,9 +49,8 @@ pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &m
         failures: BTreeMap::new(),
         tally: BTreeMap::new(),
         left_open: None,
-        done: Done::default(),
-        store_answers: true,
-        uncommitted: None,
+        step_seconds: 0.0,
+        commits: Commits::of(shared),
     };
     let mut answers = Answers::of(asking.questions(shared, &round.plan, at));
     answers.meanwhile(round.retire()).await;
@@ -74,11 +73,10 @@ pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &m
     asking.open.forget(at);
     shared.trouble("queries", asking.faults.trouble(&round.tally).or(round.left_open.take()));
     // What is journaled counts as judged after a restart: not before its decisions are committed.
-    let journaled = if round.uncommitted.is_none() { journal.write(shared).await } else { Ok(()) };
+    let uncommitted = round.commits.end();
+    let journaled = if uncommitted == 0 { journal.write(shared).await } else { Ok(()) };
     shared.trouble("journal", journaled.err().map(|error| error.to_string()));
-    // Once for the whole round: a batch with nothing to commit does not say that the store is well.
-    shared.trouble("store", round.uncommitted.take());
-    round.done
+    Done { uncommitted, step_seconds: round.step_seconds }
 }
 
 struct Round<'a> {
@@ -96,11 +94,8 @@ struct Round<'a> {
     tally: BTreeMap<String, Tally>,
     /// What is left out because a follow-up question had no answer.
     left_open: Option<String>,
-    done: Done,
-    /// Whether the store was not found silent in this round.
-    store_answers: bool,
-    /// Why a decision of this round was not committed.
-    uncommitted: Option<String>,
+    step_seconds: f64,
+    commits: Commits<'a>,
 }
 
 impl Round<'_> {
@@ -136,67 +131,61 @@ impl Round<'_> {
         let (known, unknown): (Vec<_>, Vec<_>) = ready.into_iter().partition(|(_, known)| *known);
         self.unanswered.extend(unknown.into_iter().map(|(ix, _)| ix));
         let ready: Vec<usize> = known.into_iter().map(|(ix, _)| ix).collect();
-        if ready.is_empty() || !self.is_sure().await {
+        if ready.is_empty() || !self.commits.is_sure().await {
             return;
         }
         let began = Instant::now();
         self.note_gaps(&ready);
         let (delta, judged) = self.look(&ready);
-        self.shared.owed.write().values_mut().for_each(|owed| owed.note(&delta));
-        self.done.step_seconds += began.elapsed().as_secs_f64();
-        self.commit(delta, judged).await;
+        self.step_seconds += began.elapsed().as_secs_f64();
+        if self.commits.commit(&delta, judged).await {
+            self.shared.owed.write().values_mut().for_each(|owed| owed.note(&delta));
+        }
     }
 
     /// Ends the alerts of SLOs that are not defined any more; tried again in each tick until it is
     /// committed, and after a restart.
     async fn retire(&mut self) {
-        if !self.is_sure().await {
+        if !self.commits.is_sure().await {
             return;
         }
-        let defined = self.plan.slos.iter().map(|planned| planned.id.as_str()).collect();
-        let delta = retire(&defined, &self.shared.world.read().control, self.at);
-        self.commit(delta, Vec::new()).await;
+        let delta = {
+            let world = self.shared.world.read();
+            let known = world.control.iter().filter_map(|(key, _)| key.subject.slo());
+            let held = known.filter(|slo| self.plan.holds(slo));
+            let defined = self.plan.slos.iter().map(|planned| planned.id.as_str()).chain(held).collect();
+            retire(&defined, &world.control, self.at)
+        };
+        self.commits.commit(&delta, Vec::new()).await;
     }
 
+    /// What follows for these SLOs, and until when they are judged then.
     fn look(&self, ready: &[usize]) -> (Delta, Vec<(String, Ts)>) {
         let world = self.shared.world.read();
-        let mut by_moments: BTreeMap<Vec<Ts>, Vec<usize>> = BTreeMap::new();
-        let mut all = Delta::default();
+        let slos: Vec<&Planned> = ready.iter().filter_map(|ix| self.plan.slos.get(*ix)).collect();
+        let behind = slos.iter().copied().filter(|planned| self.is_behind(&world, planned));
+        let most = catchup::most(&world.ledger, behind);
+        let mut by_moments: BTreeMap<Vec<Moment>, Vec<&Planned>> = BTreeMap::new();
         let mut judged = Vec::new();
-        for ix in ready {
-            let Some(planned) = self.plan.slos.get(*ix) else { continue };
+        for planned in slos {
             let at = self.moment_of(planned);
             let since = world.judged.get(&planned.id).copied();
-            let moments = moments(&world.ledger, planned, since, at, self.shared.settings.step);
-            by_moments.entry(moments).or_default().push(*ix);
+            let moments = moments(&world.ledger, planned, since, at, self.shared.settings.step, most);
+            by_moments.entry(moments).or_default().push(planned);
             judged.push((planned.id.clone(), at));
         }
+        let mut all = Delta::default();
         for (moments, slos) in by_moments {
-            let mut control = None;
-            let mut deltas = Vec::with_capacity(moments.len());
-            let several = moments.len() > 1;
-            let apart = match moments.as_slice() {
-                [first, second, ..] => second.since(*first),
-                _ => self.shared.settings.step.span(),
-            };
-            let newest = moments.last().copied();
-            for at in moments {
-                let now = control.as_ref().unwrap_or(&world.control);
-                let batch = slos.iter().filter_map(|ix| self.plan.slos.get(*ix));
-                let inputs = Inputs { step: apart, ..self.inputs(at, &world.observed) };
-                let delta = if Some(at) == newest {
-                    step(batch, &world.ledger, now, &inputs)
-                } else {
-                    step_missed(batch, &world.ledger, now, &inputs)
-                };
-                if several {
-                    control.get_or_insert_with(|| world.control.clone()).apply(&delta);
-                }
-                deltas.push(delta);
-            }
-            all.extend(net(&world.control, deltas));
+            let inputs = |moment| self.inputs(moment, &world.observed);
+            all.extend(replay(&slos, &world.ledger, &world.control, &moments, inputs));
         }
         (all, judged)
+    }
+
+    /// Whether more than the newest slice of an SLO is to be judged.
+    fn is_behind(&self, world: &World, planned: &Planned) -> bool {
+        let since = world.judged.get(&planned.id);
+        since.is_some_and(|since| self.moment_of(planned).since(*since) > self.shared.settings.step.span())
     }
 
     /// Remembers the SLOs that are judged with a gap behind them.
@@ -209,17 +198,15 @@ impl Round<'_> {
 
     /// Tells what burned in gaps that are filled by now.
     async fn sum_up(&mut self) {
-        if self.shared.owed.read().is_empty() || !self.is_sure().await {
+        if self.shared.owed.read().is_empty() || !self.commits.is_sure().await {
             return;
         }
         let summed = {
             let (world, owed) = (self.shared.world.read(), self.shared.owed.read());
-            let inputs = |at| self.inputs(at, &world.observed);
+            let inputs = |moment| self.inputs(moment, &world.observed);
             catchup::sum_up(&owed, &world, &self.plan, self.shared.settings.step, inputs)
         };
-        let uncommitted = self.done.uncommitted;
-        self.commit(summed.delta, Vec::new()).await;
-        if self.done.uncommitted == uncommitted {
+        if self.commits.commit(&summed.delta, Vec::new()).await {
             self.shared.owed.write().retain(|id, _| !summed.slos.contains(id));
         }
     }
@@ -228,19 +215,19 @@ impl Round<'_> {
     async fn judge_unanswered(&mut self) {
         let slos = std::mem::take(&mut self.unanswered);
         self.note_unanswered(&slos);
-        if !self.is_sure().await {
+        if !self.commits.is_sure().await {
             return;
         }
         let delta = {
             let world = self.shared.world.read();
             let mut delta = Delta::default();
             for planned in slos.iter().filter_map(|ix| self.plan.slos.get(*ix)) {
-                let inputs = self.inputs(self.moment_of(planned), &world.observed);
+                let inputs = self.inputs(self.newest(self.moment_of(planned)), &world.observed);
                 delta.extend(step_unanswered(planned, &world.control, &inputs));
             }
             delta
         };
-        self.commit(delta, Vec::new()).await;
+        self.commits.commit(&delta, Vec::new()).await;
     }
 
     /// Keeps since when and why SLOs cannot be judged, for people.
@@ -269,7 +256,7 @@ impl Round<'_> {
 
     /// `SourceBlind`: a source is blind while it leaves most of what counts events unanswered.
     async fn judge_sources(&mut self) {
-        if !self.is_sure().await {
+        if !self.commits.is_sure().await {
             return;
         }
         let delta = {
@@ -289,41 +276,20 @@ impl Round<'_> {
                 }
             }
             let observed = world.observed.clone();
-            step_sources(&world.control, &self.inputs(self.at, &observed))
+            step_sources(&world.control, &self.inputs(self.newest(self.at), &observed))
         };
-        self.commit(delta, Vec::new()).await;
+        self.commits.commit(&delta, Vec::new()).await;
     }
 
-    /// Whether decisions can be made: not while nobody knows what became of the last one. A store
-    /// that does not answer is asked once in a tick, for each time it may take as long as a query.
-    async fn is_sure(&mut self) -> bool {
-        if !self.store_answers {
-            return false;
-        }
-        let sure = Box::pin(make_sure(self.shared)).await;
-        self.store_answers = self.note(sure);
-        self.store_answers
+    /// A moment that speaks for its own slice.
+    fn newest(&self, at: Ts) -> Moment {
+        Moment { at, step: self.shared.settings.step.span() }
     }
 
-    async fn commit(&mut self, delta: Delta, judged: Vec<(String, Ts)>) {
-        let committed = Box::pin(decide(self.shared, delta, judged)).await;
-        self.note(committed);
-    }
-
-    /// Remembers why something was not committed; whether it was.
-    fn note(&mut self, committed: Result<(), StoreError>) -> bool {
-        let Err(error) = committed else { return true };
-        tracing::error!(%error, "decisions were not committed; the next tick decides again");
-        self.shared.trouble("store", Some(error.to_string()));
-        self.uncommitted.get_or_insert(error.to_string());
-        self.done.uncommitted += 1;
-        false
-    }
-
-    fn inputs<'b>(&'b self, at: Ts, observed: &'b Observed) -> Inputs<'b> {
+    fn inputs<'b>(&'b self, moment: Moment, observed: &'b Observed) -> Inputs<'b> {
         Inputs {
-            at,
-            step: self.shared.settings.step.span(),
+            at: moment.at,
+            step: moment.step,
             observed,
             external: &self.shared.settings.external_labels,
             receivers: &self.shared.told,
