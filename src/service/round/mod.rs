@@ -1,6 +1,8 @@
 //! The course of a tick: ask, book, judge, commit, journal. SLOs are judged in batches as their
 //! answers arrive, so that one slow query delays nobody else's page.
 
+mod unknown;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +22,7 @@ use super::state::World;
 use super::waits::Waits;
 use crate::engine::fact::SeriesIx;
 use crate::engine::plan::{Plan, Planned};
-use crate::engine::step::{Delta, Inputs, Observed, Unanswered, retire, step_sources, step_unanswered};
+use crate::engine::step::{Delta, Inputs, Observed, retire};
 use crate::slo::time::Ts;
 
 /// Answers that arrive within this after the first that lets something be judged are judged with it.
@@ -211,74 +213,9 @@ impl Round<'_> {
         }
     }
 
-    /// Moves the alerts about not knowing of SLOs that could not be judged.
-    async fn judge_unanswered(&mut self) {
-        let slos = std::mem::take(&mut self.unanswered);
-        self.note_unanswered(&slos);
-        if !self.commits.is_sure().await {
-            return;
-        }
-        let delta = {
-            let world = self.shared.world.read();
-            let mut delta = Delta::default();
-            for planned in slos.iter().filter_map(|ix| self.plan.slos.get(*ix)) {
-                let inputs = self.inputs(self.newest(self.moment_of(planned)), &world.observed);
-                delta.extend(step_unanswered(planned, &world.control, &inputs));
-            }
-            delta
-        };
-        self.commits.commit(&delta, Vec::new()).await;
-    }
-
-    /// Keeps since when and why SLOs cannot be judged, for people.
-    fn note_unanswered(&self, slos: &[usize]) {
-        let mut world = self.shared.world.write();
-        let mut unanswered = BTreeMap::new();
-        for planned in slos.iter().filter_map(|ix| self.plan.slos.get(*ix)) {
-            let before = world.observed.unanswered.get(&planned.id);
-            let mut series = planned.bad.iter().chain(&planned.total);
-            let why = series
-                .find_map(|(_, ix)| self.failures.get(ix).cloned())
-                // A query at fault rests between two attempts.
-                .or_else(|| before.map(|before| before.why.clone()))
-                .unwrap_or_else(|| "its newest slices hold no number that can be counted".to_owned());
-            let judged = world.judged.get(&planned.id).copied();
-            let since = judged.or(before.map(|before| before.since)).unwrap_or(self.at);
-            unanswered.insert(planned.id.clone(), Unanswered { since, why });
-        }
-        world.observed.unanswered = unanswered;
-    }
-
     /// The slice that the answers of an SLO's source reach to.
     fn moment_of(&self, planned: &Planned) -> Ts {
         self.answered_until.get(&planned.source).copied().unwrap_or(self.at)
-    }
-
-    /// `SourceBlind`: a source is blind while it leaves most of what counts events unanswered.
-    async fn judge_sources(&mut self) {
-        if !self.commits.is_sure().await {
-            return;
-        }
-        let delta = {
-            let mut world = self.shared.world.write();
-            for name in self.shared.sources.keys() {
-                let was = world.observed.is_blind(name);
-                let tally = self.tally.get(name);
-                let blind = tally.map_or(was, |tally| tally.is_blind(was));
-                world.observed.blind.insert(name.clone(), blind);
-                match (was, blind) {
-                    (false, true) => {
-                        let why = tally.and_then(Tally::why);
-                        tracing::warn!(source = name, why, "the source does not answer");
-                    }
-                    (true, false) => tracing::info!(source = name, "the source answers again"),
-                    _ => {}
-                }
-            }
-            let observed = world.observed.clone();
-            step_sources(&world.control, &self.inputs(self.newest(self.at), &observed))
-        };
-        self.commits.commit(&delta, Vec::new()).await;
     }
 
     /// A moment that speaks for its own slice.
