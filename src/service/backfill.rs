@@ -1,7 +1,8 @@
 //! Fills what is not known: the history of new series, and every gap that an outage, a restart or a
 //! failed query left. Each source has its own loop, so that a dead one stops no other; of one source
-//! one piece at a time is asked, at most half of the time, and never before a tick. What is known
-//! need not be asked again, so it goes on where it stopped.
+//! one piece at a time is asked, which takes no place from a tick's queries, with a rest after it of
+//! as long as it took, up to `PAUSE`. What is known need not be asked again, so it goes on where it
+//! stopped.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! From a delta to one transaction, and only then to memory.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -16,20 +17,20 @@ use crate::store::{Decisions, HistoryPut, JudgedPut, StatePut, StoreError};
 /// Nothing decided is nothing written.
 pub(super) async fn decide(
     shared: &Shared,
-    delta: Delta,
+    delta: &Delta,
     judged: Vec<(String, Ts)>,
 ) -> Result<(), StoreError> {
     if !delta.is_empty() {
         let epoch = shared.epoch().ok_or_else(|| lost(shared))?;
-        let mut decisions = decisions(shared, &delta);
-        decisions.judged = of_decided(&delta, &judged);
+        let mut decisions = decisions(shared, delta);
+        decisions.judged = of_decided(delta, &judged);
         *shared.in_doubt.write() = true;
         shared.store.commit(epoch, &decisions).await?;
         *shared.in_doubt.write() = false;
     }
     {
         let mut world = shared.world.write();
-        world.control.apply(&delta);
+        world.control.apply(delta);
         world.judged.extend(judged);
     }
     for transition in &delta.transitions {
@@ -57,8 +58,9 @@ fn of_decided(delta: &Delta, judged: &[(String, Ts)]) -> Vec<JudgedPut> {
     judged.map(|(slo, at)| JudgedPut { slo: slo.clone(), at: at.0.saturating_mul(1000) }).collect()
 }
 
-/// Reads the alert states again after a commit that failed. It may have been written all the same,
-/// and what was decided then must not be decided once more, as another incident.
+/// Reads again after a commit that failed how alerts stand and until when SLOs were judged. It may
+/// have been written all the same, and what was decided then must not be decided once more, as
+/// another incident.
 pub(super) async fn make_sure(shared: &Shared) -> Result<(), StoreError> {
     if !*shared.in_doubt.read() {
         return Ok(());
@@ -67,7 +69,17 @@ pub(super) async fn make_sure(shared: &Shared) -> Result<(), StoreError> {
     // Waits for one that is still being written: both lock the lease.
     shared.store.commit(epoch, &Decisions::default()).await?;
     let control = restart::control(shared).await?;
-    shared.world.write().control = control;
+    let judged = restart::judged(shared).await?;
+    shared.owed.write().values_mut().for_each(|owed| owed.note_firing(&control));
+    {
+        let mut world = shared.world.write();
+        world.control = control;
+        let plan = Arc::clone(&world.plan);
+        for (slo, at) in plan.slos.iter().filter_map(|planned| judged.get_key_value(&planned.id)) {
+            let known = world.judged.entry(slo.clone()).or_insert(*at);
+            *known = (*known).max(*at);
+        }
+    }
     *shared.in_doubt.write() = false;
     shared.outbox_wake.notify_waiters();
     Ok(())

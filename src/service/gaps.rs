@@ -25,7 +25,7 @@ pub(super) struct Shape {
 
 /// How far back alerting looks, from the longest window of a page and of any alert.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Reach {
+pub(super) struct Horizon {
     pub page: Span,
     pub alert: Span,
 }
@@ -97,7 +97,7 @@ impl Gaps {
     }
 
     /// The piece to ask first: of the most urgent class that lacks something, the oldest.
-    pub(super) fn first(&self, reach: Reach, size: Size, now: Ts) -> Option<Piece> {
+    pub(super) fn first(&self, reach: Horizon, size: Size, now: Ts) -> Option<Piece> {
         let since = |span: Span| now.minus(span).floor_to(FIVE);
         let classes = [since(reach.page), since(reach.alert.max(reach.page)), Ts(i64::MIN)];
         classes.into_iter().enumerate().find_map(|(class, since)| {
@@ -152,7 +152,7 @@ mod tests {
     const S: i64 = 30;
     const NOW: i64 = 1_800_000_000;
     const SIZE: Size = Size { fine: Span::from_secs(30), five: FIVE, points: 500 };
-    const REACH: Reach = Reach { page: Span::from_hours(6), alert: Span::from_days(3) };
+    const REACH: Horizon = Horizon { page: Span::from_hours(6), alert: Span::from_days(3) };
 
     fn shape() -> Shape {
         Shape { grid: Span::from_secs(30), keep: Span::from_days(28), coarse: false }

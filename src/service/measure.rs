@@ -1,5 +1,6 @@
 //! What the loops tell Damper's own metrics.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -21,8 +22,9 @@ pub(super) fn tick(shared: &Shared, took: Duration, lag: f64, step_seconds: f64,
     metrics.step_seconds.set(step_seconds);
 }
 
-/// How sources, alerts, the ledger and the queues stand.
-pub(super) async fn standing(shared: &Shared) {
+/// How sources, alerts, the ledger and the queues stand; the queues a moment later, because the
+/// store takes as long as it takes and no tick may wait for it.
+pub(super) fn standing(shared: &Arc<Shared>) {
     for (name, source) in &shared.sources {
         let labels = SourceLabels::new(name);
         let blind = shared.world.read().observed.is_blind(name);
@@ -33,9 +35,12 @@ pub(super) async fn standing(shared: &Shared) {
         }
     }
     world(shared);
-    if let Ok(backlog) = shared.store.backlog().await {
-        queues(shared, &backlog);
-    }
+    let asked = Arc::clone(shared);
+    shared.tasks.spawn(async move {
+        if let Ok(backlog) = asked.store.backlog().await {
+            queues(&asked, &backlog);
+        }
+    });
 }
 
 /// One query.

@@ -51,7 +51,7 @@ pub(super) async fn restore(shared: &Shared, plan: Plan) -> Result<(), StoreErro
 
 /// Until when each SLO was judged whose alerts changed: a journal that was lost with a decision made
 /// on it must not have that moment judged twice. A time still to come is a clock's mistake.
-async fn judged(shared: &Shared) -> Result<BTreeMap<String, Ts>, StoreError> {
+pub(super) async fn judged(shared: &Shared) -> Result<BTreeMap<String, Ts>, StoreError> {
     let now = clock::now();
     let all = shared.store.judged().await?.into_iter();
     Ok(all.map(|row| (row.slo, Ts(row.at.div_euclid(1000)))).filter(|(_, at)| *at <= now).collect())
@@ -78,14 +78,14 @@ mod tests {
         let shared = &service.shared;
         let slo = || "shop/one".to_owned();
         // It could not be judged, which is told, and its slices are still to be judged.
-        decide(shared, about(Subject::Unknown { slo: slo() }), vec![]).await.unwrap();
+        decide(shared, &about(Subject::Unknown { slo: slo() }), vec![]).await.unwrap();
         assert!(judged(shared).await.unwrap().is_empty());
         let at = clock::now().minus(crate::slo::time::Span::from_mins(5));
         let burn = || about(Subject::Burn { slo: slo(), group: Labels::new() });
-        decide(shared, burn(), vec![(slo(), at), ("shop/quiet".into(), at)]).await.unwrap();
+        decide(shared, &burn(), vec![(slo(), at), ("shop/quiet".into(), at)]).await.unwrap();
         assert_eq!(judged(shared).await.unwrap(), BTreeMap::from([(slo(), at)]));
         // A clock that was ahead when it was decided.
-        decide(shared, burn(), vec![(slo(), Ts(clock::now().0 + 3600))]).await.unwrap();
+        decide(shared, &burn(), vec![(slo(), Ts(clock::now().0 + 3600))]).await.unwrap();
         assert!(judged(shared).await.unwrap().is_empty());
     }
 }

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::catchup::Gaps;
+use super::catchup::Arrears;
 use super::state::{BackfillView, DefinitionsView, Guarded, TickView, World};
 use crate::engine::plan::Plan;
 use crate::prometheus::Prometheus;
@@ -29,7 +29,7 @@ pub struct Shared {
     /// What is known and decided.
     pub world: Guarded<World>,
     /// SLOs whose gap is still to be summed up.
-    pub(super) owed: Guarded<Gaps>,
+    pub(super) owed: Guarded<Arrears>,
     /// Whether the last commit may have been written without our knowing.
     pub(super) in_doubt: Guarded<bool>,
     /// The definitions in force.
@@ -38,7 +38,8 @@ pub struct Shared {
     pub ticks: Guarded<TickView>,
     /// How backfill goes.
     pub backfill: Guarded<BackfillView>,
-    /// The last error of each component in trouble: `store`, `journal`, `heartbeat`, `definitions`, `queries`.
+    /// The last error of each component in trouble: `store`,
+    /// `journal`, `lease`, `heartbeat`, `definitions`, `queries`.
     pub troubles: Guarded<BTreeMap<&'static str, String>>,
     /// Damper's own metrics.
     pub metrics: Metrics,

@@ -55,7 +55,7 @@ pub(super) async fn run(shared: Arc<Shared>, heartbeat: Option<Heartbeat>) {
         let began = tokio::time::Instant::now();
         let done = tick(&shared, &mut asking, &mut journal, due).await;
         report(&shared, due, &done, began.elapsed());
-        measure::standing(&shared).await;
+        measure::standing(&shared);
         if done.uncommitted == 0
             && store_is_well(&shared)
             && let Some(heartbeat) = heartbeat.clone()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::gaps::{Gaps, Piece, Reach, Shape, Size};
+use super::gaps::{Gaps, Horizon, Piece, Shape, Size};
 use super::linked::link;
 use super::tries::Tries;
 use crate::engine::fact::SeriesIx;
@@ -24,7 +24,7 @@ const MOST_FAILURES: u32 = 3;
 /// Query groups that are asked together.
 struct Unit {
     parts: Vec<Arc<QueryGroup>>,
-    reach: Reach,
+    horizon: Horizon,
     tries: Tries,
 }
 
@@ -50,14 +50,14 @@ pub(super) struct Lacking {
 /// Everything asked of one source under one plan.
 pub(super) struct Units {
     pub plan: Arc<Plan>,
-    reaches: BTreeMap<SeriesIx, Reach>,
+    horizons: BTreeMap<SeriesIx, Horizon>,
     units: Vec<Unit>,
 }
 
 impl Units {
     pub(super) fn of(plan: &Arc<Plan>, source: &str) -> Self {
         let groups: Vec<_> = plan.groups.iter().filter(|group| group.source == source).cloned().collect();
-        let mut units = Self { plan: Arc::clone(plan), reaches: reaches(plan), units: Vec::new() };
+        let mut units = Self { plan: Arc::clone(plan), horizons: horizons(plan), units: Vec::new() };
         units.add(&groups);
         units
     }
@@ -65,8 +65,9 @@ impl Units {
     fn add(&mut self, groups: &[Arc<QueryGroup>]) {
         for places in link(groups, &self.plan.buckets) {
             let parts: Vec<_> = places.into_iter().filter_map(|place| groups.get(place).cloned()).collect();
-            let reach = series_of(&parts).filter_map(|ix| self.reaches.get(&ix)).fold(Reach::default(), max);
-            self.units.push(Unit { parts, reach, tries: Tries::default() });
+            let horizon =
+                series_of(&parts).filter_map(|ix| self.horizons.get(&ix)).fold(Horizon::default(), max);
+            self.units.push(Unit { parts, horizon, tries: Tries::default() });
         }
     }
 
@@ -86,7 +87,7 @@ impl Units {
             lacking.series += series;
             gaps.leave_out(unit.tries.resting(at));
             let size = size(&unit.parts, unit.tries.points(POINTS));
-            let Some(piece) = gaps.first(unit.reach, size, now).filter(|_| unit.tries.may(at)) else {
+            let Some(piece) = gaps.first(unit.horizon, size, now).filter(|_| unit.tries.may(at)) else {
                 continue;
             };
             let whole = unit.tries.failures() < MOST_FAILURES;
@@ -131,25 +132,25 @@ impl Units {
 }
 
 /// How far back alerting looks into each series.
-fn reaches(plan: &Plan) -> BTreeMap<SeriesIx, Reach> {
-    let mut reaches: BTreeMap<SeriesIx, Reach> = BTreeMap::new();
+fn horizons(plan: &Plan) -> BTreeMap<SeriesIx, Horizon> {
+    let mut horizons: BTreeMap<SeriesIx, Horizon> = BTreeMap::new();
     for planned in &plan.slos {
         let rules = &planned.slo.alerting.rules;
         let longest = |page: bool| {
             let own = rules.iter().filter(|rule| !page || rule.severity == Severity::Page);
             own.map(|rule| rule.long).max().unwrap_or_default()
         };
-        let reach = Reach { page: longest(true), alert: longest(false) };
+        let horizon = Horizon { page: longest(true), alert: longest(false) };
         for (_, ix) in planned.bad.iter().chain(&planned.total) {
-            let known = reaches.entry(*ix).or_default();
-            *known = max(*known, &reach);
+            let known = horizons.entry(*ix).or_default();
+            *known = max(*known, &horizon);
         }
     }
-    reaches
+    horizons
 }
 
-fn max(a: Reach, b: &Reach) -> Reach {
-    Reach { page: a.page.max(b.page), alert: a.alert.max(b.alert) }
+fn max(a: Horizon, b: &Horizon) -> Horizon {
+    Horizon { page: a.page.max(b.page), alert: a.alert.max(b.alert) }
 }
 
 fn series_of(parts: &[Arc<QueryGroup>]) -> impl Iterator<Item = SeriesIx> {

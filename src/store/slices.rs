@@ -2,6 +2,8 @@
 //! since. Written after the decisions in a transaction of its own, read back in order at a restart.
 //! A damaged row is told and skipped: slices can be asked again.
 
+use sqlx::QueryBuilder;
+
 use super::PRUNE;
 use super::backend::both;
 
@@ -187,15 +189,21 @@ both! {
         Ok(page)
     }
 
-    /// One image; a damaged one is as good as none.
-    pub async fn image(&self, id: i64) -> Result<Option<ImageRow>>
-    while "reading the image of a series" {
-        let row: Option<(i64, i64, Vec<u8>)> = sqlx::query_as("select at, crc, blob from images where id = $1")
-            .bind(id)
-            .fetch_optional(&self.reader)
-            .await?;
-        let good = row.filter(|(at, crc, blob)| checksum(IMAGE, *at, blob) == *crc);
-        Ok(good.map(|(at, _, blob)| ImageRow { id, at, blob }))
+    /// The images of these series, a hundred or so; a damaged one is as good as none.
+    pub async fn images(&self, ids: &[i64]) -> Result<Vec<ImageRow>>
+    while "reading the images of series" {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut query = QueryBuilder::<Database>::new("select id, at, crc, blob from images where id in (");
+        let mut list = query.separated(", ");
+        for id in ids {
+            list.push_bind(*id);
+        }
+        let rows: Vec<(i64, i64, i64, Vec<u8>)> =
+            query.push(")").build_query_as().persistent(false).fetch_all(&self.reader).await?;
+        let good = rows.into_iter().filter(|(_, at, crc, blob)| checksum(IMAGE, *at, blob) == *crc);
+        Ok(good.map(|(id, at, _, blob)| ImageRow { id, at, blob }).collect())
     }
 
     /// Deletes images that were not renewed since `before`: series that nobody counts any more.

@@ -51,6 +51,19 @@ pub struct Plan {
     pub alive_groups: Vec<AliveGroup>,
     /// Ratios asked per window; the position is the [`DirectIx`].
     pub direct: Vec<Direct>,
+    /// SLOs by id that are defined, though nobody can read how: nothing is asked for them, and their
+    /// alerts hold. One stands for all that a document of this name and service defines.
+    pub held: Vec<String>,
+}
+
+impl Plan {
+    /// Whether an SLO is one of [`Self::held`].
+    pub fn holds(&self, slo: &str) -> bool {
+        self.held.iter().any(|held| {
+            let rest = slo.strip_prefix(held.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    }
 }
 
 /// An SLO and where its numbers come from.

@@ -14,7 +14,8 @@ pub(super) struct Accepted {
     pub text: String,
     /// The file it came from.
     pub file: String,
-    /// Its SLOs.
+    /// Its SLOs; none when it does not fit any more since a restart with other settings or by another
+    /// version. It is not asked for then, but nobody removed it: its alerts hold until somebody does.
     pub slos: Vec<Arc<Slo>>,
 }
 
@@ -66,6 +67,11 @@ impl Catalogue {
         self.0.values().flat_map(|accepted| accepted.slos.iter().map(Arc::clone)).collect()
     }
 
+    /// SLOs by id whose documents do not fit any more.
+    pub(super) fn held(&self) -> Vec<String> {
+        self.0.iter().filter(|(_, accepted)| accepted.slos.is_empty()).map(|(key, _)| bare(key)).collect()
+    }
+
     /// A hash of everything in force.
     pub(super) fn hash(&self) -> String {
         let parts: Vec<&str> =
@@ -98,19 +104,27 @@ impl Catalogue {
         let may_be_moved = broken.iter().any(|file| !self.holds(file));
         broken.extend(unread.iter().map(String::as_str));
         for (key, old) in &self.0 {
+            // Of what does not fit any more there is no good version to keep.
+            if old.slos.is_empty() {
+                continue;
+            }
             if kept.contains(key) || broken.iter().any(|path| is_of(&old.file, path)) {
                 next.entry(key.clone()).or_insert_with(|| old.clone());
             }
         }
         let stays: BTreeSet<String> = next.values().flat_map(ids).collect();
-        let loses = |old: &Accepted| ids(old).any(|id| !stays.contains(&id));
+        let loses = |key: &String, old: &Accepted| match old.slos.is_empty() {
+            true => !next.contains_key(key),
+            false => ids(old).any(|id| !stays.contains(&id)),
+        };
         let losing: BTreeMap<String, Accepted> = self
             .0
             .iter()
-            .filter(|(_, old)| loses(old))
-            .map(|(key, old)| (key.clone(), old.clone()))
+            .filter(|(key, old)| loses(key, old))
+            .map(|(k, old)| (k.clone(), old.clone()))
             .collect();
-        let gone = losing.values().flat_map(ids).filter(|id| !stays.contains(id)).collect();
+        let held = losing.iter().filter(|(_, old)| old.slos.is_empty()).map(|(key, _)| bare(key));
+        let gone = losing.values().flat_map(ids).filter(|id| !stays.contains(id)).chain(held).collect();
         Compared { next, losing, gone, may_be_moved }
     }
 
@@ -138,12 +152,13 @@ impl Catalogue {
     }
 
     /// Whether what is gone may not go unasked: more than `max(3, 10 %)` of the SLOs, one that
-    /// fires, or what may have been moved to where it cannot be read.
+    /// fires, what may have been moved to where it cannot be read, or what does not fit any more.
     fn must_wait(&self, compared: &Compared, fires: impl Fn(&str) -> bool) -> bool {
         let all = self.0.values().map(|accepted| accepted.slos.len()).sum::<usize>();
         let gone = &compared.gone;
         gone.len() > 3.max(all / 10)
             || (compared.may_be_moved && !gone.is_empty())
+            || compared.losing.values().any(|old| old.slos.is_empty())
             || gone.iter().any(|slo| fires(slo))
     }
 }
@@ -157,6 +172,11 @@ impl Compared {
 
 fn ids(accepted: &Accepted) -> impl Iterator<Item = String> {
     accepted.slos.iter().map(|slo| slo.id.to_string())
+}
+
+/// What the ids of a document's SLOs begin with: its key without the kind.
+fn bare(key: &str) -> String {
+    key.split_once(' ').map_or(key, |(_, bare)| bare).to_owned()
 }
 
 /// Whether a file is this one, or in or below this folder.

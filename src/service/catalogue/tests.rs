@@ -153,3 +153,39 @@ fn an_objective_that_goes_is_guarded_as_a_document_is() {
     assert_eq!((firing.next.slos().len(), firing.changed.len()), (3, 0));
     assert_eq!(firing.waiting, ["shop/slow.2s"]);
 }
+
+/// One that a stricter version does not read any more, beside one that it does.
+fn unfit() -> Catalogue {
+    let mut before = start(&[("a.yaml", document("one", "99.9")), ("b.yaml", document("two", "99.9"))]);
+    before.0.get_mut("ServiceLevelObjective shop/one").unwrap().slos.clear();
+    before
+}
+
+#[test]
+fn what_does_not_fit_any_more_waits_until_somebody_says_that_it_may_go() {
+    let before = unfit();
+    assert_eq!(before.held(), ["shop/one"]);
+    // Whether its file has the same problem, another one, or is gone.
+    let two = || ("b.yaml", document("two", "99.9"));
+    for files in
+        [vec![("a.yaml", document("one", "100")), two()], vec![("a.yaml", "[".into()), two()], vec![two()]]
+    {
+        let loaded = loaded(&files);
+        let reload = before.read(&loaded);
+        assert_eq!(reload.waiting, ["shop/one"], "{files:?}");
+        assert_eq!((reload.next.held(), reload.removed.len()), (vec!["shop/one".to_owned()], 0));
+        assert!(reload.changed.is_empty());
+        let compared = before.compare(&loaded, &[]);
+        let accepted = before.reload(compared, Removal::Accepted, |_| true);
+        assert_eq!(accepted.removed, ["ServiceLevelObjective shop/one"]);
+        assert!(accepted.next.held().is_empty());
+    }
+}
+
+#[test]
+fn what_fits_again_is_in_force_again() {
+    let reload =
+        unfit().read(&loaded(&[("a.yaml", document("one", "99.9")), ("b.yaml", document("two", "99.9"))]));
+    assert_eq!(names(&reload), ["one", "two"]);
+    assert!(reload.next.held().is_empty() && reload.waiting.is_empty() && reload.removed.is_empty());
+}

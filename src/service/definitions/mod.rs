@@ -15,6 +15,8 @@ use super::settled::Settled;
 use super::shared::Shared;
 use super::state::{DefinitionProblem, DefinitionsView};
 use super::survey::Survey;
+use crate::engine::plan::Plan;
+use crate::slo::problem::Level;
 use crate::slo::{SourceFile, load};
 use crate::store::{Decisions, Document, Revision, StoreError};
 
@@ -43,8 +45,9 @@ impl Definitions {
             let loaded = load(&[file], &reading::context(shared));
             let slos = loaded.slos().cloned().map(Arc::new).collect::<Vec<_>>();
             if slos.is_empty() {
-                tracing::error!(document.doc_id, "a definition that was in force does not fit any more");
-                continue;
+                let why = loaded.problems().find(|problem| problem.level == Level::Error);
+                let why = why.map(|problem| problem.what.as_str());
+                tracing::error!(document.doc_id, why, "a definition that was in force does not fit any more");
             }
             let accepted = Accepted { text: document.text, file: document.file, slos };
             catalogue.0.insert(document.doc_id, accepted);
@@ -71,7 +74,7 @@ impl Definitions {
         tokio::select! {
             () = again => true,
             () = self.survey.changed() => {
-                shared.offer_plan(self.survey.plan(shared, &self.catalogue.slos()));
+                shared.offer_plan(self.planned(shared));
                 false
             }
         }
@@ -148,9 +151,12 @@ impl Definitions {
 
     /// Hands the plan to the tick loop, which alone puts it into force, and has it measured.
     fn plan(&self, shared: &Shared) {
-        let slos = self.catalogue.slos();
-        shared.offer_plan(self.survey.plan(shared, &slos));
-        self.survey.measure(slos);
+        shared.offer_plan(self.planned(shared));
+        self.survey.measure(self.catalogue.slos());
+    }
+
+    fn planned(&self, shared: &Shared) -> Plan {
+        Plan { held: self.catalogue.held(), ..self.survey.plan(shared, &self.catalogue.slos()) }
     }
 
     fn show(&self, shared: &Shared, problems: Vec<DefinitionProblem>, waiting: Vec<String>) {

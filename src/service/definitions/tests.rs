@@ -120,3 +120,34 @@ async fn a_file_that_is_empty_for_a_moment_loses_nothing() {
     service.settle(&mut definitions).await;
     assert_eq!(service.shared.definitions.read().revision, revision);
 }
+
+#[tokio::test]
+async fn what_does_not_fit_any_more_at_a_start_is_held_until_somebody_accepts() {
+    let service = Service::start().await;
+    for name in ["one", "two"] {
+        service.slo(name, "99.9");
+    }
+    service.definitions().await;
+    service.fire("shop/one").await;
+
+    // A version that is stricter: neither the file nor what was in force of it can be read.
+    service.slo("one", "100");
+    let mut stored = service.shared.store.documents().await.unwrap();
+    let one = stored.iter_mut().find(|document| document.doc_id.ends_with("/one")).unwrap();
+    one.text = one.text.replace("99.9", "100");
+    let revision = Revision { number: 2, hash: String::new(), at: 0, summary: String::new() };
+    let epoch = service.shared.epoch().unwrap();
+    service.shared.store.accept(epoch, &revision, &stored, &[], &[]).await.unwrap();
+    let control = restart::control(&service.shared).await.unwrap();
+    service.shared.world.write().control = control;
+    let mut definitions = service.definitions().await;
+    assert_eq!(view(&service), (1, 1));
+    let plan = service.shared.take_plan().unwrap();
+    assert!(plan.holds("shop/one") && plan.holds("shop/one.300ms") && !plan.holds("shop/one-more"));
+    assert!(service.shared.definitions.read().problems.iter().any(|problem| problem.error));
+
+    service.accept(Duration::ZERO).await;
+    service.settle(&mut definitions).await;
+    assert_eq!(view(&service), (1, 0));
+    assert!(!service.shared.take_plan().unwrap().holds("shop/one"));
+}

@@ -1,10 +1,14 @@
 //! Commits that fail, or seem to.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{NOWHERE, Rig, slo};
 use crate::engine::alert::{AlertKey, AlertState, Firing, Subject};
+use crate::engine::step::Delta;
+use crate::service::decide::{decide, make_sure};
 use crate::slo::model::{Labels, Severity};
+use crate::slo::time::Span;
 use crate::store::{Decisions, StatePut};
 
 #[tokio::test]
@@ -64,6 +68,18 @@ async fn alerts_of_an_slo_that_went_are_resolved_as_soon_as_the_store_takes_it()
     rig.shared.store.commit(rig.epoch, &states).await.unwrap();
     rig.shared.world.write().control.put(key.clone(), state);
 
+    // Its definition cannot be read: nobody removed it.
+    let shared = Arc::clone(&rig.shared);
+    let hold = |held: &[&str]| {
+        let mut world = shared.world.write();
+        Arc::make_mut(&mut world.plan).held = held.iter().map(|slo| (*slo).to_owned()).collect();
+    };
+    hold(&["shop/gone"]);
+    rig.tick().await;
+    assert!(rig.shared.world.read().control.get(&key).is_some());
+    assert_eq!(rig.owed().await, []);
+
+    hold(&[]);
     rig.shared.set_epoch(Some(rig.epoch + 1));
     assert!(rig.tick().await.uncommitted > 0);
     assert!(rig.shared.world.read().control.get(&key).is_some());
@@ -71,4 +87,26 @@ async fn alerts_of_an_slo_that_went_are_resolved_as_soon_as_the_store_takes_it()
     rig.tick().await;
     assert!(rig.shared.world.read().control.get(&key).is_none());
     assert_eq!(rig.owed().await, [("resolved".to_owned(), "i".to_owned())]);
+}
+
+#[tokio::test]
+async fn what_was_judged_by_a_commit_without_an_answer_is_not_judged_again() {
+    let rig = Rig::of(&slo("cart"), NOWHERE).await;
+    let shared = &rig.shared;
+    let subject = Subject::Burn { slo: "shop/cart".into(), group: Labels::new() };
+    let key = AlertKey { subject, severity: Severity::Page };
+    // The end of an alert, and until when that was judged.
+    let ended = Delta { changes: BTreeMap::from([(key, None)]), transitions: vec![] };
+    let judged = |at| BTreeMap::from([("shop/cart".to_owned(), at)]);
+    let before = rig.at.minus(Span::from_mins(5));
+    decide(shared, &ended, judged(rig.at).into_iter().collect()).await.unwrap();
+    shared.world.write().judged = judged(before);
+    *shared.in_doubt.write() = true;
+    make_sure(shared).await.unwrap();
+    assert_eq!(shared.world.read().judged, judged(rig.at));
+    // Nothing was written of what was judged since.
+    shared.world.write().judged = judged(rig.at.plus(Span::from_mins(1)));
+    *shared.in_doubt.write() = true;
+    make_sure(shared).await.unwrap();
+    assert_eq!(shared.world.read().judged, judged(rig.at.plus(Span::from_mins(1))));
 }

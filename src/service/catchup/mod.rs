@@ -1,0 +1,178 @@
+//! What burned while nothing was known. After an outage a tick knows the newest slices first, and the
+//! present is judged on them at once; what lies between comes later, piece by piece. When it is
+//! there, the moments that were passed over are judged in order, each with its own time, and what
+//! opened and closed meanwhile is told once. What was told already, or fires now, is left alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::missed::{Moment, missed};
+use super::replay::replay;
+use super::state::World;
+use crate::engine::alert::{AlertKey, Subject};
+use crate::engine::ledger::Ledger;
+use crate::engine::notice::Event;
+use crate::engine::plan::{Plan, Planned};
+use crate::engine::step::{Control, Delta, Inputs, groups};
+use crate::slo::time::{Span, Step, Ts};
+
+/// Moments judged at most in one go; beyond it some are passed over.
+const MOST_MISSED: usize = 240;
+/// The same times the groups judged at each, and the moments that are judged however many these are.
+const MOST_JUDGED: usize = 24_000;
+const FEWEST: usize = 12;
+/// What is not known so long after it was missed is summed up without.
+const PATIENCE: Span = Span::from_hours(1);
+/// How long a tick may sum up; the rest is for the next one.
+const SUMMING: Duration = Duration::from_millis(250);
+
+/// The gap of one SLO.
+pub(super) struct Owed {
+    /// Until when it was judged before.
+    since: Ts,
+    /// When the gap was found.
+    found: Ts,
+    /// How many moments of it are judged, by the groups there were.
+    most: usize,
+    /// Its alerts as they were then.
+    before: Control,
+    /// Alerts that people were told of since.
+    told: BTreeSet<AlertKey>,
+}
+
+/// The gaps that are still to be summed up, by SLO.
+pub(super) type Arrears = BTreeMap<String, Owed>;
+
+/// Gaps that were summed up.
+pub(super) struct Summed {
+    /// What people do not know yet.
+    pub delta: Delta,
+    /// SLOs by id that nothing is owed for any more, once that is committed.
+    pub slos: BTreeSet<String>,
+}
+
+impl Owed {
+    /// Remembers what people were told while the gap is not summed up.
+    pub(super) fn note(&mut self, delta: &Delta) {
+        let begun = delta.transitions.iter().filter(|t| t.event != Event::Resolved);
+        self.told.extend(begun.map(|transition| transition.key.clone()));
+    }
+
+    /// The same of alerts that fire by a commit whose answer was lost.
+    pub(super) fn note_firing(&mut self, control: &Control) {
+        let firing = control.iter().filter(|(_, state)| state.firing.is_some());
+        self.told.extend(firing.map(|(key, _)| key.clone()));
+    }
+
+    /// The moments of the gap, which are the same however late it is summed up, and those since.
+    fn moments(&self, at: Ts, step: Step) -> Vec<Moment> {
+        let gap = missed(Some(self.since), self.found, step, self.most);
+        gap.into_iter().chain(missed(Some(self.found), at, step, self.most)).collect()
+    }
+
+    /// What the gap held: every alert as it would be had all been known in time, apart from those
+    /// that people know of. What does not fire is better known by the present.
+    fn sum_up<'a>(
+        &self,
+        world: &World,
+        planned: &Planned,
+        moments: &[Moment],
+        inputs: impl Fn(Moment) -> Inputs<'a>,
+    ) -> Delta {
+        let mut delta = replay(&[planned], &world.ledger, &self.before, moments, inputs);
+        let fires = |control: &Control, key: &AlertKey| control.get(key).is_some_and(|s| s.firing.is_some());
+        let is_news = |key: &AlertKey| {
+            let burn = matches!(key.subject, Subject::Burn { .. });
+            burn && !fires(&self.before, key) && !fires(&world.control, key) && !self.told.contains(key)
+        };
+        delta.transitions.retain(|transition| is_news(&transition.key));
+        delta.changes.retain(|key, now| is_news(key) && now.as_ref().is_some_and(|s| s.firing.is_some()));
+        delta
+    }
+}
+
+/// Remembers an SLO that is judged at `at` with a gap behind it. One that is owed already stays as
+/// it is: nothing of it was summed up.
+pub(super) fn note_gap(arrears: &mut Arrears, world: &World, planned: &Planned, at: Ts, step: Step) {
+    let Some(since) = world.judged.get(&planned.id).copied() else { return };
+    if !has_gap(&world.ledger, planned, since, at, step) || arrears.contains_key(&planned.id) {
+        return;
+    }
+    let mut before = Control::default();
+    for (key, state) in world.control.of_slo(&planned.id).into_iter().flatten() {
+        before.put(key.clone(), state.clone());
+    }
+    let most = most(&world.ledger, [planned]);
+    let owed = Owed { since, found: at, most, before, told: BTreeSet::new() };
+    arrears.insert(planned.id.clone(), owed);
+}
+
+/// Sums up the gaps in which all is known by now, or will not be.
+pub(super) fn sum_up<'a>(
+    arrears: &Arrears,
+    world: &World,
+    plan: &Plan,
+    step: Step,
+    inputs: impl Fn(Moment) -> Inputs<'a>,
+) -> Summed {
+    let began = Instant::now();
+    let mut summed = Summed { delta: Delta::default(), slos: BTreeSet::new() };
+    if arrears.is_empty() {
+        return summed;
+    }
+    let defined: BTreeMap<&str, &Planned> = plan.slos.iter().map(|p| (p.id.as_str(), p)).collect();
+    for (id, owed) in arrears {
+        let (Some(planned), Some(at)) = (defined.get(id.as_str()), world.judged.get(id)) else {
+            summed.slos.insert(id.clone());
+            continue;
+        };
+        let over = is_whole(&world.ledger, planned, owed.since, *at) || at.since(owed.found) >= PATIENCE;
+        if over && began.elapsed() < SUMMING {
+            let moments = owed.moments(*at, step);
+            summed.delta.extend(owed.sum_up(world, planned, &moments, &inputs));
+            summed.slos.insert(id.clone());
+        }
+    }
+    summed
+}
+
+/// The moments to judge now: those that were missed, `most` of them, if their slices are known, else
+/// the present alone.
+pub(super) fn moments(
+    ledger: &Ledger,
+    planned: &Planned,
+    since: Option<Ts>,
+    at: Ts,
+    step: Step,
+    most: usize,
+) -> Vec<Moment> {
+    let since = since.filter(|since| !has_gap(ledger, planned, *since, at, step));
+    missed(since, at, step, most)
+}
+
+/// How many moments may be judged of SLOs that are behind: the more groups, the fewer, for nothing
+/// else is decided meanwhile.
+pub(super) fn most<'a>(ledger: &Ledger, behind: impl IntoIterator<Item = &'a Planned>) -> usize {
+    let groups: usize = behind.into_iter().map(|planned| groups(planned, ledger).len().max(1)).sum();
+    (MOST_JUDGED / groups.max(1)).clamp(FEWEST, MOST_MISSED)
+}
+
+/// Whether slices between `since` and the newest are not known.
+fn has_gap(ledger: &Ledger, planned: &Planned, since: Ts, at: Ts, step: Step) -> bool {
+    at.since(since) > step.span() && !is_whole(ledger, planned, since, at)
+}
+
+/// Whether everything that an SLO counts is known from `since` to `at`.
+fn is_whole(ledger: &Ledger, planned: &Planned, since: Ts, at: Ts) -> bool {
+    let mut series = planned.bad.iter().chain(&planned.total).filter_map(|(_, ix)| ledger.series(*ix));
+    series.all(|series| {
+        let grid = series.keep().key.grid();
+        let (from, to) = (since.floor_to(grid), at.floor_to(grid));
+        series.answered().overlap(from, to) >= to.since(from).secs()
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! What the ledger learned, packed for the store; read back in `back`.
+
+mod back;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+pub(super) use back::{restore, revive};
+use serde::{Deserialize, Serialize};
+
+use super::shared::Shared;
+use crate::engine::fact::{Facts, SlotFact, SlotState, Tier};
+use crate::engine::ledger::SeriesImage;
+use crate::engine::plan::Plan;
+use crate::slo::time::{Span, Ts};
+use crate::store::{ImageRow, SliceBlob, StoreError};
+
+/// Each series' image is renewed this often, a few at each tick.
+const RENEW: Span = Span::from_hours(1);
+/// The journal is kept this long: longer than the oldest image, should ticks have been slow.
+const KEEP: Span = Span::from_hours(3);
+/// Images not renewed for so long belong to series that nobody counts any more.
+const FORGET: Span = Span::from_days(7);
+/// Bytes held back while the store does not write. What is shed beyond it, the oldest, is not asked
+/// again while the process lives: only a restart misses it, until the series' next image.
+const MOST_BYTES: usize = 64 << 20;
+/// Groups and slots on one page.
+const PAGE: usize = 50_000;
+/// Version of the blob's layout.
+const VERSION: u8 = 1;
+
+/// What one series was told.
+type Entry = (u64, Tier, Vec<SlotFact>);
+
+/// Facts in the order they were booked.
+#[derive(Serialize, Deserialize, Debug)]
+struct Page {
+    version: u8,
+    facts: Vec<Entry>,
+}
+
+/// Collects what changed in the ledger until it is written.
+#[derive(Default)]
+pub(super) struct Journal {
+    /// The page that is being filled, and how full it is.
+    facts: Vec<Entry>,
+    filled: usize,
+    /// Packed pages that are still to be written, oldest first.
+    pages: VecDeque<SliceBlob>,
+    /// The series whose image is next.
+    next: usize,
+}
+
+impl Journal {
+    /// Books facts in the ledger and notes what changed. Facts of a plan that is not in force any
+    /// more are left out: their positions mean something else now.
+    pub(super) fn book(&mut self, shared: &Shared, plan: &Arc<Plan>, all: &[Facts]) {
+        let mut world = shared.world.write();
+        if !Arc::ptr_eq(&world.plan, plan) {
+            return;
+        }
+        for facts in all {
+            let changed = world.ledger.apply(facts);
+            let Some(id) = world.ledger.series(facts.series).map(|s| s.id()).filter(|_| !changed.is_empty())
+            else {
+                continue;
+            };
+            super::measure::trust(shared, &changed);
+            self.note((id, facts.tier, changed));
+        }
+    }
+
+    /// Notes facts, however long nothing is written: beyond a bound the oldest are shed.
+    fn note(&mut self, entry: Entry) {
+        self.filled += entry.2.iter().map(size).sum::<usize>();
+        self.facts.push(entry);
+        if self.filled >= PAGE {
+            self.pack();
+            let mut bytes: usize = self.pages.iter().map(|page| page.blob.len()).sum();
+            while bytes > MOST_BYTES
+                && let Some(shed) = self.pages.pop_front()
+            {
+                bytes -= shed.blob.len();
+            }
+        }
+    }
+
+    /// Ends the page that is being filled.
+    fn pack(&mut self) {
+        let page = Page { version: VERSION, facts: std::mem::take(&mut self.facts) };
+        self.filled = 0;
+        if !page.facts.is_empty() {
+            let blob = postcard::to_stdvec(&page).unwrap_or_default();
+            self.pages.push_back(SliceBlob { tier: 0, at: 0, blob });
+        }
+    }
+
+    /// Writes what changed, renews the next images and prunes.
+    pub(super) async fn write(&mut self, shared: &Shared) -> Result<(), StoreError> {
+        let now = shared.world.read().now();
+        let images = self.images(shared, now);
+        self.append(shared, now, images).await?;
+        let Some(epoch) = shared.epoch() else { return Ok(()) };
+        shared.store.prune_slices(epoch, 0, now.minus(KEEP).0).await.map(drop)
+    }
+
+    /// Writes what changed. A failure is told, and what was not written is kept for the next time.
+    pub(super) async fn write_facts(&mut self, shared: &Shared) -> Result<(), StoreError> {
+        let now = shared.world.read().now();
+        self.append(shared, now, Vec::new()).await
+    }
+
+    async fn append(&mut self, shared: &Shared, now: Ts, images: Vec<ImageRow>) -> Result<(), StoreError> {
+        let Some(epoch) = shared.epoch() else { return Ok(()) };
+        self.pack();
+        while let Some(page) = self.pages.front_mut() {
+            // It is kept for so long from when it is written.
+            page.at = now.0;
+            shared.store.append_slices(epoch, std::slice::from_ref(page), &[]).await?;
+            self.pages.pop_front();
+        }
+        if images.is_empty() {
+            return Ok(());
+        }
+        shared.store.append_slices(epoch, &[], &images).await
+    }
+
+    /// Forgets the images of series that nobody counts any more.
+    pub(super) async fn prune(shared: &Shared) -> Result<(), StoreError> {
+        let Some(epoch) = shared.epoch() else { return Ok(()) };
+        let now = shared.world.read().now();
+        shared.store.prune_images(epoch, now.minus(FORGET).0).await.map(drop)
+    }
+
+    fn images(&mut self, shared: &Shared, now: Ts) -> Vec<ImageRow> {
+        let world = shared.world.read();
+        let all = world.ledger.all();
+        let ticks = (RENEW.secs() / shared.settings.step.secs().max(1)).max(1);
+        let share = all.len().div_ceil(usize::try_from(ticks).unwrap_or(1));
+        if self.next >= all.len() {
+            self.next = 0;
+        }
+        let images = all.iter().skip(self.next).take(share).map(SeriesImage::of).collect::<Vec<_>>();
+        self.next += images.len();
+        drop(world);
+        images
+            .into_iter()
+            .map(|image| ImageRow { id: image.id().cast_signed(), at: now.0, blob: image.to_bytes() })
+            .collect()
+    }
+}
+
+/// How much of a page a slot takes.
+fn size(slot: &SlotFact) -> usize {
+    match &slot.state {
+        SlotState::Known(groups) => 1 + groups.len(),
+        SlotState::Absent | SlotState::Unknown => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests;
