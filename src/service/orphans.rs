@@ -20,7 +20,7 @@ pub(super) async fn hand_over(shared: &Shared, epoch: i64) -> Result<(), StoreEr
         for row in shared.store.due(&name, i64::MAX, MOST).await? {
             message(shared, epoch, &row).await?;
         }
-        for row in shared.store.levels_due(&name, i64::MAX, 0, MOST).await? {
+        for row in shared.store.levels_due(&name, i64::MAX, 0, 0, MOST).await? {
             level(shared, epoch, &row).await?;
         }
     }

@@ -160,7 +160,7 @@ route: {receiver: old}
         )
         .await;
         owed(&before, vec![page("old", Event::Firing)]).await;
-        let rows = before.store.levels_due("old", i64::MAX, 0, 10).await.unwrap();
+        let rows = before.store.levels_due("old", i64::MAX, 0, 0, 10).await.unwrap();
         let epoch = before.epoch().unwrap();
         before.store.levels_sent(epoch, &rows, clock::now_ms()).await.unwrap();
 
@@ -173,10 +173,10 @@ route: {receiver: old}
         // The end is decided for whom the beginning was told.
         owed(&after, vec![page("old", Event::Resolved)]).await;
         if is_level {
-            let rows = after.store.levels_due("new", i64::MAX, 0, 10).await.unwrap();
+            let rows = after.store.levels_due("new", i64::MAX, 0, 0, 10).await.unwrap();
             assert_eq!(rows[0].state.as_str(), "firing");
             look(&after).await.unwrap();
-            let rows = after.store.levels_due("new", i64::MAX, 0, 10).await.unwrap();
+            let rows = after.store.levels_due("new", i64::MAX, 0, 0, 10).await.unwrap();
             assert_eq!((rows.len(), rows[0].state.as_str()), (1, "resolved"));
         } else {
             look(&after).await.unwrap();
