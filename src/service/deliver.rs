@@ -14,7 +14,7 @@ use super::shared::Shared;
 use super::state::Guarded;
 use crate::engine::notice::{Event, Notice};
 use crate::notify::{Outcome, Receiver};
-use crate::store::{Decisions, OutboxFilter, OutboxRow, Status, StoreError, Superseded};
+use crate::store::{Decisions, OutboxRow, StoreError, Superseded};
 
 /// Messages in flight to one receiver.
 const TOGETHER: i64 = 4;
@@ -96,7 +96,7 @@ impl Queue {
         }
         let Ok(notice) = serde_json::from_str::<Notice>(&row.payload) else {
             let error = "the message in the store cannot be read";
-            return self.shared.store.dead(epoch, &row.id, now, error, None).await.map(drop);
+            return self.shared.store.dead(epoch, &row.id, now, error).await.map(drop);
         };
         let began = tokio::time::Instant::now();
         let outcome = self.receiver.deliver(&notice, clock::now()).await;
@@ -154,7 +154,7 @@ impl Queue {
         error: &str,
     ) -> Result<(), StoreError> {
         owe_fallback(&self.shared, epoch, std::slice::from_ref(notice)).await?;
-        self.shared.store.dead(epoch, &row.id, clock::now_ms(), error, None).await.map(drop)
+        self.shared.store.dead(epoch, &row.id, clock::now_ms(), error).await.map(drop)
     }
 
     /// A late firing whose resolve waits behind it is not sent: the resolve tells both.
@@ -167,14 +167,8 @@ impl Queue {
         if row.event != Event::Firing.as_str() || now.saturating_sub(row.created_at) < LATE_MS {
             return Ok(false);
         }
-        let filter = OutboxFilter {
-            receiver: Some(self.name.clone()),
-            status: Some(Status::Pending),
-            incident: Some(row.incident.clone()),
-        };
-        let page = self.shared.store.outbox(&filter, None, 10).await?;
-        let Some(later) = page.items.into_iter().find(|other| other.seq > row.seq) else { return Ok(false) };
-        let superseded = vec![Superseded { id: row.id.clone(), by: later.id }];
+        let Some(by) = self.shared.store.waits_behind(row).await? else { return Ok(false) };
+        let superseded = vec![Superseded { id: row.id.clone(), by }];
         let decisions = Decisions { superseded, ..Decisions::default() };
         self.shared.store.commit(epoch, &decisions).await.map(|_| true)
     }

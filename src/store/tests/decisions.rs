@@ -6,9 +6,7 @@ use tokio::time::Instant;
 use super::home::{Home, due, message, state};
 use super::on_both;
 use crate::slo::model::Severity;
-use crate::store::{
-    Committed, Decisions, HistoryPut, JudgedPut, LevelPut, LevelState, MetaPut, Store, StoreError,
-};
+use crate::store::{Committed, Decisions, HistoryPut, JudgedPut, LevelPut, LevelState, Store, StoreError};
 
 on_both! {
     everything_comes_back_after_a_restart
@@ -35,7 +33,6 @@ fn everything() -> Decisions {
         }],
         history: vec![HistoryPut { at: 5, kind: "alert".into(), subject: "s/a".into(), body: "{}".into() }],
         judged: vec![JudgedPut { slo: "s/a".into(), at: 5 }],
-        meta: vec![MetaPut { key: "tick".into(), value: "5".into() }],
         ..Decisions::default()
     }
 }
@@ -55,9 +52,7 @@ async fn everything_comes_back_after_a_restart(home: &Home) {
     assert_eq!(due(&store, 5).await, ["m1"]);
     assert_eq!(store.levels_due("am", 9, 5, 0, 10).await.unwrap()[0].since, 5);
     assert_eq!(store.history(Some("s/a"), None, 10).await.unwrap().items[0].kind, "alert");
-    assert_eq!(store.meta("tick").await.unwrap().as_deref(), Some("5"));
     assert_eq!(store.judged().await.unwrap(), [JudgedPut { slo: "s/a".into(), at: 5 }]);
-    assert_eq!(store.meta("none").await.unwrap(), None);
     let waiting = store.commands(10).await.unwrap();
     assert_eq!((waiting.len(), waiting[0].id, &*waiting[0].kind), (1, kept, "silence"));
 }

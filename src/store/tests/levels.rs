@@ -11,6 +11,7 @@ on_both! {
     a_clock_that_was_ahead_silences_nobody
     a_change_while_sending_is_told_next
     the_end_of_an_incident_is_not_told_while_the_same_alert_fires_again
+    rows_without_a_subject_silence_nobody
     resolved_levels_are_forgotten_only_after_they_were_told
 }
 
@@ -112,6 +113,19 @@ async fn the_end_of_an_incident_is_not_told_while_the_same_alert_fires_again(hom
     // A clock that went back hides nothing that fires.
     store.commit(epoch, &of_one("third", LevelState::Firing, 5)).await.unwrap();
     assert_eq!(due(&store, 30).await, ["other", "third"]);
+}
+
+/// As written before there were subjects.
+async fn rows_without_a_subject_silence_nobody(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    for (incident, state) in [("burns", LevelState::Firing), ("ended", LevelState::Resolved)] {
+        let mut old = level(incident, state, 10);
+        old.levels[0].subject.clear();
+        store.commit(epoch, &old).await.unwrap();
+    }
+    assert_eq!(due(&store, 20).await, ["burns", "ended"]);
+    let rest = store.levels_due("am", 20, RESEND, 1, 10).await.unwrap();
+    assert_eq!(rest.iter().map(|row| &*row.incident).collect::<Vec<_>>(), ["ended"]);
 }
 
 async fn resolved_levels_are_forgotten_only_after_they_were_told(home: &Home) {
