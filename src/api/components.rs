@@ -60,9 +60,9 @@ pub(super) fn ticks(shared: &Shared) -> Component {
 /// Asks the writer's connection, behind whatever it is doing.
 pub(super) async fn store(shared: &Shared) -> Component {
     let began = Instant::now();
-    let answer = tokio::time::timeout(PING, shared.store.commands(1)).await;
+    let answer = tokio::time::timeout(PING, shared.store.ping()).await;
     let (mut status, mut detail) = match answer {
-        Ok(Ok(_)) => (Health::Ok, format!("{} answers.", shared.store.name())),
+        Ok(Ok(())) => (Health::Ok, format!("{} answers.", shared.store.name())),
         Ok(Err(error)) => (severity(&shared.store, &error), error.to_string()),
         // It waits behind other work, which waits for a lock or a disk: no restart mends that.
         Err(_) => {

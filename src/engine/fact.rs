@@ -62,8 +62,6 @@ pub enum Tier {
     Fine,
     /// Five minutes: the coarsest grid backfill asks at.
     FiveMinutes,
-    /// Hours: only ever summed from finer facts.
-    Hour,
 }
 
 impl Tier {
@@ -72,7 +70,6 @@ impl Tier {
         match self {
             Self::Fine => step.span(),
             Self::FiveMinutes => Span::from_mins(5),
-            Self::Hour => Span::from_hours(1),
         }
     }
 }

@@ -25,6 +25,13 @@ pub struct Notice {
     pub alert: Alert,
 }
 
+impl Notice {
+    /// The id of what a receiver is owed: any repetition of the decision gives it again.
+    pub fn id_of(incident: &str, event: Event, receiver: &str) -> String {
+        format!("{incident}-{}-{receiver}", event.as_str())
+    }
+}
+
 /// What happened to the alert.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -146,7 +146,7 @@ fn before(shared: &Shared, job: &Job) -> Span {
     match job.piece.tier {
         _ if all_begun => Span::ZERO,
         Tier::Fine => shared.settings.step.span(),
-        Tier::FiveMinutes | Tier::Hour => Span::from_mins(5),
+        Tier::FiveMinutes => Span::from_mins(5),
     }
 }
 

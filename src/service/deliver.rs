@@ -14,7 +14,8 @@ use super::shared::Shared;
 use super::state::Guarded;
 use crate::engine::notice::{Event, Notice};
 use crate::notify::{Outcome, Receiver};
-use crate::store::{Decisions, OutboxFilter, OutboxRow, Status, StoreError, Superseded};
+use crate::slo::model::Severity;
+use crate::store::{Decisions, OutboxRow, StoreError, Superseded};
 
 /// Messages in flight to one receiver.
 const TOGETHER: i64 = 4;
@@ -25,7 +26,10 @@ const LONGEST_WAIT_MS: i64 = 2 * 3600 * 1000;
 /// A message older than this is late: what happened to its alert since is told in one message.
 const LATE_MS: i64 = 10 * 60 * 1000;
 /// A message that fails for so long is given up and listed as dead.
-const GIVE_UP_AFTER_MS: i64 = 3 * 24 * 3600 * 1000;
+const FAILED_FOR_MS: i64 = 3 * 24 * 3600 * 1000;
+/// The same for one that is refused: the receiver may be in the middle of a deployment, or somebody
+/// is about to mend a password, and then it is taken.
+const REFUSED_FOR_MS: i64 = 3600 * 1000;
 
 /// Runs one receiver's queue until shutdown.
 pub(super) async fn run(shared: Arc<Shared>, name: String, receiver: Arc<dyn Receiver>) {
@@ -96,7 +100,7 @@ impl Queue {
         }
         let Ok(notice) = serde_json::from_str::<Notice>(&row.payload) else {
             let error = "the message in the store cannot be read";
-            return self.shared.store.dead(epoch, &row.id, now, error, None).await.map(drop);
+            return self.shared.store.dead(epoch, &row.id, now, error).await.map(drop);
         };
         let began = tokio::time::Instant::now();
         let outcome = self.receiver.deliver(&notice, clock::now()).await;
@@ -106,12 +110,31 @@ impl Queue {
                 tracing::info!(receiver = self.name, id = row.id, event = row.event, note, "delivered");
                 self.mark_taken(epoch, row).await
             }
-            Outcome::Retry { after, error, .. } => self.retry(epoch, row, &notice, after, &error).await,
-            Outcome::Permanent { error, .. } => {
-                tracing::error!(receiver = self.name, id = row.id, error, "not delivered and given up");
-                self.give_up(epoch, row, &notice, &error).await
+            Outcome::Retry { after, error, .. } => {
+                self.warn(row, &error);
+                self.retry(epoch, row, &notice, after, &error, FAILED_FOR_MS).await
             }
+            Outcome::Permanent { error, .. } => self.refused(epoch, row, &notice, &error).await,
         }
+    }
+
+    /// Somebody has to change something before the same is taken: of a page the fallback is told now.
+    async fn refused(
+        &self,
+        epoch: i64,
+        row: &OutboxRow,
+        notice: &Notice,
+        error: &str,
+    ) -> Result<(), StoreError> {
+        if row.attempts == 0 {
+            tracing::error!(receiver = self.name, id = row.id, error, "refused; tried again for an hour");
+        } else {
+            self.warn(row, error);
+        }
+        if notice.event == Event::Firing && notice.alert.severity == Severity::Page {
+            owe_fallback(&self.shared, epoch, std::slice::from_ref(notice)).await?;
+        }
+        self.retry(epoch, row, notice, None, error, REFUSED_FOR_MS).await
     }
 
     async fn mark_taken(&self, epoch: i64, row: &OutboxRow) -> Result<(), StoreError> {
@@ -121,6 +144,11 @@ impl Queue {
         Ok(())
     }
 
+    fn warn(&self, row: &OutboxRow, error: &str) {
+        let attempts = row.attempts + 1;
+        tracing::warn!(receiver = self.name, id = row.id, attempts, error, "not delivered yet");
+    }
+
     async fn retry(
         &self,
         epoch: i64,
@@ -128,17 +156,11 @@ impl Queue {
         notice: &Notice,
         after: Option<Duration>,
         error: &str,
+        limit_ms: i64,
     ) -> Result<(), StoreError> {
         let now = clock::now_ms();
         let age = now.saturating_sub(row.created_at);
-        tracing::warn!(
-            receiver = self.name,
-            id = row.id,
-            attempts = row.attempts + 1,
-            error,
-            "not delivered yet"
-        );
-        if age > GIVE_UP_AFTER_MS {
+        if age > limit_ms {
             return self.give_up(epoch, row, notice, error).await;
         }
         let wait = delay(row.attempts, after);
@@ -153,8 +175,9 @@ impl Queue {
         notice: &Notice,
         error: &str,
     ) -> Result<(), StoreError> {
+        tracing::error!(receiver = self.name, id = row.id, error, "not delivered and given up");
         owe_fallback(&self.shared, epoch, std::slice::from_ref(notice)).await?;
-        self.shared.store.dead(epoch, &row.id, clock::now_ms(), error, None).await.map(drop)
+        self.shared.store.dead(epoch, &row.id, clock::now_ms(), error).await.map(drop)
     }
 
     /// A late firing whose resolve waits behind it is not sent: the resolve tells both.
@@ -167,15 +190,57 @@ impl Queue {
         if row.event != Event::Firing.as_str() || now.saturating_sub(row.created_at) < LATE_MS {
             return Ok(false);
         }
-        let filter = OutboxFilter {
-            receiver: Some(self.name.clone()),
-            status: Some(Status::Pending),
-            incident: Some(row.incident.clone()),
-        };
-        let page = self.shared.store.outbox(&filter, None, 10).await?;
-        let Some(later) = page.items.into_iter().find(|other| other.seq > row.seq) else { return Ok(false) };
-        let superseded = vec![Superseded { id: row.id.clone(), by: later.id }];
+        let Some(by) = self.shared.store.waits_behind(row).await? else { return Ok(false) };
+        let superseded = vec![Superseded { id: row.id.clone(), by }];
         let decisions = Decisions { superseded, ..Decisions::default() };
         self.shared.store.commit(epoch, &decisions).await.map(|_| true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::BoxFuture;
+
+    use super::super::queue_tests::{FALLBACK, messages, notice, owed_since, page, pair, pending, service};
+    use super::*;
+    use crate::notify::Reason;
+    use crate::slo::time::Ts;
+    use crate::store::Status;
+
+    struct Refuses;
+
+    impl Receiver for Refuses {
+        fn deliver<'a>(&'a self, _: &'a Notice, _: Ts) -> BoxFuture<'a, Outcome> {
+            Box::pin(async { Outcome::permanent(Reason::ClientError, "404") })
+        }
+    }
+
+    fn queue(shared: Shared) -> Queue {
+        let (shared, receiver) = (Arc::new(shared), Arc::new(Refuses));
+        Queue { shared, name: "main".into(), receiver, taken: Guarded::default() }
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_is_tried_again_and_of_a_page_the_fallback_is_told_at_once() {
+        let (shared, _folder) = service(FALLBACK).await;
+        let ticket = notice("main", "t", Severity::Ticket, Event::Firing);
+        let end = notice("main", "e", Severity::Page, Event::Resolved);
+        owed_since(&shared, 0, vec![page("main", Event::Firing), ticket, end]).await;
+        let queue = queue(shared);
+        queue.drain().await.unwrap();
+        for row in messages(&queue.shared, "main").await {
+            assert!(row.attempts >= 1 && row.status == Status::Pending, "{row:?}");
+        }
+        assert_eq!(pending(&queue.shared, "other").await, [pair("p", "firing")]);
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_for_more_than_an_hour_is_given_up() {
+        let (shared, _folder) = service(FALLBACK).await;
+        owed_since(&shared, REFUSED_FOR_MS + 1000, vec![page("main", Event::Firing)]).await;
+        let queue = queue(shared);
+        queue.drain().await.unwrap();
+        assert_eq!(messages(&queue.shared, "main").await[0].status, Status::Dead);
+        assert_eq!(pending(&queue.shared, "other").await, [pair("p", "firing")]);
     }
 }

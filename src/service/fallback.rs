@@ -37,24 +37,29 @@ pub(super) async fn run(shared: Arc<Shared>) {
 
 pub(super) async fn look(shared: &Shared) -> Result<(), StoreError> {
     let Some(epoch) = shared.epoch() else { return Ok(()) };
-    if let Some(route) =
-        shared.settings.route.as_ref().filter(|route| fallback_for(shared, &route.receiver).is_some())
+    if let Some(route) = &shared.settings.route
+        && let Some(fallback) = fallback_for(shared, &route.receiver)
     {
         // Whoever was told is not overdue any more, so this ends.
-        while tell_fallback(shared, epoch, route).await? {}
+        while tell_fallback(shared, epoch, route, fallback).await? {}
     }
     pass_on(shared, epoch).await?;
     hand_over(shared, epoch).await
 }
 
 /// Tells the fallback of pages that their receiver has not taken for too long; whether there may be more.
-async fn tell_fallback(shared: &Shared, epoch: i64, route: &Route) -> Result<bool, StoreError> {
+async fn tell_fallback(
+    shared: &Shared,
+    epoch: i64,
+    route: &Route,
+    fallback: &str,
+) -> Result<bool, StoreError> {
     let before = clock::now_ms().saturating_sub(route.fallback_after.secs().saturating_mul(1000));
     let payloads: Vec<String> = if is_level(shared, &route.receiver) {
-        let rows = shared.store.levels_overdue(&route.receiver, before, MOST).await?;
+        let rows = shared.store.levels_overdue(&route.receiver, fallback, before, MOST).await?;
         rows.into_iter().map(|row| row.payload).collect()
     } else {
-        let rows = shared.store.overdue(&route.receiver, before, MOST).await?;
+        let rows = shared.store.overdue(&route.receiver, fallback, before, MOST).await?;
         rows.into_iter().map(|row| row.payload).collect()
     };
     let read = payloads.iter().filter_map(|payload| serde_json::from_str(payload).ok());

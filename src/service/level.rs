@@ -25,14 +25,16 @@ const GIVE_UP_MS: i64 = 3 * 24 * 3600 * 1000;
 
 /// Runs one Alertmanager receiver until shutdown.
 pub(super) async fn run(shared: Arc<Shared>, name: String, alertmanager: Alertmanager) {
+    // Told since the last look at everything and not to be marked as such; see [`tell`].
+    let mut unmarked = 0;
     loop {
         let woken = shared.outbox_wake.notified();
         tokio::pin!(woken);
         woken.as_mut().enable();
-        let rest = match tell(&shared, &name, &alertmanager).await {
+        let rest = match tell(&shared, &name, &alertmanager, &mut unmarked).await {
             Ok(rest) => rest,
             Err(error) => {
-                tracing::warn!(receiver = name, %error, "the state to tell cannot be read or marked");
+                tracing::warn!(receiver = name, %error, "the state to tell cannot be read");
                 PAUSE
             }
         };
@@ -44,16 +46,49 @@ pub(super) async fn run(shared: Arc<Shared>, name: String, alertmanager: Alertma
     }
 }
 
-async fn tell(shared: &Shared, name: &str, alertmanager: &Alertmanager) -> Result<Duration, StoreError> {
+/// Tells some of what is due. Reading is all it needs: while the store cannot be written, what burns
+/// must be told on, or the Alertmanager takes it to be over. What could not be marked comes first
+/// again at the next read, so that many are passed over until all were told.
+async fn tell(
+    shared: &Shared,
+    name: &str,
+    alertmanager: &Alertmanager,
+    unmarked: &mut i64,
+) -> Result<Duration, StoreError> {
     let Some(epoch) = shared.epoch() else { return Ok(LOOK) };
     let now = clock::now_ms();
     let resend = alertmanager.resend().secs().saturating_mul(1000);
-    let rows = shared.store.levels_due(name, now, resend, MOST).await?;
-    shared.store.prune_levels(epoch, now, now.saturating_sub(GIVE_UP_MS)).await?;
+    let rows = shared.store.levels_due(name, now, resend, *unmarked, MOST).await?;
+    let count = i64::try_from(rows.len()).unwrap_or(MOST);
+    let more = count >= MOST;
+    let rest = match tell_all(shared, epoch, name, alertmanager, rows).await {
+        Ok(rest) => rest,
+        Err(error) => {
+            tracing::warn!(receiver = name, %error, "what was told cannot be marked");
+            *unmarked = unmarked.saturating_add(count);
+            if more { MORE } else { PAUSE }
+        }
+    };
+    if !more {
+        *unmarked = 0;
+        if let Err(error) = shared.store.prune_levels(epoch, now, now.saturating_sub(GIVE_UP_MS)).await {
+            tracing::warn!(receiver = name, %error, "what was told for long enough cannot be forgotten");
+        }
+    }
+    Ok(if more && rest == LOOK { MORE } else { rest })
+}
+
+/// One request for all of them; an error is one of marking them.
+async fn tell_all(
+    shared: &Shared,
+    epoch: i64,
+    name: &str,
+    alertmanager: &Alertmanager,
+    rows: Vec<LevelRow>,
+) -> Result<Duration, StoreError> {
     if rows.is_empty() {
         return Ok(LOOK);
     }
-    let more = rows.len() >= usize::try_from(MOST).unwrap_or(usize::MAX);
     let external = shared.settings.external_url.clone();
     let notices = rows.into_iter().filter_map(|row| Some((serde_json::from_str(&row.payload).ok()?, row)));
     let told: Vec<Level> = notices
@@ -68,8 +103,7 @@ async fn tell(shared: &Shared, name: &str, alertmanager: &Alertmanager) -> Resul
     let report = alertmanager.post_alerts(&alerts, clock::now()).await;
     let outcome = report.outcome();
     shared.metrics.delivery(name, &outcome, began.elapsed());
-    let rest = mark(shared, epoch, name, told, &report, outcome).await?;
-    Ok(if more && rest == LOOK { MORE } else { rest })
+    mark(shared, epoch, name, told, &report, outcome).await
 }
 
 /// One state to tell.

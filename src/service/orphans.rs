@@ -1,12 +1,13 @@
 //! Messages to receivers that are no longer in the settings: renamed, replaced or removed while
 //! something was owed to them. The route's receiver is told instead, so that no page and no end of
-//! one waits for ever; where nobody is left they are given up, and listed with the reason.
+//! one waits for ever. Where nobody is left, messages are given up and listed with the reason, and
+//! states are forgotten.
 
 use super::clock;
 use super::owed::{commit, is_level, stand_in};
 use super::shared::Shared;
 use crate::engine::notice::Notice;
-use crate::store::{Decisions, LevelRow, LevelState, OutboxFilter, OutboxRow, StoreError, Superseded};
+use crate::store::{Decisions, LevelRow, LevelState, OutboxRow, StoreError, Superseded};
 
 /// Messages of one receiver handed over in one look; the rest follows in the next one.
 const MOST: i64 = 100;
@@ -20,7 +21,7 @@ pub(super) async fn hand_over(shared: &Shared, epoch: i64) -> Result<(), StoreEr
         for row in shared.store.due(&name, i64::MAX, MOST).await? {
             message(shared, epoch, &row).await?;
         }
-        for row in shared.store.levels_due(&name, i64::MAX, 0, MOST).await? {
+        for row in shared.store.levels_due(&name, i64::MAX, 0, 0, MOST).await? {
             level(shared, epoch, &row).await?;
         }
     }
@@ -40,13 +41,13 @@ async fn message(shared: &Shared, epoch: i64, row: &OutboxRow) -> Result<(), Sto
                 return shared.store.commit(epoch, &decisions).await.map(drop);
             }
             let mut owed = Decisions::default();
-            stand_in(shared, &notice, heir, &mut owed).await?;
+            stand_in(shared, &notice, heir, own_id(&notice, heir), &mut owed).await?;
             commit(shared, epoch, &owed).await?;
             format!("{gone}; `{heir}` is told instead")
         }
     };
     tracing::warn!(id = row.id, "{reason}");
-    shared.store.dead(epoch, &row.id, clock::now_ms(), &reason, None).await.map(drop)
+    shared.store.dead(epoch, &row.id, clock::now_ms(), &reason).await.map(drop)
 }
 
 /// A state that was told to a receiver which is gone is news to the one that follows it.
@@ -58,7 +59,7 @@ async fn level(shared: &Shared, epoch: i64, row: &LevelRow) -> Result<(), StoreE
         && told_as(shared, heir, &notice).await?.is_none()
     {
         let mut owed = Decisions::default();
-        stand_in(shared, &notice, heir, &mut owed).await?;
+        stand_in(shared, &notice, heir, own_id(&notice, heir), &mut owed).await?;
         commit(shared, epoch, &owed).await?;
     }
     tracing::warn!(
@@ -70,16 +71,16 @@ async fn level(shared: &Shared, epoch: i64, row: &LevelRow) -> Result<(), StoreE
     shared.store.remove_level(epoch, &row.receiver, &row.incident).await
 }
 
+/// The id that the heir's own message has: an alert that goes on firing is announced to a receiver
+/// that is new in the route too, and whichever of the two comes later must be the same message.
+fn own_id(notice: &Notice, heir: &str) -> String {
+    Notice::id_of(&notice.incident, notice.event, heir)
+}
+
 /// The message by which a receiver is told the same, if there is one.
 async fn told_as(shared: &Shared, receiver: &str, notice: &Notice) -> Result<Option<String>, StoreError> {
     if is_level(shared, receiver) {
         return Ok(None);
     }
-    let filter = OutboxFilter {
-        receiver: Some(receiver.to_owned()),
-        status: None,
-        incident: Some(notice.incident.clone()),
-    };
-    let page = shared.store.outbox(&filter, None, 10).await?;
-    Ok(page.items.into_iter().find(|row| row.event == notice.event.as_str()).map(|row| row.id))
+    shared.store.told_as(receiver, &notice.incident, notice.event.as_str()).await
 }

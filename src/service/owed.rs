@@ -57,24 +57,25 @@ pub(super) async fn owe_fallback(shared: &Shared, epoch: i64, notices: &[Notice]
     let mut decisions = Decisions::default();
     for notice in notices {
         let Some(fallback) = fallback_for(shared, &notice.receiver) else { continue };
-        stand_in(shared, notice, fallback, &mut decisions).await?;
+        let id = fallback_id(&notice.id, fallback);
+        stand_in(shared, notice, fallback, id, &mut decisions).await?;
     }
     commit(shared, epoch, &decisions).await
 }
 
-/// Adds what is owed to a receiver in another one's stead. A state that it is told anyway is left
+/// Adds what is owed to a receiver in another one's stead, under this id. A state that it is told anyway is left
 /// alone: "firing" could be older than what it knows.
 pub(super) async fn stand_in(
     shared: &Shared,
     notice: &Notice,
     receiver: &str,
+    id: String,
     to: &mut Decisions,
 ) -> Result<(), StoreError> {
     let begins = notice.event == Event::Firing && is_level(shared, receiver);
     if begins && shared.store.has_level(receiver, &notice.incident).await? {
         return Ok(());
     }
-    let id = fallback_id(&notice.id, receiver);
     let stand_in = Notice { id, receiver: receiver.to_owned(), ..notice.clone() };
     owe(shared, stand_in, Some(notice.id.clone()), clock::now_ms(), to);
     Ok(())

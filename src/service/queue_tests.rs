@@ -14,7 +14,7 @@ use crate::settings::Settings;
 use crate::slo::model::Severity;
 use crate::store::{Decisions, Lease, Options, OutboxFilter, OutboxRow, Status, Store};
 
-const FALLBACK: &str = "
+pub(super) const FALLBACK: &str = "
 receivers:
   - {name: main, webhook: {url: 'http://127.0.0.1:9/'}}
   - {name: other, webhook: {url: 'http://127.0.0.1:9/'}}
@@ -37,7 +37,7 @@ route: {receiver: new}
 const NOBODY: &str = "";
 
 /// A service with these receivers that leads, on a store of its own.
-async fn service(receivers: &str) -> (Shared, TempDir) {
+pub(super) async fn service(receivers: &str) -> (Shared, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let file = format!("sqlite:{}", folder.path().join("damper.db").display());
     let store = Store::open(&file, Options::default()).await.unwrap();
@@ -51,40 +51,55 @@ async fn service(receivers: &str) -> (Shared, TempDir) {
     (shared, folder)
 }
 
-fn notice(receiver: &str, incident: &str, severity: Severity, event: Event) -> Notice {
+/// The same service after a restart with other receivers.
+fn restarted(before: Shared, receivers: &str) -> Shared {
+    let epoch = before.epoch();
+    let settings = format!("prometheus: {{url: 'http://127.0.0.1:9'}}\ndefinitions: [slos]\n{receivers}");
+    let settings = Settings::parse("damper.yaml", &settings, [], &[]).unwrap();
+    let after = Shared::new(settings, before.store, BTreeMap::new(), 0);
+    after.set_epoch(epoch);
+    after
+}
+
+pub(super) fn notice(receiver: &str, incident: &str, severity: Severity, event: Event) -> Notice {
     let mut notice = if event == Event::Firing { testing::firing() } else { testing::resolved() };
     notice.id = format!("{incident}-{}-{receiver}", event.as_str());
     (notice.incident, notice.receiver, notice.alert.severity) = (incident.into(), receiver.into(), severity);
     notice
 }
 
-fn page(receiver: &str, event: Event) -> Notice {
+pub(super) fn page(receiver: &str, event: Event) -> Notice {
     notice(receiver, "p", Severity::Page, event)
 }
 
 /// Owed an hour ago.
 async fn owed(shared: &Shared, notices: Vec<Notice>) {
+    owed_since(shared, 3_600_000, notices).await;
+}
+
+/// Owed so many milliseconds ago.
+pub(super) async fn owed_since(shared: &Shared, age: i64, notices: Vec<Notice>) {
     let mut decisions = Decisions::default();
     for notice in notices {
-        owe(shared, notice, None, clock::now_ms() - 3_600_000, &mut decisions);
+        owe(shared, notice, None, clock::now_ms() - age, &mut decisions);
     }
     shared.store.commit(shared.epoch().unwrap(), &decisions).await.unwrap();
 }
 
 /// Messages of a receiver, the oldest first.
-async fn messages(shared: &Shared, receiver: &str) -> Vec<OutboxRow> {
+pub(super) async fn messages(shared: &Shared, receiver: &str) -> Vec<OutboxRow> {
     let filter = OutboxFilter { receiver: Some(receiver.into()), ..OutboxFilter::default() };
     let mut rows = shared.store.outbox(&filter, None, 1000).await.unwrap().items;
     rows.reverse();
     rows
 }
 
-async fn pending(shared: &Shared, receiver: &str) -> Vec<(String, String)> {
+pub(super) async fn pending(shared: &Shared, receiver: &str) -> Vec<(String, String)> {
     let rows = messages(shared, receiver).await.into_iter().filter(|row| row.status == Status::Pending);
     rows.map(|row| (row.incident, row.event)).collect()
 }
 
-fn pair(incident: &str, event: &str) -> (String, String) {
+pub(super) fn pair(incident: &str, event: &str) -> (String, String) {
     (incident.to_owned(), event.to_owned())
 }
 
@@ -139,6 +154,36 @@ async fn what_the_route_was_told_itself_is_not_told_again() {
     assert_eq!((old.status, old.superseded_by.as_deref()), (Status::Superseded, Some("p-firing-new")));
 }
 
+/// An alert that goes on firing is announced to a receiver that is new in the route.
+#[tokio::test]
+async fn what_was_handed_over_is_not_told_again_by_the_next_step() {
+    let (shared, _folder) = service(WEBHOOK).await;
+    owed(&shared, vec![page("old", Event::Firing)]).await;
+    look(&shared).await.unwrap();
+    owed(&shared, vec![page("new", Event::Firing)]).await;
+    look(&shared).await.unwrap();
+    assert_eq!(pending(&shared, "new").await, [pair("p", "firing")]);
+    owed(&shared, vec![page("old", Event::Resolved), page("new", Event::Resolved)]).await;
+    look(&shared).await.unwrap();
+    assert_eq!(pending(&shared, "new").await, [pair("p", "firing"), pair("p", "resolved")]);
+    assert_eq!(pending(&shared, "old").await, []);
+}
+
+#[tokio::test]
+async fn a_fallback_that_takes_the_place_of_another_one_is_told() {
+    for settings in [FALLBACK, LEVEL_MAIN] {
+        let (before, _folder) = service(&settings.replace("other", "former")).await;
+        owed(&before, vec![page("main", Event::Firing)]).await;
+        look(&before).await.unwrap();
+        assert_eq!(pending(&before, "former").await, [pair("p", "firing")]);
+        let after = restarted(before, settings);
+        look(&after).await.unwrap();
+        look(&after).await.unwrap();
+        assert_eq!(pending(&after, "other").await, [pair("p", "firing")]);
+        assert_eq!(pending(&after, "former").await, []);
+    }
+}
+
 #[tokio::test]
 async fn without_a_route_what_is_owed_is_given_up_with_the_reason() {
     let (shared, _folder) = service(NOBODY).await;
@@ -160,23 +205,20 @@ route: {receiver: old}
         )
         .await;
         owed(&before, vec![page("old", Event::Firing)]).await;
-        let rows = before.store.levels_due("old", i64::MAX, 0, 10).await.unwrap();
+        let rows = before.store.levels_due("old", i64::MAX, 0, 0, 10).await.unwrap();
         let epoch = before.epoch().unwrap();
         before.store.levels_sent(epoch, &rows, clock::now_ms()).await.unwrap();
 
-        let settings = format!("prometheus: {{url: 'http://127.0.0.1:9'}}\ndefinitions: [slos]\n{receivers}");
-        let settings = Settings::parse("damper.yaml", &settings, [], &[]).unwrap();
-        let after = Shared::new(settings, before.store, BTreeMap::new(), 0);
-        after.set_epoch(Some(epoch));
+        let after = restarted(before, receivers);
         look(&after).await.unwrap();
         assert!(!after.store.has_level("old", "p").await.unwrap());
         // The end is decided for whom the beginning was told.
         owed(&after, vec![page("old", Event::Resolved)]).await;
         if is_level {
-            let rows = after.store.levels_due("new", i64::MAX, 0, 10).await.unwrap();
+            let rows = after.store.levels_due("new", i64::MAX, 0, 0, 10).await.unwrap();
             assert_eq!(rows[0].state.as_str(), "firing");
             look(&after).await.unwrap();
-            let rows = after.store.levels_due("new", i64::MAX, 0, 10).await.unwrap();
+            let rows = after.store.levels_due("new", i64::MAX, 0, 0, 10).await.unwrap();
             assert_eq!((rows.len(), rows[0].state.as_str()), (1, "resolved"));
         } else {
             look(&after).await.unwrap();

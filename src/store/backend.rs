@@ -37,6 +37,13 @@ pub struct Db<D: sqlx::Database> {
 }
 
 impl<D: sqlx::Database> Db<D> {
+    /// Waits for what runs.
+    pub(super) async fn close(&self) {
+        self.reader.close().await;
+        self.queue.close().await;
+        self.writer.close().await;
+    }
+
     /// Runs a body under the statement limit and names the store in its error.
     pub(super) async fn within<T>(
         &self,

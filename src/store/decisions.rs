@@ -32,8 +32,6 @@ pub struct Decisions {
     pub judged: Vec<JudgedPut>,
     /// Commands that are carried out.
     pub commands_done: Vec<i64>,
-    /// Small named values.
-    pub meta: Vec<MetaPut>,
 }
 
 /// State of one alert, policy or SLO.
@@ -111,15 +109,6 @@ pub struct HistoryPut {
     pub body: String,
 }
 
-/// A small named value.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct MetaPut {
-    /// Its name.
-    pub key: String,
-    /// Its value.
-    pub value: String,
-}
-
 /// What a commit did.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Committed {
@@ -141,7 +130,6 @@ both! {
         Self::put_history(&mut tx, &decisions.history).await?;
         Self::put_judged(&mut tx, &decisions.judged).await?;
         Self::remove_commands(&mut tx, &decisions.commands_done).await?;
-        Self::put_meta(&mut tx, &decisions.meta).await?;
         tx.commit().await?;
         Ok(Committed { new_outbox })
     }
@@ -150,13 +138,6 @@ both! {
     pub async fn states(&self) -> Result<Vec<(String, String)>>
     while "reading states" {
         Ok(sqlx::query_as("select key, body from states order by key").fetch_all(&self.reader).await?)
-    }
-
-    /// A small named value.
-    pub async fn meta(&self, key: &str) -> Result<Option<String>>
-    while "reading a value" {
-        let value = sqlx::query_scalar("select value from meta where key = $1").bind(key);
-        Ok(value.fetch_optional(&self.reader).await?)
     }
 }
 
@@ -188,20 +169,6 @@ each! {
                     .persistent(false)
                     .execute(&mut **tx)
                     .await?;
-            }
-            Ok(())
-        }
-
-        async fn put_meta(tx: &mut Transaction<'static, Database>, meta: &[MetaPut]) -> Result<(), Fault> {
-            for put in meta {
-                sqlx::query(
-                    "insert into meta (key, value) values ($1, $2)
-                     on conflict (key) do update set value = excluded.value",
-                )
-                .bind(&put.key)
-                .bind(&put.value)
-                .execute(&mut **tx)
-                .await?;
             }
             Ok(())
         }

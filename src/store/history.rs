@@ -34,16 +34,15 @@ both! {
     ) -> Result<Page<HistoryRow>>
     while "reading history" {
         let limit = limit.clamp(1, PAGE);
-        let rows: Vec<(i64, i64, String, String, String)> = sqlx::query_as(
-            "select seq, at, kind, subject, body from history
-              where seq < $1 and (cast($2 as text) is null or subject = $2)
-              order by seq desc limit $3",
-        )
-        .bind(before.unwrap_or(i64::MAX))
-        .bind(subject)
-        .bind(limit + 1)
-        .fetch_all(&self.reader)
-        .await?;
+        let mut sql =
+            QueryBuilder::<Database>::new("select seq, at, kind, subject, body from history where seq < ");
+        sql.push_bind(before.unwrap_or(i64::MAX));
+        // Only where it is given, so that its index is of use.
+        if let Some(subject) = subject {
+            sql.push(" and subject = ").push_bind(subject);
+        }
+        sql.push(" order by seq desc limit ").push_bind(limit + 1);
+        let rows: Vec<(i64, i64, String, String, String)> = sql.build_query_as().fetch_all(&self.reader).await?;
         let line = |(seq, at, kind, subject, body)| HistoryRow { seq, at, kind, subject, body };
         Ok(Page::cut(rows.into_iter().map(line).collect(), limit, |row| row.seq))
     }

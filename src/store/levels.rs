@@ -75,11 +75,19 @@ impl LevelRow {
 both! {
     /// Rows of a receiver that are to be told at `now_ms`: those never tried, those told `resend_ms`
     /// ago, and those that failed five seconds ago. Pages before tickets, then those never tried, then
-    /// those tried the longest ago; at most [`PAGE`]. A time still to come was a clock's mistake.
+    /// those tried the longest ago; at most [`PAGE`], after the first `skip`. A time still to come was
+    /// a clock's mistake.
     ///
     /// The end of an incident is left out once the same alert fires again or ended later: told after
-    /// that, it would end what fires now.
-    pub async fn levels_due(&self, receiver: &str, now_ms: i64, resend_ms: i64, limit: i64) -> Result<Vec<LevelRow>>
+    /// that, it would end what fires now. Rows without a subject are older than that column.
+    pub async fn levels_due(
+        &self,
+        receiver: &str,
+        now_ms: i64,
+        resend_ms: i64,
+        skip: i64,
+        limit: i64,
+    ) -> Result<Vec<LevelRow>>
     while "reading levels" {
         let rows: Vec<Columns> = sqlx::query_as(
             "select receiver, incident, payload, state, since, resend_until, last_sent_at, last_error
@@ -87,18 +95,19 @@ both! {
               where receiver = $1
                 and (tried_at is null or tried_at <= $2 or tried_at > $4)
                 and (last_sent_at is null or last_sent_at <= $3 or last_sent_at > $4)
-                and (state = 'firing' or not exists (
+                and (state = 'firing' or subject = '' or not exists (
                     select 1 from levels other
                      where other.receiver = levels.receiver and other.subject = levels.subject
                        and other.incident <> levels.incident
                        and (other.state = 'firing' or other.since > levels.since)))
-              order by severity, coalesce(tried_at, -1), incident limit $5",
+              order by severity, coalesce(tried_at, -1), incident limit $5 offset $6",
         )
         .bind(receiver)
         .bind(now_ms.saturating_sub(RETRY_MS))
         .bind(now_ms.saturating_sub(resend_ms))
         .bind(now_ms)
         .bind(limit.clamp(1, PAGE))
+        .bind(skip.max(0))
         .fetch_all(&self.queue)
         .await?;
         rows.into_iter().map(LevelRow::read).collect()

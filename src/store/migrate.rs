@@ -14,6 +14,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 2, sql: include_str!("migrations/0002_severity.sql") },
     Migration { version: 3, sql: include_str!("migrations/0003_subject.sql") },
     Migration { version: 4, sql: include_str!("migrations/0004_judged.sql") },
+    Migration { version: 5, sql: include_str!("migrations/0005_found.sql") },
 ];
 
 /// The newest schema this program knows.

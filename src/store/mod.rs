@@ -36,7 +36,7 @@ mod tests;
 
 pub use backend::{Db, Store};
 pub use commands::Command;
-pub use decisions::{Committed, Decisions, HistoryPut, LevelPut, MetaPut, OutboxPut, StatePut, Superseded};
+pub use decisions::{Committed, Decisions, HistoryPut, LevelPut, OutboxPut, StatePut, Superseded};
 pub use documents::{Document, Revision};
 pub use error::StoreError;
 pub use history::HistoryRow;

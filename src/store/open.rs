@@ -23,7 +23,7 @@ pub struct Options {
     pub maintenance: Duration,
     /// Look through an existing SQLite file for damage before using it.
     pub check: bool,
-    /// Connections that read (SQLite), or all connections (PostgreSQL).
+    /// Connections for what people and restarts read; four more are made for the loops.
     pub connections: u32,
     /// Messages that may wait for one receiver before tickets give way.
     pub outbox_rows: i64,
@@ -53,10 +53,11 @@ impl Store {
     /// A wrong address, a file in use by another process, a damaged or newer store, no connection.
     pub async fn open(url: &str, options: Options) -> Result<Self, StoreError> {
         if let Some(path) = url.strip_prefix("sqlite:") {
-            return open_sqlite(path.strip_prefix("//").unwrap_or(path), options).await.map(Self::Sqlite);
+            let opened = open_sqlite(path.strip_prefix("//").unwrap_or(path), options);
+            return Box::pin(opened).await.map(Self::Sqlite);
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return open_postgres(url, options).await.map(Self::Postgres);
+            return Box::pin(open_postgres(url, options)).await.map(Self::Postgres);
         }
         // Never the text itself: it may hold a password.
         Err(StoreError::Open {
@@ -75,14 +76,9 @@ impl Store {
 
     /// Finishes what runs and lets go of the database, then of the file's lock.
     pub async fn close(self) {
-        match self {
-            Self::Sqlite(db) => {
-                db.reader.close().await;
-                db.queue.close().await;
-                db.writer.close().await;
-                drop(db.lock);
-            }
-            Self::Postgres(db) => db.writer.close().await,
+        match &self {
+            Self::Sqlite(db) => db.close().await,
+            Self::Postgres(db) => db.close().await,
         }
     }
 }
@@ -171,13 +167,17 @@ async fn open_postgres(url: &str, options: Options) -> Result<Db<Postgres>, Stor
             ("idle_in_transaction_session_timeout", millis.as_str()),
         ])
         .disable_statement_logging();
-    let pool = PgPoolOptions::new()
-        .acquire_timeout(options.acquire)
-        .max_connections(options.connections.max(2))
-        .connect_with(connect)
+    // Writes wait for each other at the lease's row anyway; the second one is for `ping`.
+    let pool = PgPoolOptions::new().acquire_timeout(options.acquire);
+    let writer = pool
+        .clone()
+        .max_connections(2)
+        .connect_with(connect.clone())
         .await
         .map_err(|error| Fault::from(error).told(&name, "opening it"))?;
-    let db = Db { writer: pool.clone(), queue: pool.clone(), reader: pool, name, options, lock: None };
+    let queue = pool.clone().max_connections(2).connect_lazy_with(connect.clone());
+    let reader = pool.max_connections(options.connections.max(1)).connect_lazy_with(connect);
+    let db = Db { writer, queue, reader, name, options, lock: None };
     db.maintain("bringing its schema up to date", db.migrate()).await?;
     Ok(db)
 }

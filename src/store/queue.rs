@@ -2,7 +2,6 @@
 //! the lease holder only.
 
 use super::backend::both;
-use super::decisions::OutboxPut;
 use super::outbox::{Columns, OutboxRow, columns};
 use super::{PAGE, PRUNE};
 use crate::slo::model::Severity;
@@ -73,6 +72,27 @@ both! {
         Ok(soonest)
     }
 
+    /// The id of a message to the same receiver about the same incident that waits behind this one.
+    pub async fn waits_behind(&self, row: &OutboxRow) -> Result<Option<String>>
+    while "reading what waits behind a message" {
+        let id = sqlx::query_scalar(
+            "select id from outbox
+              where status = 'pending' and receiver = $1 and incident = $2 and seq > $3
+              order by seq desc limit 1",
+        );
+        Ok(id.bind(&row.receiver).bind(&row.incident).bind(row.seq).fetch_optional(&self.queue).await?)
+    }
+
+    /// The id of the message by which a receiver is told of an event, whatever became of it.
+    pub async fn told_as(&self, receiver: &str, incident: &str, event: &str) -> Result<Option<String>>
+    while "reading who was told" {
+        let id = sqlx::query_scalar(
+            "select id from outbox
+              where incident = $1 and event = $2 and receiver = $3 order by seq desc limit 1",
+        );
+        Ok(id.bind(incident).bind(event).bind(receiver).fetch_optional(&self.queue).await?)
+    }
+
     /// Messages that would wait for longer than `most_ms` are due now: a clock that was ahead put them
     /// off. Returns how many.
     pub async fn hasten(&self, epoch: i64, receiver: &str, now_ms: i64, most_ms: i64) -> Result<u64>
@@ -134,16 +154,8 @@ both! {
         Ok(changed > 0)
     }
 
-    /// Gives a message up, and owes `fallback` instead where there is one, together. False, and no
-    /// fallback, unless it is pending.
-    pub async fn dead(
-        &self,
-        epoch: i64,
-        id: &str,
-        at_ms: i64,
-        error: &str,
-        fallback: Option<&OutboxPut>,
-    ) -> Result<bool>
+    /// Gives a message up. False unless it is pending.
+    pub async fn dead(&self, epoch: i64, id: &str, at_ms: i64, error: &str) -> Result<bool>
     while "giving a delivery up" {
         let mut tx = self.begin_under(epoch).await?;
         let changed = sqlx::query(
@@ -156,9 +168,6 @@ both! {
         .execute(&mut *tx)
         .await?
         .rows_affected();
-        if changed > 0 {
-            self.put_outbox(&mut tx, fallback.map(std::slice::from_ref).unwrap_or_default()).await?;
-        }
         tx.commit().await?;
         Ok(changed > 0)
     }

@@ -6,11 +6,14 @@ use super::backend::both;
 use super::levels::{Columns as LevelColumns, LevelRow};
 use super::outbox::{Columns, OutboxRow, columns};
 
-/// Nobody else was told that the incident of `o` fires.
+/// Nobody else was told that the incident of `o` fires. What was owed to a fallback before this one
+/// (`$4`) and was given up or left to another message told nobody.
 macro_rules! told_nowhere_else {
     () => {
         " and not exists (select 1 from outbox s
-                           where s.incident = o.incident and s.event = 'firing' and s.fallback_of is not null)
+                           where s.incident = o.incident and s.event = 'firing' and s.fallback_of is not null
+                             and s.receiver <> o.receiver
+                             and (s.receiver = $4 or s.status in ('pending', 'delivered')))
           and not exists (select 1 from levels s where s.incident = o.incident and s.receiver <> o.receiver) "
     };
 }
@@ -26,10 +29,11 @@ macro_rules! stand_in {
 
 both! {
     /// Firing pages that one receiver has not taken since before a moment, of incidents that are
-    /// not over and that nobody else was told of; the oldest first.
+    /// not over and that neither `fallback` nor anybody else was told of; the oldest first.
     pub async fn overdue(
         &self,
         receiver: &str,
+        fallback: &str,
         created_before_ms: i64,
         limit: i64,
     ) -> Result<Vec<OutboxRow>>
@@ -46,7 +50,8 @@ both! {
         .bind(receiver)
         .bind(created_before_ms)
         .bind(limit.clamp(1, PAGE))
-        .fetch_all(&self.reader)
+        .bind(fallback)
+        .fetch_all(&self.queue)
         .await?;
         rows.into_iter().map(OutboxRow::read).collect()
     }
@@ -55,6 +60,7 @@ both! {
     pub async fn levels_overdue(
         &self,
         receiver: &str,
+        fallback: &str,
         since_before_ms: i64,
         limit: i64,
     ) -> Result<Vec<LevelRow>>
@@ -69,7 +75,8 @@ both! {
         .bind(receiver)
         .bind(since_before_ms)
         .bind(limit.clamp(1, PAGE))
-        .fetch_all(&self.reader)
+        .bind(fallback)
+        .fetch_all(&self.queue)
         .await?;
         rows.into_iter().map(LevelRow::read).collect()
     }
@@ -80,7 +87,7 @@ both! {
         let names = sqlx::query_scalar(
             "select receiver from outbox where status = 'pending' union select receiver from levels",
         );
-        Ok(names.fetch_all(&self.reader).await?)
+        Ok(names.fetch_all(&self.queue).await?)
     }
 
     /// Stand-ins that were owed "firing" and are not yet owed the "resolved" that came since: its
@@ -107,6 +114,6 @@ both! {
               where f.state = 'firing'
               limit $1",
         ));
-        Ok(rows.bind(PAGE).fetch_all(&self.reader).await?)
+        Ok(rows.bind(PAGE).fetch_all(&self.queue).await?)
     }
 }

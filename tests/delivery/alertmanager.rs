@@ -113,16 +113,16 @@ async fn an_alert_that_fires_again_is_not_ended_by_the_end_before() {
     }
 }
 
-fn receiver(instances: &[&Alertmanager]) -> String {
+pub(super) fn receiver(instances: &[&Alertmanager]) -> String {
     let urls: Vec<String> = instances.iter().map(|instance| instance.url()).collect();
     format!("receivers: [{{name: am, alertmanager: {{urls: ['{}'], resend: 5s}}}}]\n", urls.join("', '"))
 }
 
-async fn active(alertmanager: &Alertmanager, what: &str) -> Value {
+pub(super) async fn active(alertmanager: &Alertmanager, what: &str) -> Value {
     wait_until(LIMIT, what, async || alertmanager.alerts().await.into_iter().next()).await
 }
 
-async fn gone(alertmanager: &Alertmanager) {
+pub(super) async fn gone(alertmanager: &Alertmanager) {
     let none = async || alertmanager.alerts().await.is_empty().then_some(());
     wait_until(LIMIT, "the alert to be resolved", none).await;
 }
@@ -139,7 +139,7 @@ fn same(one: &Value, other: &Value) {
     }
 }
 
-fn time(alert: &Value, field: &str) -> i64 {
+pub(super) fn time(alert: &Value, field: &str) -> i64 {
     let text = alert[field].as_str().unwrap();
     chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis()
 }

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::{LIMIT, all_told, delivery, events, on, taken};
 use crate::support::alertmanager::{Alertmanager, Version};
 use crate::support::receiver::{Behaviour, Receiver};
@@ -52,7 +54,7 @@ async fn a_receiver_that_asks_for_an_hour_delays_neither_the_fallback_nor_its_re
 }
 
 #[tokio::test]
-async fn a_page_that_will_never_be_taken_goes_to_an_alertmanager_at_once() {
+async fn a_page_that_is_refused_as_wrong_goes_to_an_alertmanager_at_once_and_is_tried_again() {
     let shop = Shop::open(&["pay"]).await;
     let mut main = Receiver::start();
     main.behave(Behaviour::Fail(404, None));
@@ -70,14 +72,17 @@ route: {{receiver: main, fallback: other, fallbackAfter: 1h}}
     damper.start().await;
     shop.fail("pay", true);
     active(&other, 1).await;
-    let dead = delivery(&damper, "status=dead", "the dead letter", |item| item["event"] == "firing").await;
-    assert!(dead["lastError"].as_str().unwrap().contains("404"), "{dead}");
-    // It is well again before the end: both are told of it.
+    let tried = |item: &Value| item["event"] == "firing" && item["attempts"].as_i64() >= Some(1);
+    let waiting = delivery(&damper, "status=pending", "the page that waits", tried).await;
+    assert!(waiting["lastError"].as_str().unwrap().contains("404"), "{waiting}");
+    // It was only being deployed: it is told all.
     main.behave(Behaviour::Accept);
+    taken(&main, "firing").await;
     shop.fail("pay", false);
     active(&other, 0).await;
     taken(&main, "resolved").await;
     damper.stop().await;
+    assert_eq!(events(&main), ["firing", "resolved"]);
 }
 
 #[tokio::test]

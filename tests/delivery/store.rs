@@ -7,7 +7,9 @@ use serde_json::Value;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
 
+use super::alertmanager::{self, active, gone, time};
 use super::{LIMIT, all_told, events, on, taken};
+use crate::support::alertmanager::{Alertmanager, Version};
 use crate::support::damper::Damper;
 use crate::support::now_ms;
 use crate::support::receiver::{Behaviour, Receiver};
@@ -50,6 +52,32 @@ async fn while_another_program_locks_the_store_nothing_is_lost_and_nothing_told_
     all_told(&damper).await;
     damper.stop().await;
     assert_eq!(events(&receiver).len(), 4);
+}
+
+/// What it is not told again, an Alertmanager takes to be over.
+#[tokio::test]
+async fn an_alertmanager_is_told_on_while_the_store_cannot_be_written() {
+    let shop = Shop::open(&["pay"]).await;
+    let alertmanager = Alertmanager::start(Version::New, None).await;
+    let mut damper = on(&shop, "pay", &alertmanager::receiver(&[&alertmanager]));
+    damper.start().await;
+    shop.fail("pay", true);
+    active(&alertmanager, "the alert").await;
+    let mut lock = lock(&damper).await;
+    // What was under way when the lock came may be the first one.
+    let mut last = now_ms();
+    for nth in ["first", "second"] {
+        let told = async || {
+            let at = time(alertmanager.alerts().await.first()?, "updatedAt");
+            (at > last).then_some(at)
+        };
+        last = wait_until(LIMIT, &format!("the {nth} one told"), told).await;
+    }
+    sqlx::query("rollback").execute(&mut lock).await.unwrap();
+    lock.close().await.unwrap();
+    shop.fail("pay", false);
+    gone(&alertmanager).await;
+    damper.stop().await;
 }
 
 fn settings(receiver: &Receiver, heart: &Receiver) -> String {

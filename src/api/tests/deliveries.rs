@@ -51,7 +51,7 @@ async fn a_dead_letter_is_sent_again_once_asked() {
     let (id, epoch) = ("inc0-firing-oncall", service.shared.epoch().unwrap());
     let path = format!("/api/v1/deliveries/{id}/resend");
     assert!(service.post(&path, "").await.problem(409).contains("waits"));
-    service.shared.store.dead(epoch, id, 5, "410 Gone", None).await.unwrap();
+    service.shared.store.dead(epoch, id, 5, "410 Gone").await.unwrap();
     let dead = service.get("/api/v1/deliveries?status=dead").await.json();
     assert_eq!(dead["items"][0]["lastError"], "410 Gone");
     let reply = service.post(&path, "").await;

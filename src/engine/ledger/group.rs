@@ -72,7 +72,7 @@ impl Group {
         let booked = fact.raw.minus(fact.withheld);
         let changed = match tier {
             Tier::Fine => self.track.set_fine(end, booked),
-            Tier::FiveMinutes | Tier::Hour => {
+            Tier::FiveMinutes => {
                 self.cut_old(end, booked);
                 self.track.set_five(end, booked)
             }

@@ -74,11 +74,6 @@ impl Track {
         delta != Events::ZERO
     }
 
-    /// The value of the slice that ends at `end`; zero when it is not held.
-    pub fn fine(&self, end: Ts) -> Events {
-        self.fine.get(end.0.div_euclid(self.fine.unit()))
-    }
-
     /// Whether five-minute slots reach back to the one that ends at `end`.
     pub fn holds_five(&self, end: Ts) -> bool {
         self.five.held().is_none_or(|(oldest, _)| slot(end, FIVE) >= oldest)

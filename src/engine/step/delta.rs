@@ -36,7 +36,7 @@ impl Transition {
     /// One notice per receiver, each under an id that any repetition of the decision gives again.
     pub fn notices(&self) -> impl Iterator<Item = Notice> {
         self.told.iter().map(|receiver| Notice {
-            id: format!("{}-{}-{receiver}", self.incident, self.event.as_str()),
+            id: Notice::id_of(&self.incident, self.event, receiver),
             incident: self.incident.clone(),
             receiver: receiver.clone(),
             event: self.event,

@@ -28,7 +28,14 @@ pub struct AmAlert {
 
 /// What Alertmanager knows an alert by: the fingerprint of its labels, as they are told.
 pub fn subject(labels: &Labels) -> String {
-    fingerprint(&valid_names(labels))
+    fingerprint(&told(labels))
+}
+
+/// With names that are accepted; a label without a value is as good as none to an Alertmanager.
+fn told(labels: &Labels) -> Labels {
+    let mut labels = valid_names(labels);
+    labels.retain(|_, value| !value.is_empty());
+    labels
 }
 
 /// On the wire.
@@ -46,10 +53,8 @@ pub(super) struct AlertJson<'a> {
 impl AmAlert {
     /// From an alert as the engine keeps it. `external_url` is where people reach Damper.
     pub fn new(alert: &Alert, external_url: &str) -> Self {
-        let mut labels = valid_names(&alert.labels);
-        labels.retain(|_, value| !value.is_empty());
         Self {
-            labels,
+            labels: told(&alert.labels),
             annotations: valid_names(&alert.annotations),
             starts_at: alert.starts_at,
             ends_at: alert.ends_at,
@@ -129,9 +134,11 @@ mod tests {
             ("größe", "z"),
             ("none", ""),
         ]);
+        let firing_with_none = alert.labels.clone();
         let alert = AmAlert::new(&alert, "");
         let expected = labels(&[("http_route", "x"), ("http_route_", "/pay"), ("_1st", "y"), ("gr__e", "z")]);
         assert_eq!(alert.labels, expected);
         assert_eq!(alert.generator_url, "");
+        assert_eq!(subject(&firing_with_none), subject(&expected), "one alert by either");
     }
 }

@@ -86,10 +86,21 @@ impl Email {
         let to = self.taken.left(&notice.id, self.config.to.iter().map(|mailbox| mailbox.email.clone()));
         let conversation = smtp::converse(&self.who, &self.config, tls, login, &message, &to);
         let limit = self.config.timeout;
-        let mut taken = tokio::time::timeout(limit, Box::pin(conversation)).await.map_err(|_| {
+        let done = tokio::time::timeout(limit, Box::pin(conversation)).await.unwrap_or_else(|_| {
             let error = format!("{} did not finish the conversation within {limit:?}", self.who);
-            Outcome::retry(Reason::Timeout, error)
-        })??;
+            Err(Outcome::retry(Reason::Timeout, error))
+        });
+        let mut taken = match done {
+            Ok(taken) => taken,
+            // As if all had been asked at once: the last ones are refused, and others have it.
+            Err(Outcome::Permanent { reason: Reason::ClientError, error })
+                if to.len() < self.config.to.len() =>
+            {
+                self.taken.forget(&notice.id);
+                return Ok(Outcome::Delivered { note: Some(error) });
+            }
+            Err(outcome) => return Err(outcome),
+        };
         // The mail is theirs now, whatever becomes of the good-bye.
         let _ = tokio::time::timeout(QUIT, taken.connection.quit()).await;
         if let Some(error) = taken.later {

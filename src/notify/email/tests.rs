@@ -159,14 +159,18 @@ async fn who_is_put_off_is_tried_again_and_nobody_gets_it_twice() {
 }
 
 #[tokio::test]
-async fn one_put_off_and_then_refused_is_told_by_name() {
+async fn who_is_refused_at_last_does_not_take_the_mail_back_from_the_others() {
     let first = Server::start(&[("RCPT TO:<bob", "450 greylisted")]).await;
     let mut email = email(first.port, PLAIN);
     assert!(matches!(email.deliver(&firing(), NOW).await, Outcome::Retry { .. }));
-    let second = Server::start(&[("RCPT", "550 no such user")]).await;
+    let second = Server::start(&[("RCPT TO:<bob", "550 no such user")]).await;
     email.config.port = second.port;
-    let Outcome::Permanent { error, .. } = email.deliver(&firing(), NOW).await else { panic!() };
-    assert!(error.contains("bob@example.org") && !error.contains("ann@"), "{error}");
+    let outcome = email.deliver(&firing(), NOW).await;
+    let Outcome::Delivered { note: Some(note) } = outcome else { panic!("{outcome:?}") };
+    assert!(note.contains("bob@example.org") && !note.contains("ann@"), "{note}");
+    // Asked for again by hand, it is for all.
+    email.deliver(&firing(), NOW).await;
+    assert_eq!((second.heard("RCPT TO:<ann"), second.heard("RCPT TO:<bob")), (1, 2));
 }
 
 #[tokio::test]

@@ -6,9 +6,7 @@ use tokio::time::Instant;
 use super::home::{Home, due, message, state};
 use super::on_both;
 use crate::slo::model::Severity;
-use crate::store::{
-    Committed, Decisions, HistoryPut, JudgedPut, LevelPut, LevelState, MetaPut, Store, StoreError,
-};
+use crate::store::{Committed, Decisions, HistoryPut, JudgedPut, LevelPut, LevelState, Store, StoreError};
 
 on_both! {
     everything_comes_back_after_a_restart
@@ -35,7 +33,6 @@ fn everything() -> Decisions {
         }],
         history: vec![HistoryPut { at: 5, kind: "alert".into(), subject: "s/a".into(), body: "{}".into() }],
         judged: vec![JudgedPut { slo: "s/a".into(), at: 5 }],
-        meta: vec![MetaPut { key: "tick".into(), value: "5".into() }],
         ..Decisions::default()
     }
 }
@@ -53,11 +50,9 @@ async fn everything_comes_back_after_a_restart(home: &Home) {
     let store = home.open().await;
     assert_eq!(store.states().await.unwrap(), [("b".to_owned(), "2".to_owned())]);
     assert_eq!(due(&store, 5).await, ["m1"]);
-    assert_eq!(store.levels_due("am", 9, 5, 10).await.unwrap()[0].since, 5);
+    assert_eq!(store.levels_due("am", 9, 5, 0, 10).await.unwrap()[0].since, 5);
     assert_eq!(store.history(Some("s/a"), None, 10).await.unwrap().items[0].kind, "alert");
-    assert_eq!(store.meta("tick").await.unwrap().as_deref(), Some("5"));
     assert_eq!(store.judged().await.unwrap(), [JudgedPut { slo: "s/a".into(), at: 5 }]);
-    assert_eq!(store.meta("none").await.unwrap(), None);
     let waiting = store.commands(10).await.unwrap();
     assert_eq!((waiting.len(), waiting[0].id, &*waiting[0].kind), (1, kept, "silence"));
 }
@@ -121,7 +116,7 @@ async fn repeated_keys_in_one_commit_keep_the_last(home: &Home) {
     decisions.levels.push(again);
     store.commit(epoch, &decisions).await.unwrap();
     assert_eq!(store.states().await.unwrap()[0].1, "new");
-    assert_eq!(store.levels_due("am", 9, 5, 10).await.unwrap()[0].payload, "new");
+    assert_eq!(store.levels_due("am", 9, 5, 0, 10).await.unwrap()[0].payload, "new");
     assert_eq!(store.judged().await.unwrap()[0].at, 6);
 }
 

@@ -44,7 +44,7 @@ async fn a_stale_leader_writes_nothing(home: &Home) {
     for refused in [
         store.delivered(old, "m1", 5).await.map(drop),
         store.failed(old, "m1", 1, 9, "no").await.map(drop),
-        store.dead(old, "m1", 5, "no", None).await.map(drop),
+        store.dead(old, "m1", 5, "no").await.map(drop),
         store.append_slices(old, &[], &[]).await,
         store.prune_outbox(old, 99).await.map(drop),
         store.release(old).await,

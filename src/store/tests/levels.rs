@@ -11,6 +11,7 @@ on_both! {
     a_clock_that_was_ahead_silences_nobody
     a_change_while_sending_is_told_next
     the_end_of_an_incident_is_not_told_while_the_same_alert_fires_again
+    rows_without_a_subject_silence_nobody
     resolved_levels_are_forgotten_only_after_they_were_told
 }
 
@@ -31,7 +32,7 @@ fn level(incident: &str, state: LevelState, since: i64) -> Decisions {
 const RESEND: i64 = 60_000;
 
 async fn due(store: &Store, now: i64) -> Vec<String> {
-    let rows = store.levels_due("am", now, RESEND, 10).await.unwrap();
+    let rows = store.levels_due("am", now, RESEND, 0, 10).await.unwrap();
     rows.into_iter().map(|row| row.incident).collect()
 }
 
@@ -39,18 +40,18 @@ async fn levels_are_due_until_told_and_again_later(home: &Home) {
     let (store, epoch) = home.lead().await;
     store.commit(epoch, &level("i", LevelState::Firing, 10)).await.unwrap();
     store.commit(epoch, &level("j", LevelState::Firing, 10)).await.unwrap();
-    let rows = store.levels_due("am", 10, RESEND, 10).await.unwrap();
+    let rows = store.levels_due("am", 10, RESEND, 0, 10).await.unwrap();
     assert_eq!(rows.len(), 2);
     store.levels_failed(epoch, &rows, "refused", 10).await.unwrap();
     assert_eq!(due(&store, 5009).await, [""; 0], "not asked all the time");
-    let rows = store.levels_due("am", 5010, RESEND, 10).await.unwrap();
+    let rows = store.levels_due("am", 5010, RESEND, 0, 10).await.unwrap();
     assert_eq!(rows[0].last_error.as_deref(), Some("refused"));
     store.levels_sent(epoch, &rows[..1], 6000).await.unwrap();
     assert_eq!(due(&store, 65_999).await, ["j"]);
-    let rows = store.levels_due("am", 66_000, RESEND, 10).await.unwrap();
+    let rows = store.levels_due("am", 66_000, RESEND, 0, 10).await.unwrap();
     assert_eq!(rows.iter().map(|row| &*row.incident).collect::<Vec<_>>(), ["j", "i"]);
     assert_eq!(rows[1].last_error, None);
-    assert_eq!(store.levels_due("other", 66_000, RESEND, 10).await.unwrap(), []);
+    assert_eq!(store.levels_due("other", 66_000, RESEND, 0, 10).await.unwrap(), []);
     // The same state with new words keeps its rhythm.
     store.commit(epoch, &level("i", LevelState::Firing, 10)).await.unwrap();
     assert_eq!(due(&store, 65_999).await, ["j"]);
@@ -64,7 +65,7 @@ async fn pages_are_told_first_and_those_that_fail_hide_nobody(home: &Home) {
         store.commit(epoch, &ticket).await.unwrap();
     }
     store.commit(epoch, &level("z", LevelState::Firing, 90)).await.unwrap();
-    let first = store.levels_due("am", 100, RESEND, 10).await.unwrap();
+    let first = store.levels_due("am", 100, RESEND, 0, 10).await.unwrap();
     assert_eq!(first[0].incident, "z");
     store.levels_failed(epoch, &first, "refused", 100).await.unwrap();
     let tried: Vec<String> = first.into_iter().map(|row| row.incident).collect();
@@ -77,7 +78,7 @@ async fn a_clock_that_was_ahead_silences_nobody(home: &Home) {
     let (store, epoch) = home.lead().await;
     store.commit(epoch, &level("sent", LevelState::Firing, 10)).await.unwrap();
     store.commit(epoch, &level("tried", LevelState::Firing, 10)).await.unwrap();
-    let rows = store.levels_due("am", 10, RESEND, 10).await.unwrap();
+    let rows = store.levels_due("am", 10, RESEND, 0, 10).await.unwrap();
     store.levels_sent(epoch, &rows[..1], 9_000_000).await.unwrap();
     store.levels_failed(epoch, &rows[1..], "503", 9_000_000).await.unwrap();
     assert_eq!(due(&store, 20).await, ["sent", "tried"]);
@@ -86,11 +87,11 @@ async fn a_clock_that_was_ahead_silences_nobody(home: &Home) {
 async fn a_change_while_sending_is_told_next(home: &Home) {
     let (store, epoch) = home.lead().await;
     store.commit(epoch, &level("i", LevelState::Firing, 10)).await.unwrap();
-    let sending = store.levels_due("am", 10, RESEND, 10).await.unwrap();
+    let sending = store.levels_due("am", 10, RESEND, 0, 10).await.unwrap();
     store.commit(epoch, &level("i", LevelState::Resolved, 20)).await.unwrap();
     store.levels_sent(epoch, &sending, 21).await.unwrap();
     store.levels_failed(epoch, &sending, "503", 21).await.unwrap();
-    let rows = store.levels_due("am", 22, RESEND, 10).await.unwrap();
+    let rows = store.levels_due("am", 22, RESEND, 0, 10).await.unwrap();
     assert_eq!((rows[0].state, rows[0].last_sent_at), (LevelState::Resolved, None));
 }
 
@@ -114,12 +115,25 @@ async fn the_end_of_an_incident_is_not_told_while_the_same_alert_fires_again(hom
     assert_eq!(due(&store, 30).await, ["other", "third"]);
 }
 
+/// As written before there were subjects.
+async fn rows_without_a_subject_silence_nobody(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    for (incident, state) in [("burns", LevelState::Firing), ("ended", LevelState::Resolved)] {
+        let mut old = level(incident, state, 10);
+        old.levels[0].subject.clear();
+        store.commit(epoch, &old).await.unwrap();
+    }
+    assert_eq!(due(&store, 20).await, ["burns", "ended"]);
+    let rest = store.levels_due("am", 20, RESEND, 1, 10).await.unwrap();
+    assert_eq!(rest.iter().map(|row| &*row.incident).collect::<Vec<_>>(), ["ended"]);
+}
+
 async fn resolved_levels_are_forgotten_only_after_they_were_told(home: &Home) {
     let (store, epoch) = home.lead().await;
     store.commit(epoch, &level("firing", LevelState::Firing, 10)).await.unwrap();
     store.commit(epoch, &level("told", LevelState::Resolved, 20)).await.unwrap();
     store.commit(epoch, &level("untold", LevelState::Resolved, 30)).await.unwrap();
-    let rows = store.levels_due("am", 30, RESEND, 10).await.unwrap();
+    let rows = store.levels_due("am", 30, RESEND, 0, 10).await.unwrap();
     let told: Vec<_> = rows.into_iter().filter(|row| row.incident != "untold").collect();
     store.levels_sent(epoch, &told, 40).await.unwrap();
     assert_eq!(store.prune_levels(epoch, 119, 0).await.unwrap(), 0);

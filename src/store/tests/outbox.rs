@@ -11,7 +11,8 @@ on_both! {
     other_incidents_do_not_wait
     pages_leave_before_tickets
     a_clock_that_was_ahead_delays_nothing_for_long
-    a_dead_message_owes_its_fallback_at_once
+    a_message_is_given_up_once
+    messages_of_one_incident_are_found
     a_superseded_message_is_not_sent
     nothing_is_superseded_by_a_message_that_is_not_there
     a_finished_message_can_be_sent_again
@@ -83,17 +84,32 @@ async fn a_clock_that_was_ahead_delays_nothing_for_long(home: &Home) {
     assert_eq!(store.next_due("hook").await.unwrap(), Some(100));
 }
 
-async fn a_dead_message_owes_its_fallback_at_once(home: &Home) {
+async fn a_message_is_given_up_once(home: &Home) {
     let (store, epoch) = home.lead().await;
     store.commit(epoch, &owing(&[message("m", "i", 0)])).await.unwrap();
-    let fallback =
-        OutboxPut { receiver: "mail".into(), fallback_of: Some("m".into()), ..message("m-mail", "i", 7) };
-    assert!(store.dead(epoch, "m", 7, "410 Gone", Some(&fallback)).await.unwrap());
+    assert!(store.dead(epoch, "m", 7, "410 Gone").await.unwrap());
     assert_eq!(due(&store, 10).await, [""; 0]);
-    assert_eq!(store.due("mail", 10, 10).await.unwrap()[0].fallback_of.as_deref(), Some("m"));
-    // Twice is once.
-    assert!(!store.dead(epoch, "m", 8, "410 Gone", Some(&fallback)).await.unwrap());
-    assert_eq!(store.outbox(&OutboxFilter::default(), None, 10).await.unwrap().items.len(), 2);
+    assert!(!store.dead(epoch, "m", 8, "another word").await.unwrap());
+    let row = store.outbox_row("m").await.unwrap().unwrap();
+    assert_eq!((row.status, row.last_error.as_deref()), (Status::Dead, Some("410 Gone")));
+}
+
+async fn messages_of_one_incident_are_found(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    let end = OutboxPut { event: "resolved".into(), ..message("end", "i", 1) };
+    let mail = OutboxPut { receiver: "mail".into(), ..message("mail", "i", 2) };
+    let all = [message("m", "i", 0), message("other", "j", 0), end, mail];
+    store.commit(epoch, &owing(&all)).await.unwrap();
+    let row = async |id| store.outbox_row(id).await.unwrap().unwrap();
+    let behind = async |id| store.waits_behind(&row(id).await).await.unwrap();
+    assert_eq!(behind("m").await.as_deref(), Some("end"));
+    assert_eq!((behind("end").await, behind("other").await), (None, None));
+    store.delivered(epoch, "end", 3).await.unwrap();
+    assert_eq!(behind("m").await, None, "nothing that was sent tells it");
+    let told = async |receiver, event| store.told_as(receiver, "i", event).await.unwrap();
+    assert_eq!(told("hook", "resolved").await.as_deref(), Some("end"));
+    assert_eq!(told("mail", "firing").await.as_deref(), Some("mail"));
+    assert_eq!(told("mail", "resolved").await, None);
 }
 
 async fn a_superseded_message_is_not_sent(home: &Home) {
@@ -122,7 +138,7 @@ async fn a_finished_message_can_be_sent_again(home: &Home) {
     let (store, epoch) = home.lead().await;
     store.commit(epoch, &owing(&[message("m", "i", 0)])).await.unwrap();
     assert!(!store.resend(epoch, "m", 5).await.unwrap());
-    store.dead(epoch, "m", 5, "410", None).await.unwrap();
+    store.dead(epoch, "m", 5, "410").await.unwrap();
     assert!(store.resend(epoch, "m", 50).await.unwrap());
     assert_eq!(due(&store, 49).await, [""; 0]);
     assert_eq!(due(&store, 50).await, ["m"]);
@@ -160,7 +176,7 @@ async fn the_backlog_tells_ages(home: &Home) {
     let all = [message("m1", "i", 30), message("m2", "j", 20), message("m3", "k", 10), mail];
     store.commit(epoch, &owing(&all)).await.unwrap();
     store.delivered(epoch, "m3", 40).await.unwrap();
-    store.dead(epoch, "m4", 40, "no", None).await.unwrap();
+    store.dead(epoch, "m4", 40, "no").await.unwrap();
     let row = |receiver: &str, pending, oldest_pending, dead| Backlog {
         receiver: receiver.into(),
         pending,
@@ -176,7 +192,7 @@ async fn pruning_takes_only_what_is_finished(home: &Home) {
     let all = [message("m1", "i", 0), message("m2", "j", 0), message("m3", "k", 0), message("m4", "l", 0)];
     store.commit(epoch, &owing(&all)).await.unwrap();
     store.delivered(epoch, "m1", 10).await.unwrap();
-    store.dead(epoch, "m2", 20, "no", None).await.unwrap();
+    store.dead(epoch, "m2", 20, "no").await.unwrap();
     store.delivered(epoch, "m3", 30).await.unwrap();
     assert_eq!(store.prune_outbox(epoch, 25).await.unwrap(), 2);
     let left = store.outbox(&OutboxFilter::default(), None, 10).await.unwrap().items;

@@ -3,11 +3,12 @@
 use super::home::{Home, message, owing};
 use super::on_both;
 use crate::slo::model::Severity;
-use crate::store::{Decisions, LevelPut, LevelState, OutboxPut, Store};
+use crate::store::{Decisions, LevelPut, LevelState, OutboxPut, Store, Superseded};
 
 on_both! {
     a_page_that_waits_is_overdue_until_somebody_was_told_or_it_is_over
     any_number_of_tickets_that_wait_hides_no_page
+    what_told_nobody_is_no_reason_not_to_tell_the_fallback
     a_state_never_taken_is_overdue_until_somebody_was_told
     resolves_are_passed_on_to_whoever_stands_in
     a_stand_in_is_kept_until_it_is_owed_the_resolve
@@ -42,7 +43,7 @@ fn level(receiver: &str, incident: &str, state: LevelState) -> Decisions {
 }
 
 async fn overdue(store: &Store) -> Vec<String> {
-    let rows = store.overdue("hook", 10, 100).await.unwrap();
+    let rows = store.overdue("hook", "other", 10, 100).await.unwrap();
     rows.into_iter().map(|row| row.id).collect()
 }
 
@@ -65,15 +66,37 @@ async fn any_number_of_tickets_that_wait_hides_no_page(home: &Home) {
         |n: i64| OutboxPut { severity: Severity::Ticket, ..message(&format!("t{n}"), &format!("t{n}"), 5) };
     let all: Vec<_> = (0..50).map(ticket).chain([message("page", "p", 6)]).collect();
     store.commit(epoch, &owing(&all)).await.unwrap();
-    assert_eq!(store.overdue("hook", 10, 5).await.unwrap()[0].id, "page");
+    assert_eq!(store.overdue("hook", "other", 10, 5).await.unwrap()[0].id, "page");
     for n in 0..50 {
         let mut waits = level("am", &format!("t{n}"), LevelState::Firing);
         waits.levels[0].severity = Severity::Ticket;
         store.commit(epoch, &waits).await.unwrap();
     }
     store.commit(epoch, &level("am", "z", LevelState::Firing)).await.unwrap();
-    let rows = store.levels_overdue("am", 10, 5).await.unwrap();
+    let rows = store.levels_overdue("am", "other", 10, 5).await.unwrap();
     assert_eq!(rows.iter().map(|row| &*row.incident).collect::<Vec<_>>(), ["z"]);
+}
+
+async fn what_told_nobody_is_no_reason_not_to_tell_the_fallback(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    let heir = OutboxPut { fallback_of: Some("a-f-of-old".into()), ..message("a-f", "a", 0) };
+    store.commit(epoch, &owing(&[heir, message("b-f", "b", 0), message("c-f", "c", 0)])).await.unwrap();
+    assert_eq!(overdue(&store).await, ["a-f", "b-f", "c-f"], "a stand-in may need one itself");
+    let former = |incident: &str| OutboxPut {
+        receiver: "former".into(),
+        id: format!("{incident}-for-former"),
+        ..stand_in(incident)
+    };
+    store.commit(epoch, &owing(&[former("b"), former("c")])).await.unwrap();
+    assert_eq!(overdue(&store).await, ["a-f"]);
+    let superseded = vec![Superseded { id: "b-for-former".into(), by: "b-f".into() }];
+    store.commit(epoch, &Decisions { superseded, ..Decisions::default() }).await.unwrap();
+    store.dead(epoch, "c-for-former", 3, "the receiver is no more").await.unwrap();
+    assert_eq!(overdue(&store).await, ["a-f", "b-f", "c-f"]);
+    // What the fallback itself was owed is never owed again, or this would not end.
+    store.commit(epoch, &owing(&[stand_in("a"), stand_in("b"), stand_in("c")])).await.unwrap();
+    store.dead(epoch, "a-for-other", 4, "410").await.unwrap();
+    assert_eq!(overdue(&store).await, [""; 0]);
 }
 
 async fn a_state_never_taken_is_overdue_until_somebody_was_told(home: &Home) {
@@ -83,12 +106,12 @@ async fn a_state_never_taken_is_overdue_until_somebody_was_told(home: &Home) {
     {
         store.commit(epoch, &level("am", incident, state)).await.unwrap();
     }
-    assert_eq!(store.levels_overdue("am", 9, 10).await.unwrap(), []);
-    let rows = store.levels_overdue("am", 10, 10).await.unwrap();
+    assert_eq!(store.levels_overdue("am", "other", 9, 10).await.unwrap(), []);
+    let rows = store.levels_overdue("am", "other", 10, 10).await.unwrap();
     assert_eq!(rows.iter().map(|row| &*row.incident).collect::<Vec<_>>(), ["a", "b"]);
     store.levels_sent(epoch, &rows[..1], 11).await.unwrap();
     store.commit(epoch, &owing(&[stand_in("b")])).await.unwrap();
-    assert_eq!(store.levels_overdue("am", 10, 10).await.unwrap(), []);
+    assert_eq!(store.levels_overdue("am", "other", 10, 10).await.unwrap(), []);
 }
 
 async fn resolves_are_passed_on_to_whoever_stands_in(home: &Home) {
