@@ -4,6 +4,7 @@ mod edited;
 mod gaps;
 mod life;
 mod missed;
+mod net;
 mod timeslice;
 
 use std::collections::{BTreeMap, BTreeSet};
