@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use super::clock;
 use super::shared::Shared;
 use crate::engine::fact::SeriesIx;
-use crate::engine::ledger::Keep;
+use crate::engine::ledger::{Expiry, Keep};
 use crate::engine::plan::{self, Form, Plan, PlanContext, SourceTraits};
 use crate::prometheus::{Priority, Source, SourceKind};
 use crate::slo::model::{Overflow, Slo};
@@ -110,6 +110,7 @@ pub(super) fn keeps(plan: &Plan, now: Ts) -> Vec<Keep> {
             }
         }
     }
+    let follows = follows(plan);
     let mut reaches: BTreeMap<SeriesIx, Span> = BTreeMap::new();
     for group in &plan.groups {
         // Only a counter's difference reaches back over slices without a sample.
@@ -129,9 +130,40 @@ pub(super) fn keeps(plan: &Plan, now: Ts) -> Vec<Keep> {
         reach: reaches.get(&SeriesIx(ix)).copied().unwrap_or(Span::from_mins(10)),
         limit: limits.get(&SeriesIx(ix)).map_or(1, |(limit, _)| *limit),
         overflow: limits.get(&SeriesIx(ix)).map_or(Overflow::Other, |(_, overflow)| *overflow),
+        follows: follows.get(&SeriesIx(ix)).into_iter().flatten().copied().collect(),
         cuts: begun.get(&SeriesIx(ix)).into_iter().flatten().copied().collect(),
     };
     (0..).zip(&plan.series).map(keep).collect()
+}
+
+/// Series whose groups others decide: bad follows the totals of its SLOs, further totals the first.
+fn follows(plan: &Plan) -> BTreeMap<SeriesIx, BTreeSet<SeriesIx>> {
+    let mut follows: BTreeMap<SeriesIx, BTreeSet<SeriesIx>> = BTreeMap::new();
+    for planned in plan.slos.iter().filter(|planned| planned.slo.group_by.is_some()) {
+        let totals: BTreeSet<SeriesIx> = planned.total.iter().map(|(_, ix)| *ix).collect();
+        let first = planned.total.first().map(|(_, ix)| *ix);
+        for (_, ix) in planned.total.iter().skip(1) {
+            follows.entry(*ix).or_default().extend(first.filter(|first| first != ix));
+        }
+        for (_, ix) in planned.bad.iter().filter(|(_, ix)| !totals.contains(ix)) {
+            follows.entry(*ix).or_default().extend(&totals);
+        }
+    }
+    follows
+}
+
+/// When the groups of each series drop out; of several SLOs the one that waits longest counts.
+pub(super) fn expiries(plan: &Plan) -> BTreeMap<SeriesIx, Expiry> {
+    let mut expiries: BTreeMap<SeriesIx, Expiry> = BTreeMap::new();
+    for planned in &plan.slos {
+        let Some(by) = &planned.slo.group_by else { continue };
+        for (_, ix) in planned.bad.iter().chain(&planned.total) {
+            let known = expiries.entry(*ix).or_default();
+            known.after = known.after.max(by.expire_after);
+            known.totals.extend(planned.total.iter().map(|(_, ix)| *ix));
+        }
+    }
+    expiries
 }
 
 /// Where the present calendar periods of each series' SLOs began.

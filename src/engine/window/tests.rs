@@ -23,6 +23,7 @@ fn keep(metric: &str) -> Keep {
         reach: Span::ZERO,
         limit: 1,
         overflow: Overflow::Other,
+        follows: Vec::new(),
         cuts: Vec::new(),
     }
 }
