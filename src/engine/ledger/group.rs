@@ -156,6 +156,11 @@ impl Group {
         unsure
     }
 
+    /// Slots without a young sample that no later difference has reached back over yet.
+    pub fn stale(&self) -> &Intervals {
+        &self.stale
+    }
+
     /// Whether the slot that ends at `end` has no young sample.
     pub fn is_stale(&self, end: Ts) -> bool {
         self.stale.contains(end)

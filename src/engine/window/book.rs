@@ -158,5 +158,5 @@ fn folded<'a>(bad: &[Entry<'a>], total: &[Entry<'a>]) -> Vec<Entry<'a>> {
 }
 
 fn sources<'b>(entries: &'b [Entry<'b>]) -> impl Iterator<Item = Source<'b>> + Clone {
-    entries.iter().map(|e| (e.series, e.group))
+    entries.iter().map(|e| (e.series, e.group, e.weight < 0))
 }
