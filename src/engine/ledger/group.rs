@@ -166,6 +166,11 @@ impl Group {
         self.stale.contains(end)
     }
 
+    /// Whether a part of the slot that ends at `end` was withheld without proof.
+    pub fn is_partial(&self, end: Ts) -> bool {
+        self.partial.contains(end)
+    }
+
     /// The largest slice of the last one to two days.
     pub fn largest(&self, at: Ts) -> Events {
         let day = at.0.div_euclid(86_400);

@@ -17,6 +17,15 @@ use crate::engine::words;
 use crate::slo::model::{Labels, Severity};
 use crate::slo::time::{Span, Ts};
 
+/// How the groups of an SLO stand.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub standings: Vec<Standing>,
+    /// So much of the newest slices of a group was withheld without proof that rules of it cannot
+    /// be judged.
+    pub withheld: bool,
+}
+
 /// Moves the burn alerts of one SLO; gives back how its groups stand, `None` when a series of it
 /// is not of this ledger.
 pub(super) fn step_slo(
@@ -25,24 +34,27 @@ pub(super) fn step_slo(
     control: &Control,
     inputs: &Inputs<'_>,
     delta: &mut Delta,
-) -> Option<Vec<Standing>> {
-    let mut standings = Vec::new();
+) -> Option<Seen> {
+    let mut seen = Seen::default();
     let alerts = control.of_slo(&planned.id);
     let groups = groups(planned, ledger);
     for group in &groups {
         let book = Book::open(ledger, &planned.bad, &planned.total, group)?;
         let judged = judge_group(planned, group, &book, inputs.observed, inputs.at);
         step_group(planned, group, &book, &judged, alerts, inputs, delta);
-        standings.push(judged.standing);
+        let unjudged = judged.rules.iter().any(|rule| rule.begins() == Verdict::Unknown);
+        let is_known = judged.standing.is_known(planned.slo.absent.means);
+        seen.withheld |= is_known && unjudged && book.is_partial(inputs.at);
+        seen.standings.push(judged.standing);
     }
     if groups.is_empty()
         && let Some(book) = Book::open(ledger, &planned.bad, &planned.total, &NO_LABELS)
     {
         let targets = targets_of(planned, inputs.observed, inputs.at);
-        standings.push(Standing::of(&book, targets, planned.slo.absent.means, inputs.at));
+        seen.standings.push(Standing::of(&book, targets, planned.slo.absent.means, inputs.at));
     }
-    step_gone(planned, &groups, &standings, ledger, inputs, alerts, delta);
-    Some(standings)
+    step_gone(planned, &groups, &seen.standings, ledger, inputs, alerts, delta);
+    Some(seen)
 }
 
 fn step_group(

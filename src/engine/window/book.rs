@@ -110,6 +110,12 @@ impl<'a> Book<'a> {
         Slice::Counted { bad_absent, bad_born }
     }
 
+    /// Whether a part of the slice that ends at `at` was withheld without proof.
+    pub fn is_partial(&self, at: Ts) -> bool {
+        let at = self.settled(at);
+        self.entries().filter_map(|e| e.group).any(|group| group.is_partial(at))
+    }
+
     fn entries(&self) -> impl Iterator<Item = &Entry<'a>> {
         self.total.iter().chain(&self.bad)
     }
