@@ -24,7 +24,7 @@ pub use track::{FINE_REACH, FIVE_REACH, Track, edge, grid};
 use super::collect::Past;
 use super::fact::{Facts, SeriesIx, SlotFact, Tier};
 use crate::slo::model::Labels;
-use crate::slo::time::{Span, Ts};
+use crate::slo::time::Ts;
 
 /// All series of a plan, in the plan's order.
 #[derive(Clone, Debug, Default)]

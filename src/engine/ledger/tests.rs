@@ -9,7 +9,7 @@ use crate::engine::fact::{GroupFact, SeriesKey, SlotState, Trust, What};
 use crate::engine::window::Book;
 use crate::slo::model::Overflow;
 use crate::slo::query::{Atom, Counting, Selector};
-use crate::slo::time::Step;
+use crate::slo::time::{Span, Step};
 use crate::slo::unit::Events;
 
 const S: i64 = 30;
