@@ -50,21 +50,24 @@ pub fn judge(rule: &Rule, long: Counts, short: Option<Counts>, terms: &Terms) ->
     if known * 2 < newest.span() || more_bad_than_total(&newest) {
         return Judged { begins: Verdict::Unknown, goes_on: Verdict::Unknown, long, short };
     }
-    let holds = |read: fn(&Counts, AbsentMeans) -> (Events, Events)| {
+    let holds = |read: fn(&Counts, AbsentMeans) -> (Events, Events), too_few: Verdict| {
         let reaches = |counts: &Counts| {
             let (bad, total) = read(counts, terms.absent);
             rule.burn_rate.reached_by(bad, total, terms.objective)
         };
         let enough = read(&long, terms.absent).0 >= rule.min_bad_events;
-        if enough && reaches(&long) && short.as_ref().is_none_or(reaches) {
-            Verdict::Holds
-        } else {
-            Verdict::Clear
+        match reaches(&long) && short.as_ref().is_none_or(reaches) {
+            true if enough => Verdict::Holds,
+            true => too_few,
+            false => Verdict::Clear,
         }
     };
     let filled = long.from >= terms.begun;
-    let begins = if filled { holds(missing_as_good) } else { Verdict::Clear };
-    Judged { begins, goes_on: holds(as_it_is), long, short }
+    let begins = if filled { holds(missing_as_good, Verdict::Clear) } else { Verdict::Clear };
+    // The events that are too few may lie in what is missing.
+    let whole = long.missing() == 0 && (terms.absent != AbsentMeans::Unknown || long.absent == 0);
+    let too_few = if whole { Verdict::Clear } else { Verdict::Unknown };
+    Judged { begins, goes_on: holds(as_it_is, too_few), long, short }
 }
 
 /// Bad cannot exceed total by more than rounding; if it does, bad is not a part of total.
@@ -183,6 +186,19 @@ mod tests {
         let short = window(300, 2, 10, 300, 0);
         assert_eq!(verdicts(&rule("14.4", 3), long, short, &terms(Means::Unknown)).0, Clear);
         assert_eq!(verdicts(&rule("14.4", 2), long, short, &terms(Means::Unknown)).0, Holds);
+    }
+
+    #[test]
+    fn too_few_known_bad_events_end_nothing_while_a_part_is_missing() {
+        let rule = rule("14.4", 3);
+        let short = window(300, 2, 10, 300, 0);
+        let gap = window(3600, 2, 60, 2160, 0);
+        assert_eq!(verdicts(&rule, gap, short, &terms(Means::Unknown)), (Clear, Unknown));
+        let absent = window(3600, 2, 60, 2160, 1440);
+        assert_eq!(verdicts(&rule, absent, short, &terms(Means::Unknown)), (Clear, Unknown));
+        assert_eq!(verdicts(&rule, absent, short, &terms(Means::Idle)), (Clear, Clear));
+        let quiet = window(300, 0, 10, 300, 0);
+        assert_eq!(verdicts(&rule, gap, quiet, &terms(Means::Unknown)), (Clear, Clear));
     }
 
     #[test]

@@ -164,6 +164,7 @@ mod tests {
                     reach: Span::ZERO,
                     limit: 1,
                     overflow: crate::slo::model::Overflow::Other,
+                    follows: Vec::new(),
                     cuts: Vec::new(),
                 })
                 .collect(),

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use super::clock;
 use super::shared::Shared;
 use crate::engine::fact::SeriesIx;
-use crate::engine::ledger::Keep;
+use crate::engine::ledger::{Expiry, Keep};
 use crate::engine::plan::{self, Form, Plan, PlanContext, SourceTraits};
 use crate::prometheus::{Priority, Source, SourceKind};
 use crate::slo::model::{Overflow, Slo};
@@ -110,6 +110,7 @@ pub(super) fn keeps(plan: &Plan, now: Ts) -> Vec<Keep> {
             }
         }
     }
+    let follows = follows(plan);
     let mut reaches: BTreeMap<SeriesIx, Span> = BTreeMap::new();
     for group in &plan.groups {
         // Only a counter's difference reaches back over slices without a sample.
@@ -129,9 +130,40 @@ pub(super) fn keeps(plan: &Plan, now: Ts) -> Vec<Keep> {
         reach: reaches.get(&SeriesIx(ix)).copied().unwrap_or(Span::from_mins(10)),
         limit: limits.get(&SeriesIx(ix)).map_or(1, |(limit, _)| *limit),
         overflow: limits.get(&SeriesIx(ix)).map_or(Overflow::Other, |(_, overflow)| *overflow),
+        follows: follows.get(&SeriesIx(ix)).into_iter().flatten().copied().collect(),
         cuts: begun.get(&SeriesIx(ix)).into_iter().flatten().copied().collect(),
     };
     (0..).zip(&plan.series).map(keep).collect()
+}
+
+/// Series whose groups others decide: bad follows the totals of its SLOs, further totals the first.
+fn follows(plan: &Plan) -> BTreeMap<SeriesIx, BTreeSet<SeriesIx>> {
+    let mut follows: BTreeMap<SeriesIx, BTreeSet<SeriesIx>> = BTreeMap::new();
+    for planned in plan.slos.iter().filter(|planned| planned.slo.group_by.is_some()) {
+        let totals: BTreeSet<SeriesIx> = planned.total.iter().map(|(_, ix)| *ix).collect();
+        let first = planned.total.first().map(|(_, ix)| *ix);
+        for (_, ix) in planned.total.iter().skip(1) {
+            follows.entry(*ix).or_default().extend(first.filter(|first| first != ix));
+        }
+        for (_, ix) in planned.bad.iter().filter(|(_, ix)| !totals.contains(ix)) {
+            follows.entry(*ix).or_default().extend(&totals);
+        }
+    }
+    follows
+}
+
+/// When the groups of each series drop out; of several SLOs the one that waits longest counts.
+pub(super) fn expiries(plan: &Plan) -> BTreeMap<SeriesIx, Expiry> {
+    let mut expiries: BTreeMap<SeriesIx, Expiry> = BTreeMap::new();
+    for planned in &plan.slos {
+        let Some(by) = &planned.slo.group_by else { continue };
+        for (_, ix) in planned.bad.iter().chain(&planned.total) {
+            let known = expiries.entry(*ix).or_default();
+            known.after = known.after.max(by.expire_after);
+            known.totals.extend(planned.total.iter().map(|(_, ix)| *ix));
+        }
+    }
+    expiries
 }
 
 /// Where the present calendar periods of each series' SLOs began.
@@ -150,5 +182,43 @@ fn kind(kind: SourceKind) -> plan::SourceKind {
         SourceKind::Thanos => plan::SourceKind::Thanos,
         SourceKind::VictoriaMetrics => plan::SourceKind::VictoriaMetrics,
         SourceKind::Mimir => plan::SourceKind::Mimir,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slo::time::Step;
+    use crate::slo::{Context, SourceFile, load};
+
+    #[test]
+    fn the_groups_of_bad_and_good_are_decided_by_their_total() {
+        let slo = |name: &str, part: &str| {
+            format!(
+                "apiVersion: damper.dev/v1\nkind: ServiceLevelObjective\nmetadata: {{name: {name}}}\nspec:\n  service: shop\n  objective: 99\n  sli:\n    events: {{{part}, total: r_total}}\n  groupBy: [route]\n"
+            )
+        };
+        let text = [slo("a", "bad: 'r_total{code=\"500\"}'"), slo("b", "good: 'r_total{code=\"200\"}'")];
+        let files = [SourceFile { path: "a.yaml".into(), text: text.join("---\n") }];
+        let loaded = load(&files, &Context { step: Step::DEFAULT, sources: vec![] });
+        let slos: Vec<_> = loaded.slos().cloned().map(Arc::new).collect();
+        let context = PlanContext {
+            step: Step::DEFAULT,
+            default_source: "local".into(),
+            sources: BTreeMap::new(),
+            intervals: BTreeMap::new(),
+        };
+        let plan = Plan::build(&slos, &context);
+        let keeps = keeps(&plan, Ts(1_790_000_100));
+        let [a, b] = &plan.slos[..] else { panic!("{:?}", loaded.problems().collect::<Vec<_>>()) };
+        let total = a.total[0].1;
+        assert_eq!(b.total[0].1, total, "one series");
+        let totals = BTreeSet::from([total]);
+        for (_, ix) in a.bad.iter().chain(&b.bad) {
+            let follows: &[SeriesIx] = if *ix == total { &[] } else { &[total] };
+            assert_eq!(keeps[usize::try_from(ix.0).unwrap()].follows, follows);
+            assert_eq!(expiries(&plan)[ix], Expiry { after: Span::from_hours(24), totals: totals.clone() });
+        }
+        assert_eq!(keeps.len(), 3);
     }
 }

@@ -8,7 +8,7 @@ use super::asking::Asking;
 use super::clock;
 use super::journal::{self, Journal};
 use super::measure;
-use super::planner::{cuts, keeps};
+use super::planner::{cuts, expiries, keeps};
 use super::round::{Done, round};
 use super::shared::Shared;
 use crate::engine::fact::SeriesIx;
@@ -134,19 +134,11 @@ async fn keep_house(shared: &Shared) {
     let now = {
         let mut world = shared.world.write();
         let plan = Arc::clone(&world.plan);
-        let mut expiry = std::collections::BTreeMap::new();
-        for planned in &plan.slos {
-            let Some(by) = &planned.slo.group_by else { continue };
-            for (_, ix) in planned.bad.iter().chain(&planned.total) {
-                let known = expiry.entry(*ix).or_insert(by.expire_after);
-                *known = by.expire_after.max(*known);
-            }
-        }
         let now = world.now();
         for (ix, start) in cuts(&plan, now) {
             world.ledger.note_cut(ix, start);
         }
-        world.ledger.expire(now, |ix| expiry.get(&ix).copied());
+        world.ledger.expire(now, &expiries(&plan));
         now
     };
     let Some(epoch) = shared.epoch() else { return };

@@ -89,6 +89,7 @@ impl Observer {
             reach,
             limit: 500,
             overflow: Overflow::Other,
+            follows: Vec::new(),
             cuts: Vec::new(),
         });
         self.ledger.adopt(keep.collect());

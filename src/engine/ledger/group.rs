@@ -156,9 +156,19 @@ impl Group {
         unsure
     }
 
+    /// Slots without a young sample that no later difference has reached back over yet.
+    pub fn stale(&self) -> &Intervals {
+        &self.stale
+    }
+
     /// Whether the slot that ends at `end` has no young sample.
     pub fn is_stale(&self, end: Ts) -> bool {
         self.stale.contains(end)
+    }
+
+    /// Whether a part of the slot that ends at `end` was withheld without proof.
+    pub fn is_partial(&self, end: Ts) -> bool {
+        self.partial.contains(end)
     }
 
     /// The largest slice of the last one to two days.

@@ -4,6 +4,7 @@
 //! [`Facts`]: absolute, idempotent, in any order. It knows nothing of SLOs.
 
 mod group;
+mod groups;
 mod image;
 mod intervals;
 mod ring;
@@ -13,6 +14,7 @@ mod track;
 use std::collections::{BTreeMap, HashMap};
 
 pub use group::Group;
+pub use groups::Expiry;
 pub use image::{ImageError, SeriesImage};
 pub use intervals::Intervals;
 pub use ring::Ring;
@@ -22,7 +24,7 @@ pub use track::{FINE_REACH, FIVE_REACH, Track, edge, grid};
 use super::collect::Past;
 use super::fact::{Facts, SeriesIx, SlotFact, Tier};
 use crate::slo::model::Labels;
-use crate::slo::time::{Span, Ts};
+use crate::slo::time::Ts;
 
 /// All series of a plan, in the plan's order.
 #[derive(Clone, Debug, Default)]
@@ -69,9 +71,11 @@ impl Ledger {
 
     /// Books facts; gives back the slots that changed anything, to be journaled.
     pub fn apply(&mut self, facts: &Facts) -> Vec<SlotFact> {
+        let apart = groups::apart(self, facts);
         let Some(series) = usize::try_from(facts.series.0).ok().and_then(|ix| self.series.get_mut(ix)) else {
             return Vec::new();
         };
+        apart.into_iter().for_each(|(labels, decided)| series.follow(labels, decided));
         facts.slots.iter().filter(|slot| series.apply(facts.tier, slot)).cloned().collect()
     }
 
@@ -87,10 +91,16 @@ impl Ledger {
         }
     }
 
-    /// Forgets coverage beyond what is kept, and groups not seen for `expire`.
-    pub fn expire(&mut self, now: Ts, expire: impl Fn(SeriesIx) -> Option<Span>) {
-        for (ix, series) in self.series.iter_mut().enumerate() {
-            series.expire(now, expire(SeriesIx(u32::try_from(ix).unwrap_or(u32::MAX))));
+    /// Forgets coverage beyond what is kept, and groups that have dropped out.
+    pub fn expire(&mut self, now: Ts, expiries: &BTreeMap<SeriesIx, Expiry>) {
+        let gone = |(ix, expiry)| groups::gone(self, ix, expiry).map(|gone| (ix, gone));
+        let gone: BTreeMap<SeriesIx, _> =
+            expiries.iter().filter_map(|(ix, expiry)| gone((*ix, expiry))).collect();
+        for (ix, series) in (0..).map(SeriesIx).zip(&mut self.series) {
+            series.forget(now);
+            if let Some(gone) = gone.get(&ix) {
+                series.remove_groups(gone);
+            }
         }
     }
 

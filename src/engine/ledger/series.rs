@@ -1,11 +1,11 @@
 //! One series of slices: which of them are known, and its groups.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::group::{Group, MOST_CUTS};
 use super::intervals::Intervals;
 use super::track::FINE_REACH;
-use crate::engine::fact::{GroupFact, SeriesKey, SlotFact, SlotState, Tier, Trust};
+use crate::engine::fact::{GroupFact, SeriesIx, SeriesKey, SlotFact, SlotState, Tier, Trust};
 use crate::slo::model::{Labels, Overflow};
 use crate::slo::time::{Span, Ts};
 use crate::slo::unit::Events;
@@ -23,6 +23,9 @@ pub struct Keep {
     pub limit: usize,
     /// What becomes of the groups beyond the limit.
     pub overflow: Overflow,
+    /// Series that decide which groups are kept apart: the totals of its SLOs, for a group that is
+    /// apart in the one and not in the other is read wrong. It decides alone where this is empty.
+    pub follows: Vec<SeriesIx>,
     /// Where the present calendar periods of its SLOs began.
     pub cuts: Vec<Ts>,
 }
@@ -188,8 +191,8 @@ impl Series {
         }
     }
 
-    /// Forgets coverage beyond what is kept, and groups not seen for `expire`.
-    pub(super) fn expire(&mut self, now: Ts, expire: Option<Span>) {
+    /// Forgets coverage beyond what is kept.
+    pub(super) fn forget(&mut self, now: Ts) {
         let before = now.minus(self.keep.span).minus(Span::from_days(2));
         self.answered.forget(before);
         self.absent.forget(before);
@@ -197,12 +200,31 @@ impl Series {
             group.stale.forget(before);
             group.partial.forget(before);
         }
-        let Some(expire) = expire.filter(|_| !self.keep.key.by.is_empty()) else { return };
-        let newest = self.born.unwrap_or(now);
-        let count = self.groups.len();
-        self.groups.retain(|g| newest.since(g.seen) <= expire);
-        if self.groups.len() != count {
-            self.reindex();
+    }
+
+    /// Whether a group was seen within this time before the newest slot with any group.
+    pub(super) fn saw_within(&self, time: Span, labels: &Labels) -> bool {
+        let seen = self.group(labels).map(|group| group.seen);
+        seen.is_some_and(|seen| self.born.is_none_or(|newest| newest.since(seen) <= time))
+    }
+
+    pub(super) fn remove_groups(&mut self, gone: &BTreeSet<Labels>) {
+        if !gone.is_empty() {
+            self.groups.retain(|group| !gone.contains(&group.labels));
+            self.by_labels = self.groups.iter().enumerate().map(|(ix, g)| (g.labels.clone(), ix)).collect();
+        }
+    }
+
+    /// Whether there is room for one more group.
+    pub(super) fn has_room(&self) -> bool {
+        self.groups.len() < self.keep.limit.max(1)
+    }
+
+    /// Keeps a group apart that another series decides on. One that it has room for but does not
+    /// keep yet may take up to twice the limit.
+    pub(super) fn follow(&mut self, labels: Labels, decided: bool) {
+        if decided || self.groups.len() < self.keep.limit.saturating_mul(2) {
+            self.add_group(labels);
         }
     }
 
@@ -211,10 +233,6 @@ impl Series {
         self.answered.heap()
             + self.absent.heap()
             + self.groups.iter().map(|g| size_of::<Group>() + g.heap()).sum::<usize>()
-    }
-
-    pub(super) fn reindex(&mut self) {
-        self.by_labels = self.groups.iter().enumerate().map(|(ix, g)| (g.labels.clone(), ix)).collect();
     }
 
     /// Whether all that is known of a slot is that samples had stopped.
@@ -238,7 +256,7 @@ impl Series {
         if let Some(ix) = self.by_labels.get(labels) {
             return Some(*ix);
         }
-        (self.groups.len() < self.keep.limit.max(1)).then(|| self.add_group(labels.clone()))
+        (self.keep.follows.is_empty() && self.has_room()).then(|| self.add_group(labels.clone()))
     }
 
     fn other_ix(&mut self, labels: &Labels) -> usize {

@@ -15,7 +15,16 @@ use crate::engine::status::Standing;
 use crate::engine::window::Book;
 use crate::engine::words;
 use crate::slo::model::{Labels, Severity};
-use crate::slo::time::Ts;
+use crate::slo::time::{Span, Ts};
+
+/// How the groups of an SLO stand.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub standings: Vec<Standing>,
+    /// So much of the newest slices of a group was withheld without proof that rules of it cannot
+    /// be judged.
+    pub withheld: bool,
+}
 
 /// Moves the burn alerts of one SLO; gives back how its groups stand, `None` when a series of it
 /// is not of this ledger.
@@ -25,24 +34,27 @@ pub(super) fn step_slo(
     control: &Control,
     inputs: &Inputs<'_>,
     delta: &mut Delta,
-) -> Option<Vec<Standing>> {
-    let mut standings = Vec::new();
+) -> Option<Seen> {
+    let mut seen = Seen::default();
     let alerts = control.of_slo(&planned.id);
     let groups = groups(planned, ledger);
     for group in &groups {
         let book = Book::open(ledger, &planned.bad, &planned.total, group)?;
         let judged = judge_group(planned, group, &book, inputs.observed, inputs.at);
         step_group(planned, group, &book, &judged, alerts, inputs, delta);
-        standings.push(judged.standing);
+        let unjudged = judged.rules.iter().any(|rule| rule.begins() == Verdict::Unknown);
+        let is_known = judged.standing.is_known(planned.slo.absent.means);
+        seen.withheld |= is_known && unjudged && book.is_partial(inputs.at);
+        seen.standings.push(judged.standing);
     }
     if groups.is_empty()
         && let Some(book) = Book::open(ledger, &planned.bad, &planned.total, &NO_LABELS)
     {
         let targets = targets_of(planned, inputs.observed, inputs.at);
-        standings.push(Standing::of(&book, targets, planned.slo.absent.means, inputs.at));
+        seen.standings.push(Standing::of(&book, targets, planned.slo.absent.means, inputs.at));
     }
-    step_gone(planned, &groups, &standings, alerts, inputs, delta);
-    Some(standings)
+    step_gone(planned, &groups, &seen.standings, ledger, inputs, alerts, delta);
+    Some(seen)
 }
 
 fn step_group(
@@ -87,21 +99,28 @@ fn step_group(
     }
 }
 
-/// Alerts of groups that the ledger has forgotten end once the SLO itself is known.
+/// Alerts of groups that the ledger does not have end once the SLO itself is known, and its series
+/// for so long that the group would have been seen: of series that are new, because the definition
+/// was edited or what the store kept is lost, it cannot be said that a group is gone.
 fn step_gone(
     planned: &Planned,
     groups: &[&Labels],
     standings: &[Standing],
-    alerts: Option<&Alerts>,
+    ledger: &Ledger,
     inputs: &Inputs<'_>,
+    alerts: Option<&Alerts>,
     delta: &mut Delta,
 ) {
+    let is_gone = |key: &AlertKey| match &key.subject {
+        Subject::Burn { group, .. } => !groups.contains(&group),
+        _ => false,
+    };
+    let gone: Vec<_> = alerts.into_iter().flatten().filter(|(key, _)| is_gone(key)).collect();
     let known = standings.iter().any(|s| s.is_known(planned.slo.absent.means));
-    for (key, state) in alerts.into_iter().flatten() {
-        let Subject::Burn { group, .. } = &key.subject else { continue };
-        if groups.contains(&group) || !known {
-            continue;
-        }
+    if gone.is_empty() || !known || !is_seen_for_long(planned, ledger, inputs.at) {
+        return;
+    }
+    for (key, state) in gone {
         if let Some(firing) = &state.firing {
             let gone = "The group has no series any more.".to_owned();
             let annotations = Labels::from([("resolvedBecause".to_owned(), gone)]);
@@ -110,6 +129,20 @@ fn step_gone(
         }
         delta.changes.insert(key.clone(), None);
     }
+}
+
+/// Whether it is known of all of the time in which the group would have been seen, but for a few
+/// gaps: of every rule's window, and of the time after which a group drops out.
+fn is_seen_for_long(planned: &Planned, ledger: &Ledger, at: Ts) -> bool {
+    let slo = &planned.slo;
+    let longest = slo.alerting.rules.iter().map(|rule| rule.long).max().unwrap_or(Span::ZERO);
+    // No more than the period is kept.
+    let expiry = slo.group_by.as_ref().map_or(Span::ZERO, |by| by.expire_after.min(slo.period.nominal()));
+    let span = longest.max(expiry);
+    planned.total.iter().filter_map(|(_, ix)| ledger.series(*ix)).all(|series| {
+        let at = at.floor_to(series.keep().key.grid());
+        series.answered().overlap(at.minus(span), at) * 20 >= span.secs() * 19
+    })
 }
 
 fn rule_inputs<'a>(

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Inputs;
+use super::burn::Seen;
 use super::control::{Alerts, Control};
 use super::delta::Delta;
 use super::transition::{Subjected, Telling, advance, resolve};
@@ -22,11 +23,12 @@ const BLIND_PAGE_AFTER: Span = Span::from_mins(10);
 /// `SLOAbsent` and `SLOUnknown` of one SLO.
 pub(super) fn step_health(
     planned: &Planned,
-    standings: &[Standing],
+    seen: &Seen,
     alerts: Option<&Alerts>,
     inputs: &Inputs<'_>,
     delta: &mut Delta,
 ) {
+    let standings = &*seen.standings;
     let absent = planned.slo.absent;
     let says_so = matches!(absent.means, AbsentMeans::Unknown | AbsentMeans::Bad);
     let subject = |slo| Subject::Absent { slo };
@@ -44,10 +46,12 @@ pub(super) fn step_health(
     About { severity: other, ..about }.advance(Verdict::Clear, &text, alerts, inputs, delta);
 
     let subject = |slo| Subject::Unknown { slo };
-    let verdict = is_unknown(standings, inputs.observed.is_blind(&planned.source));
+    let verdict = is_unknown(seen, inputs.observed.is_blind(&planned.source));
     let text = || {
         let why = if standings.contains(&Standing::BadNotPartOfTotal) {
             "it counts more bad events than events: bad is not a part of total"
+        } else if seen.withheld {
+            "much of what its newest slices count may be older, and a question about that has no answer or no proof"
         } else {
             "its query fails or its samples have stopped"
         };
@@ -62,7 +66,8 @@ pub(super) fn step_health(
 /// about not knowing move. The slice is judged later, when it is known.
 pub fn step_unanswered(planned: &Planned, control: &Control, inputs: &Inputs<'_>) -> Delta {
     let mut delta = Delta::default();
-    step_health(planned, &[Standing::Unknown], control.of_slo(&planned.id), inputs, &mut delta);
+    let seen = Seen { standings: vec![Standing::Unknown], withheld: false };
+    step_health(planned, &seen, control.of_slo(&planned.id), inputs, &mut delta);
     delta
 }
 
@@ -128,12 +133,13 @@ fn is_absent(standings: &[Standing]) -> Verdict {
     }
 }
 
-fn is_unknown(standings: &[Standing], blind: bool) -> Verdict {
+fn is_unknown(seen: &Seen, blind: bool) -> Verdict {
+    let standings = &seen.standings;
     if standings.contains(&Standing::BadNotPartOfTotal) {
         Verdict::Holds
     } else if blind {
         Verdict::Unknown
-    } else if standings.iter().all(|s| *s == Standing::Unknown) {
+    } else if seen.withheld || standings.iter().all(|s| *s == Standing::Unknown) {
         Verdict::Holds
     } else {
         Verdict::Clear

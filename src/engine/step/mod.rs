@@ -50,9 +50,9 @@ pub fn step<'a>(
 ) -> Delta {
     let mut delta = Delta::default();
     for planned in batch {
-        if let Some(standings) = burn::step_slo(planned, ledger, control, inputs, &mut delta) {
+        if let Some(seen) = burn::step_slo(planned, ledger, control, inputs, &mut delta) {
             let alerts = control.of_slo(&planned.id);
-            health::step_health(planned, &standings, alerts, inputs, &mut delta);
+            health::step_health(planned, &seen, alerts, inputs, &mut delta);
         }
     }
     delta
@@ -68,7 +68,7 @@ pub fn step_missed<'a>(
 ) -> Delta {
     let mut delta = Delta::default();
     for planned in batch {
-        let _standings = burn::step_slo(planned, ledger, control, inputs, &mut delta);
+        let _seen = burn::step_slo(planned, ledger, control, inputs, &mut delta);
     }
     delta
 }

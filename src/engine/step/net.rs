@@ -12,7 +12,8 @@ use crate::engine::notice::{Alert, Event};
 ///
 /// An alert that began and still fires is told once; one that ended is told resolved; one that
 /// opened and closed in between is history and told as missed, not as a page; one that ended and
-/// began again goes on as the incident people know.
+/// began again goes on as the incident people know. Who was told of what still fires is told of
+/// its end, and nobody is told the end of what they were not told of.
 pub fn net(before: &Control, steps: Vec<Delta>) -> Delta {
     let mut changes = BTreeMap::new();
     let mut by_alert: BTreeMap<AlertKey, Vec<Transition>> = BTreeMap::new();
@@ -40,17 +41,31 @@ fn fold(before: &Control, key: &AlertKey, mut transitions: Vec<Transition>, net:
             go_on(known, last, net);
         }
         (Some(known), true) => {
-            let resolve = transitions.into_iter().find(|t| t.incident == known.incident);
-            net.transitions.extend(resolve);
-            net.transitions.push(last);
+            net.transitions.extend(end_of(&known, transitions));
+            begin(last, net);
         }
         (Some(known), false) => {
-            let resolve = transitions.into_iter().chain([last]).find(|t| t.incident == known.incident);
-            net.transitions.extend(resolve);
+            transitions.push(last);
+            net.transitions.extend(end_of(&known, transitions));
         }
-        (None, true) => net.transitions.push(last),
+        (None, true) => begin(last, net),
         (None, false) => net.transitions.push(Transition { event: Event::Missed, ..last }),
     }
+}
+
+/// The end of the incident people know. Whoever was added after it was told has not heard of it.
+fn end_of(known: &Firing, transitions: Vec<Transition>) -> Option<Transition> {
+    let is_end = |t: &Transition| t.event == Event::Resolved && t.incident == known.incident;
+    let end = transitions.into_iter().find(is_end)?;
+    Some(Transition { told: known.told.clone(), ..end })
+}
+
+/// An incident that nobody knows yet: all who will be told of its end, also those whom an earlier
+/// step told of it.
+fn begin(last: Transition, net: &mut Delta) {
+    let state = net.changes.get(&last.key).and_then(Option::as_ref);
+    let told = state.and_then(|state| state.firing.as_ref()).map_or_else(Vec::new, |now| now.told.clone());
+    net.transitions.push(Transition { told, ..last });
 }
 
 /// The incident people know goes on; who was added meanwhile is told of it.

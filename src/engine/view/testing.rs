@@ -190,6 +190,7 @@ fn keep(planned: &Planned, what: &str) -> Keep {
         reach: Span::from_mins(10),
         limit: 500,
         overflow: Overflow::Other,
+        follows: Vec::new(),
         cuts: Vec::new(),
     }
 }

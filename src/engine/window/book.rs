@@ -2,8 +2,8 @@
 
 use super::common::{Common, Source, common};
 use super::{Counts, Signal};
-use crate::engine::ledger::{Group, Ledger, Series, edge};
-use crate::slo::model::Labels;
+use crate::engine::ledger::{Group, Ledger, OTHER, Series, edge};
+use crate::slo::model::{Labels, Overflow};
 use crate::slo::time::{Span, Ts};
 use crate::slo::unit::Events;
 
@@ -35,7 +35,11 @@ impl<'a> Book<'a> {
                 })
                 .collect::<Option<Vec<_>>>()
         };
-        let (bad, total) = (entries(bad)?, entries(total)?);
+        let (mut bad, total) = (entries(bad)?, entries(total)?);
+        if !group.is_empty() && group.values().all(|value| value == OTHER) {
+            let folded = folded(&bad, &total);
+            bad.extend(folded);
+        }
         let grid = bad.iter().chain(&total).map(|e| e.series.keep().key.grid()).max()?;
         Some(Self { grid, bad, total })
     }
@@ -106,6 +110,12 @@ impl<'a> Book<'a> {
         Slice::Counted { bad_absent, bad_born }
     }
 
+    /// Whether a part of the slice that ends at `at` was withheld without proof.
+    pub fn is_partial(&self, at: Ts) -> bool {
+        let at = self.settled(at);
+        self.entries().filter_map(|e| e.group).any(|group| group.is_partial(at))
+    }
+
     fn entries(&self) -> impl Iterator<Item = &Entry<'a>> {
         self.total.iter().chain(&self.bad)
     }
@@ -139,6 +149,20 @@ fn sum_by(entries: &[Entry<'_>], events: impl Fn(&Group) -> Events) -> Events {
     entries.iter().fold(Events::ZERO, add).clamped()
 }
 
+/// Groups that bad keeps apart while total counts them among the others.
+fn folded<'a>(bad: &[Entry<'a>], total: &[Entry<'a>]) -> Vec<Entry<'a>> {
+    if total.iter().all(|e| e.series.keep().overflow == Overflow::Drop) {
+        return Vec::new();
+    }
+    let is_apart = |group: &Group| total.iter().any(|e| e.series.group(&group.labels).is_some());
+    let of = |e: &Entry<'a>| {
+        let (weight, series, own) = (e.weight, e.series, e.group.map(|group| &group.labels));
+        let others = series.groups().iter().filter(move |group| own != Some(&group.labels));
+        others.map(move |group| Entry { weight, series, group: Some(group) })
+    };
+    bad.iter().flat_map(of).filter(|e| !e.group.is_some_and(is_apart)).collect()
+}
+
 fn sources<'b>(entries: &'b [Entry<'b>]) -> impl Iterator<Item = Source<'b>> + Clone {
-    entries.iter().map(|e| (e.series, e.group))
+    entries.iter().map(|e| (e.series, e.group, e.weight < 0))
 }

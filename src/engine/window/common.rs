@@ -1,6 +1,6 @@
 //! What the series of one SLO know in common of a window.
 
-use crate::engine::ledger::{Group, Intervals, Series, grid};
+use crate::engine::ledger::{FINE_REACH, Group, Intervals, Series, grid};
 use crate::slo::time::Ts;
 
 /// What the series of one SLO know in common of a window.
@@ -14,8 +14,8 @@ pub(super) struct Common {
     pub torn: Intervals,
 }
 
-/// One series, and the group that is read of it.
-pub(super) type Source<'a> = (&'a Series, Option<&'a Group>);
+/// One series, the group that is read of it, and whether it is taken away, as good is from total.
+pub(super) type Source<'a> = (&'a Series, Option<&'a Group>, bool);
 
 /// Looks at `(from, to]`. Nearly always all series were answered alike, which costs no allocation.
 pub(super) fn common<'a>(
@@ -25,8 +25,8 @@ pub(super) fn common<'a>(
     to: Ts,
 ) -> Common {
     let all = total.clone().chain(bad);
-    let Some((first, _)) = all.clone().next() else { return Common::default() };
-    let alike = |(series, group): Source<'_>| {
+    let Some((first, ..)) = all.clone().next() else { return Common::default() };
+    let alike = |(series, group, _): Source<'_>| {
         let unsure = group.is_some_and(|group| group.unsure(from, to) > 0);
         !unsure && series.answered().within(from, to).eq(first.answered().within(from, to))
     };
@@ -38,8 +38,8 @@ pub(super) fn common<'a>(
             torn: Intervals::default(),
         };
     }
-    let newest = all.clone().filter_map(|(series, _)| series.answered().last()).max().unwrap_or(to);
-    let (whole, torn) = sweep(all, from, to);
+    let newest = all.clone().filter_map(|(series, ..)| series.answered().last()).max().unwrap_or(to);
+    let (whole, torn) = sweep(all, newest, from, to);
     let torn = widened(&torn, newest, (from, to));
     let absent = absent(total, from, to);
     let mut common = Common { torn, ..Common::default() };
@@ -56,21 +56,35 @@ type Pieces = Vec<(i64, i64)>;
 
 /// Cuts a window into what all know, and what some know and others do not, by going over every
 /// beginning and end of what each series was answered and is unsure about.
-fn sweep<'a>(all: impl Iterator<Item = Source<'a>>, from: Ts, to: Ts) -> (Pieces, Pieces) {
-    let mut edges: Vec<(i64, i32, i32)> = vec![(to.0, 0, 0)];
+///
+/// Where all were answered, and a part of what was born was withheld from some, the slot leaves the
+/// sums only while slices are kept: later five minutes or an hour of well-known events would leave
+/// with it, typically those of a bad deploy. It is in no case covered. Withheld good events would be
+/// bad ones, and for them it leaves at any age.
+fn sweep<'a>(all: impl Iterator<Item = Source<'a>>, newest: Ts, from: Ts, to: Ts) -> (Pieces, Pieces) {
+    let fine = newest.minus(FINE_REACH).0;
+    let mut edges: Vec<(i64, i32, i32, i32)> = vec![(to.0, 0, 0, 0)];
     let mut count = 0;
-    for (series, group) in all {
+    for (series, group, taken) in all {
         count += 1;
-        edges.extend(series.answered().within(from, to).flat_map(|(a, b)| [(a, 1, 0), (b, -1, 0)]));
-        let unsure = group.map(|group| group.unsure_pieces(from, to)).unwrap_or_default();
-        edges.extend(unsure.within(from, to).flat_map(|(a, b)| [(a, 0, 1), (b, 0, -1)]));
+        edges.extend(series.answered().within(from, to).flat_map(|(a, b)| [(a, 1, 0, 0), (b, -1, 0, 0)]));
+        let Some(group) = group else { continue };
+        let unsure = group.unsure_pieces(from, to);
+        edges.extend(unsure.within(from, to).flat_map(|(a, b)| [(a, 0, 1, 0), (b, 0, -1, 0)]));
+        let grave = if taken { &unsure } else { group.stale() };
+        edges.extend(grave.within(from, to).flat_map(|(a, b)| [(a, 0, 0, 1), (b, 0, 0, -1)]));
     }
     edges.sort_unstable();
     let (mut whole, mut torn) = (Pieces::new(), Pieces::new());
-    let (mut at, mut answered, mut unsure) = (from.0, 0, 0);
-    for (moment, answer, doubt) in edges {
+    let (mut at, mut answered, mut unsure, mut grave) = (from.0, 0, 0, 0);
+    for (moment, answer, doubt, weight) in edges {
         if moment > at {
             match (Share::of(answered, count), Share::of(unsure, count)) {
+                (Share::All, Share::Some) if grave == 0 => {
+                    if moment > fine {
+                        join(&mut torn, (at.max(fine), moment));
+                    }
+                }
                 (Share::Some, _) | (_, Share::Some) => join(&mut torn, (at, moment)),
                 (Share::All, Share::None) => join(&mut whole, (at, moment)),
                 // Nobody knows it, or nobody knows it well.
@@ -80,6 +94,7 @@ fn sweep<'a>(all: impl Iterator<Item = Source<'a>>, from: Ts, to: Ts) -> (Pieces
         }
         answered += answer;
         unsure += doubt;
+        grave += weight;
     }
     (whole, torn)
 }
@@ -123,10 +138,10 @@ fn join(pieces: &mut Pieces, (from, to): (i64, i64)) {
 
 /// Where no series of total existed.
 fn absent<'a>(mut total: impl Iterator<Item = Source<'a>>, from: Ts, to: Ts) -> Intervals {
-    let Some((first, _)) = total.next() else { return Intervals::default() };
+    let Some((first, ..)) = total.next() else { return Intervals::default() };
     if first.absent().overlap(from, to) == 0 {
         return Intervals::default();
     }
     let own = first.absent().intersection(first.absent(), from, to);
-    total.fold(own, |common, (series, _)| common.intersection(series.absent(), from, to))
+    total.fold(own, |common, (series, ..)| common.intersection(series.absent(), from, to))
 }

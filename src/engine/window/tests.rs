@@ -23,6 +23,7 @@ fn keep(metric: &str) -> Keep {
         reach: Span::ZERO,
         limit: 1,
         overflow: Overflow::Other,
+        follows: Vec::new(),
         cuts: Vec::new(),
     }
 }
@@ -85,8 +86,8 @@ impl Slot {
     fn take(&mut self, told: Told) {
         match told {
             Told::Unknown => {}
-            Told::Absent if self.answered && !self.absent => {}
-            Told::Absent => (self.answered, self.absent) = (true, true),
+            Told::Absent if self.answered && !self.absent && !(self.stale && self.events == 0) => {}
+            Told::Absent => (self.answered, self.absent, self.stale) = (true, true, false),
             Told::Counted(events) => *self = Self { answered: true, events, ..Self::default() },
             Told::Stale(events) => {
                 *self = Self { answered: true, absent: false, stale: true, events, ..*self }
@@ -209,4 +210,41 @@ fn a_slot_whose_good_events_are_not_known_counts_for_nothing() {
     let counts = book.window(Span::from_mins(5), Ts(10 * S));
     assert_eq!((counts.bad, counts.total), (Events::whole(7), Events::whole(700)));
     assert_eq!((counts.covered, counts.missing()), (7 * S, 3 * S));
+}
+
+/// A day of slices, of which one was withheld in part or was stale in one series twenty hours ago.
+fn doubtful(form: usize, series: u32, trust: Trust) -> Counts {
+    let mut ledger = ledger();
+    let usual = |ix: u32| if ix == 1 { 90 } else { 100 };
+    let doubted = 480;
+    for slice in 1..=2880 {
+        for ix in 0..3 {
+            let doubt = slice == doubted && ix == series;
+            let state =
+                known(usual(ix) / if doubt { 10 } else { 1 }, if doubt { trust } else { Trust::Counted });
+            tell(&mut ledger, ix, slice * S, state);
+        }
+    }
+    let (bad, total) = &forms()[form];
+    Book::open(&ledger, bad, total, &Labels::new()).unwrap().window(Span::from_days(1), Ts(2880 * S))
+}
+
+#[test]
+fn a_slot_withheld_in_part_takes_no_others_out_of_the_sums() {
+    let counts = doubtful(1, 0, Trust::Partial);
+    assert_eq!((counts.total, counts.bad), (Events::whole(2880 * 190 - 90), Events::whole(2880 * 100)));
+    assert_eq!(counts.covered, 2879 * S);
+}
+
+#[test]
+fn a_slot_whose_samples_had_stopped_leaves_the_sums_with_its_five_minutes() {
+    let counts = doubtful(1, 0, Trust::Stale);
+    assert_eq!((counts.total, counts.bad), (Events::whole(2870 * 190), Events::whole(2870 * 100)));
+    assert_eq!(counts.covered, 2870 * S);
+}
+
+#[test]
+fn good_events_withheld_in_part_are_never_bad_ones() {
+    let counts = doubtful(0, 1, Trust::Partial);
+    assert_eq!((counts.total, counts.bad), (Events::whole(2870 * 100), Events::whole(2870 * 10)));
 }

@@ -146,6 +146,7 @@ pub fn keeps(plan: &Plan) -> Vec<Keep> {
         reach: Span::from_mins(10),
         limit: 100,
         overflow: Overflow::Other,
+        follows: Vec::new(),
         cuts: Vec::new(),
     };
     plan.series.iter().map(keep).collect()

@@ -130,3 +130,48 @@ fn a_route_added_over_an_outage_is_told_of_the_incident_people_know() {
     let state = world.control.iter().find_map(|(_, s)| s.firing.clone()).unwrap();
     assert_eq!((state.incident, state.told.len()), (incident, 2));
 }
+
+#[test]
+fn a_group_that_new_series_have_not_seen_ends_only_once_they_are_known_for_long() {
+    let mut grouped = slo(vec![rule(Severity::Page, "14.4", 60, Some(5))]);
+    grouped.group_by = Some(GroupBy {
+        labels: vec!["route".into()],
+        limit: 100,
+        on_overflow: Overflow::Other,
+        expire_after: Span::from_hours(24),
+        objectives: vec![],
+    });
+    let group = |name: &str, value: &str, events| GroupFact {
+        group: Labels::from([(name.into(), value.into())]),
+        ..fact(events)
+    };
+    let mut world = World::new(grouped.clone());
+    for tick in 0..140 {
+        let bad = if tick >= 130 { 100 } else { 0 };
+        world.tell(
+            SlotState::Known(vec![group("route", "/pay", 100)]),
+            SlotState::Known(vec![group("route", "/pay", bad)]),
+        );
+        world.decide();
+    }
+    assert_eq!(world.events(), burn_fired());
+    // By other labels, and so counted anew; history comes from its oldest end, here two days ago.
+    grouped.group_by.as_mut().unwrap().labels = vec!["handler".into()];
+    let anew = World::new(grouped);
+    (world.planned, world.ledger) = (anew.planned, anew.ledger);
+    let now = world.now;
+    for old in [now - 2 * 86_400, now - 2 * 86_400 + S] {
+        world.now = old;
+        world.tell(SlotState::Known(vec![group("handler", "pay", 100)]), SlotState::Absent);
+    }
+    world.now = now;
+    let tell = |world: &mut World| {
+        world.tell(SlotState::Known(vec![group("handler", "pay", 100)]), SlotState::Absent);
+        world.decide()
+    };
+    for _ in 0..2700 {
+        assert_eq!(tell(&mut world), 0);
+    }
+    let told: usize = (0..180).map(|_| tell(&mut world)).sum();
+    assert_eq!((told, world.told.last().unwrap().event), (1, Event::Resolved));
+}

@@ -27,3 +27,39 @@ fn review_unknown_good_slots_are_not_bad_events() {
         assert!(world.told.is_empty(), "{:?}", world.told);
     }
 }
+
+#[test]
+fn an_outage_whose_errors_are_withheld_for_want_of_proof_is_told_as_not_known() {
+    let mut world = World::well(vec![
+        rule(Severity::Page, "14.4", 60, Some(5)),
+        rule(Severity::Ticket, "1", 360, Some(120)),
+    ]);
+    let withheld = GroupFact { withheld: Events::whole(100), trust: Trust::Partial, ..fact(100) };
+    let tick = |world: &mut World| {
+        world.tell(SlotState::Known(vec![fact(100)]), SlotState::Known(vec![withheld.clone()]));
+        world.decide()
+    };
+    for _ in 0..14 {
+        assert_eq!(tick(&mut world), 0, "{:?}", world.events());
+    }
+    let told: usize = (0..4).map(|_| tick(&mut world)).sum();
+    assert_eq!((told, world.events()), (1, vec![("SLOUnknown".into(), Event::Firing)]));
+    // The question is answered: the errors were real.
+    for _ in 0..3 {
+        world.tick(100, 100);
+    }
+    assert!(world.events().contains(&("SLOUnknown".into(), Event::Resolved)), "{:?}", world.events());
+}
+
+#[test]
+fn a_deploy_whose_births_are_in_doubt_for_a_few_slices_is_no_news() {
+    let mut world = World::well(vec![rule(Severity::Page, "14.4", 60, Some(5))]);
+    let withheld = GroupFact { withheld: Events::whole(100), trust: Trust::Partial, ..fact(100) };
+    for _ in 0..12 {
+        world.tell(SlotState::Known(vec![withheld.clone()]), SlotState::Known(vec![fact(0)]));
+        assert_eq!(world.decide(), 0);
+    }
+    for _ in 0..20 {
+        assert_eq!(world.tick(100, 0), 0);
+    }
+}

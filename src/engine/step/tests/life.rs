@@ -261,13 +261,13 @@ fn groups_have_alerts_of_their_own_and_end_with_their_series() {
     assert_eq!(world.told[0].alert.labels["route"], "/pay");
     let Subject::Burn { group: labels, .. } = &world.told[0].key.subject else { panic!() };
     assert_eq!(labels["route"], "/pay");
-    world.ledger.expire(Ts(world.now), |_| None);
-    // A day later only the other route has series.
-    for _ in 0..3 {
-        world.now += 43_200 - 43_200 % S;
+    // For a day only the other route has series.
+    for _ in 0..86_400 / S + 1 {
         world.tell(SlotState::Known(vec![group("/list", 100)]), SlotState::Absent);
     }
-    world.ledger.expire(Ts(world.now), |_| Some(Span::from_hours(24)));
+    let (after, totals) = (Span::from_hours(24), BTreeSet::from([SeriesIx(0)]));
+    let expiry = Expiry { after, totals };
+    world.ledger.expire(Ts(world.now), &[0, 1].map(|ix| (SeriesIx(ix), expiry.clone())).into());
     world.decide();
     assert_eq!(world.told.last().unwrap().event, Event::Resolved);
 }

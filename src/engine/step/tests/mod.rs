@@ -4,6 +4,7 @@ mod edited;
 mod gaps;
 mod life;
 mod missed;
+mod net;
 mod timeslice;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use super::*;
 use crate::engine::alert::{AlertKey, Subject};
 use crate::engine::fact::{Facts, GroupFact, SeriesIx, SeriesKey, SlotFact, SlotState, Tier, Trust, What};
-use crate::engine::ledger::Keep;
+use crate::engine::ledger::{Expiry, Keep};
 use crate::engine::notice::Event;
 use crate::engine::plan::{AliveIx, AliveReading};
 use crate::slo::model::{
@@ -102,6 +103,7 @@ impl World {
             reach: Span::from_mins(10),
             limit: 100,
             overflow: Overflow::Other,
+            follows: Vec::new(),
             cuts: Vec::new(),
         };
         let mut ledger = Ledger::default();

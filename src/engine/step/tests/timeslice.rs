@@ -28,6 +28,7 @@ fn timeslices(minutes: i64, hours: i64) -> World {
         reach: Span::ZERO,
         limit: 1,
         overflow: Overflow::Other,
+        follows: Vec::new(),
         cuts: Vec::new(),
     };
     world.ledger.adopt(vec![keep(false), keep(true)]);
