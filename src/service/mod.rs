@@ -16,6 +16,7 @@ mod counting;
 mod decide;
 mod definitions;
 mod deliver;
+mod doubts;
 mod fallback;
 mod faults;
 pub mod files;
