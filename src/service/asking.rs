@@ -51,6 +51,8 @@ pub(super) struct Asked {
     pub wide: bool,
     /// Why a question that followed from an answer has none: what it was about is left out.
     pub left_open: Option<String>,
+    /// A series whose newest slices are not known for want of such an answer, and why.
+    pub unsettled: Option<(SeriesIx, String)>,
     /// Queries asked, and why they have no answer.
     pub outcomes: Vec<(Part, Option<Failure>)>,
 }

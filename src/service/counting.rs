@@ -133,7 +133,9 @@ impl<'a> Counting<'a> {
                 doubt.settle(&pair, &answer, &mut bucket.facts);
                 if let Answer::Failed(failure) = &answer {
                     let (what, why) = (&pair.selectors.1, &failure.message);
-                    asked.left_open = Some(format!("whether no series lacks {what} is not known: {why}"));
+                    let told = format!("whether no series lacks {what} is not known: {why}");
+                    asked.unsettled = Some((pair.bucket, told.clone()));
+                    asked.left_open = Some(told);
                 }
                 self.hand_on(bucket, &mut asked);
             }

@@ -71,7 +71,8 @@ async fn what_is_not_settled_in_a_tick_counts_as_not_judged_and_is_told() {
     let world = rig.shared.world.read();
     assert_eq!(world.judged.get("shop/pay"), Some(&slow_after));
     assert_eq!(world.judged.get("shop/cart"), Some(&rig.at));
-    assert!(world.observed.unanswered.contains_key("shop/pay"));
+    let why = &world.observed.unanswered["shop/pay"].why;
+    assert!(why.contains("is not known") && why.contains("too much"), "{why}");
     let trouble = rig.shared.troubles.read().get("queries").cloned().unwrap();
     assert!(trouble.contains("lacks d_seconds_bucket") && trouble.contains("too much"), "{trouble}");
 }
