@@ -5,14 +5,13 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::pin;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
+use futures_util::stream::{SelectAll, Stream, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
 /// Questions under way, and answers that nobody took yet.
-pub(super) struct Answers<F: Future> {
-    asked: FuturesUnordered<F>,
-    arrived: VecDeque<F::Output>,
+pub(super) struct Answers<S: Stream + Unpin> {
+    asked: SelectAll<S>,
+    arrived: VecDeque<S::Item>,
 }
 
 /// What comes next.
@@ -26,14 +25,14 @@ pub(super) enum Next<T> {
     End,
 }
 
-impl<F: Future> Answers<F> {
-    /// Nothing is asked before it is polled.
-    pub(super) fn of(questions: Vec<F>) -> Self {
+impl<S: Stream + Unpin> Answers<S> {
+    /// Each question gives its answers as they come. Nothing is asked before it is polled.
+    pub(super) fn of(questions: Vec<S>) -> Self {
         Self { asked: questions.into_iter().collect(), arrived: VecDeque::new() }
     }
 
     /// The next answer, or that `due` has come: it comes however many answers wait.
-    pub(super) async fn next(&mut self, due: Option<Instant>) -> Next<F::Output> {
+    pub(super) async fn next(&mut self, due: Option<Instant>) -> Next<S::Item> {
         if due.is_some_and(|due| due <= Instant::now()) {
             return Next::Due;
         }
@@ -67,6 +66,7 @@ impl<F: Future> Answers<F> {
 mod tests {
     use std::time::Duration;
 
+    use futures_util::stream::once;
     use tokio::time::sleep;
 
     use super::*;
@@ -83,7 +83,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_slow_commit_does_not_time_the_questions_out() {
-        let mut answers = Answers::of((0..100).map(question).collect());
+        let mut answers = Answers::of((0..100).map(|number| Box::pin(once(question(number)))).collect());
         let committed = answers
             .meanwhile(async {
                 sleep(Duration::from_secs(8)).await;
@@ -102,7 +102,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_trickle_of_answers_does_not_put_off_what_is_due() {
         let trickle = |ms: u64| async move { sleep(Duration::from_millis(ms)).await };
-        let mut answers = Answers::of((1..200).map(|i| trickle(i * 10)).collect());
+        let mut answers = Answers::of((1..200).map(|i| Box::pin(once(trickle(i * 10)))).collect());
         let began = Instant::now();
         let due = began + Duration::from_millis(25);
         let mut before = 0;

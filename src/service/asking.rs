@@ -2,23 +2,22 @@
 //! All of it has one deadline, so that a tick never takes longer, and nothing waits for another.
 
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::stream::{BoxStream, StreamExt, once};
 use tokio::time::Instant;
 
 use super::blind::{Tally, failure};
 use super::counting::{self, Task, series_of};
 use super::faults::{Faults, Turn};
-use super::linked::{ask as ask_source, clusters};
+use super::linked::{ask as ask_source, clusters, linked};
 use super::open::Open;
 use super::parts::{Part, PartId};
 use super::reach::Reach;
 use super::shared::Shared;
 use super::waits::Question;
-use crate::engine::fact::Facts;
+use crate::engine::fact::{Facts, SeriesIx};
 use crate::engine::plan::{AliveIx, AliveReading, DirectIx, Plan};
 use crate::engine::sample::{Answer, Failure};
 use crate::engine::step::DirectSeen;
@@ -38,6 +37,8 @@ pub(super) struct Asked {
     pub tally: Tally,
     /// Slices.
     pub facts: Vec<Facts>,
+    /// Those known without what a question that followed was about.
+    pub open: Vec<(SeriesIx, Ts)>,
     /// Targets read.
     pub alive: Vec<(AliveIx, AliveReading)>,
     /// Targets whose query failed.
@@ -50,6 +51,8 @@ pub(super) struct Asked {
     pub wide: bool,
     /// Why a question that followed from an answer has none: what it was about is left out.
     pub left_open: Option<String>,
+    /// A series whose newest slices are not known for want of such an answer, and why.
+    pub unsettled: Option<(SeriesIx, String)>,
     /// Queries asked, and why they have no answer.
     pub outcomes: Vec<(Part, Option<Failure>)>,
 }
@@ -70,7 +73,8 @@ pub(super) struct Asking {
     first: usize,
 }
 
-type Question_<'a> = Pin<Box<dyn Future<Output = Asked> + Send + 'a>>;
+/// Gives its answers as they come.
+type Question_<'a> = BoxStream<'a, Asked>;
 
 /// A tick's frame: what it asks about, and until when.
 struct Frame<'a> {
@@ -123,7 +127,7 @@ impl Asking {
         for (place, group) in plan.alive_groups.iter().enumerate() {
             let at = frame.moment(&group.source);
             let ask = ask_alive(shared, Arc::clone(plan), place, at, end);
-            questions.push((Turn::Usual, Box::pin(ask) as Question_<'a>));
+            questions.push((Turn::Usual, once(ask).boxed()));
         }
         for place in 0..plan.direct.len() {
             questions.extend(self.direct(shared, &frame, place).map(|ask| (Turn::Usual, ask)));
@@ -144,20 +148,15 @@ impl Asking {
         let at = frame.moment(&direct.source);
         let due = self.direct.get(&ix).is_none_or(|last| at.since(*last) >= direct.every);
         Some(if due {
-            Box::pin(ask_direct(shared, Arc::clone(frame.plan), place, at, frame.end))
+            once(ask_direct(shared, Arc::clone(frame.plan), place, at, frame.end)).boxed()
         } else {
             let settles = vec![(Question::Direct(place), true)];
-            Box::pin(std::future::ready(Asked {
-                source: direct.source.clone(),
-                at,
-                settles,
-                ..Asked::default()
-            }))
+            at_once(Asked { source: direct.source.clone(), at, settles, ..Asked::default() })
         })
     }
 
-    /// The questions of query groups that are judged together. A group by itself is one question for
-    /// each of its parts, so that those that are answered do not wait for one that is not.
+    /// The questions of query groups that are judged together. Only parts that are still linked are
+    /// one question: nobody else waits for them, or is asked for as much as they need.
     fn counting<'a>(
         &self,
         shared: &'a Arc<Shared>,
@@ -168,18 +167,13 @@ impl Asking {
         let groups = cluster.iter().filter_map(|place| frame.plan.groups.get(*place));
         let Some(at) = groups.clone().map(|group| frame.moment(&group.source)).min() else { return };
         let parts = groups.flat_map(|group| self.faults.parts(group, at));
-        let (rest, mut parts): (Vec<_>, Vec<_>) = parts.partition(|part| self.faults.rests(part.id, at));
-        for part in rest {
-            questions.push((Turn::Last, Box::pin(std::future::ready(counting::at_rest(&part, at)))));
-        }
-        let linked = (cluster.len() > 1).then(|| Arc::clone(frame.plan));
-        while !parts.is_empty() {
-            let together =
-                if linked.is_some() { std::mem::take(&mut parts) } else { parts.split_off(parts.len() - 1) };
-            let Some(turn) = together.iter().map(|part| self.faults.turn(part.id)).min() else { return };
-            let reach = self.reach(shared, &together, at);
-            let task = Task { parts: together, reach, at, end: frame.end, linked: linked.clone() };
-            questions.push((turn, Box::pin(counting::ask(shared, task))));
+        let (rest, parts): (Vec<_>, Vec<_>) = parts.partition(|part| self.faults.rests(part.id, at));
+        questions.extend(rest.iter().map(|part| (Turn::Last, at_once(counting::at_rest(part, at)))));
+        for parts in linked(frame.plan, parts, cluster.len() > 1) {
+            let Some(turn) = parts.iter().map(|part| self.faults.turn(part.id)).min() else { continue };
+            let reach = self.reach(shared, &parts, at);
+            let task = Task { parts, reach, at, end: frame.end, plan: Arc::clone(frame.plan) };
+            questions.push((turn, counting::ask(shared, task).boxed()));
         }
     }
 
@@ -195,6 +189,10 @@ impl Asking {
         let widest = parts.iter().map(of).min_by_key(|reach| reach.from);
         widest.unwrap_or(Reach { from: at, wide: false })
     }
+}
+
+fn at_once<'a>(asked: Asked) -> Question_<'a> {
+    once(std::future::ready(asked)).boxed()
 }
 
 /// A query may take half a step, and ten seconds at most.

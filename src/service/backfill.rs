@@ -12,9 +12,9 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::asking::moment;
+use super::doubts::settle_doubts;
 use super::gather::gather;
 use super::journal::Journal;
-use super::linked::settle_doubts;
 use super::reach::settling;
 use super::shared::Shared;
 use super::state::{BackfillView, Guarded, World};
@@ -39,10 +39,12 @@ pub(super) async fn run(shared: Arc<Shared>) {
 async fn of_source(shared: &Shared, source: &str, views: &Views) {
     let mut journal = Journal::default();
     let mut units = Units::of(&Arc::default(), source);
+    let mut given_up = false;
     loop {
         let plan = Arc::clone(&shared.world.read().plan);
         if !Arc::ptr_eq(&units.plan, &plan) {
             units = Units::of(&plan, source);
+            given_up = false;
         }
         let began = Instant::now();
         let (job, lacking) = {
@@ -61,8 +63,12 @@ async fn of_source(shared: &Shared, source: &str, views: &Views) {
                     Ok(facts) => {
                         book(shared, &plan, &mut journal, &facts).await;
                         let lost = units.answered(&job, &shared.world.read().ledger, Instant::now());
-                        if lost > 0 {
-                            tracing::warn!(source, seconds = lost, "history that is never told is given up");
+                        if lost > 0 && !std::mem::replace(&mut given_up, true) {
+                            tracing::warn!(
+                                source,
+                                seconds = lost,
+                                "history that is never told is given up; more of it is not logged"
+                            );
                         }
                         views.done(shared, source, job.piece.to.since(job.piece.from));
                         began.elapsed().min(PAUSE)
@@ -112,27 +118,31 @@ fn fail(units: &mut Units, job: &Job, failure: &Failure) -> Duration {
 }
 
 /// Asks a piece of all that is judged together.
-async fn ask(shared: &Shared, plan: &Plan, job: &Job) -> Result<Vec<Facts>, Failure> {
+pub(super) async fn ask(shared: &Shared, plan: &Plan, job: &Job) -> Result<Vec<Facts>, Failure> {
     let piece = job.piece;
     let from = piece.from.minus(before(shared, job));
     let mut facts = Vec::new();
     for part in &job.parts {
         let gathered = gather(shared, part, piece.tier, (from, piece.to), Priority::Background, LIMIT).await;
-        // At last it is booked without what follow-up questions were not answered about.
-        let open = gathered.left_open.filter(|_| job.whole).map(|failure| Failure {
-            kind: FailureKind::Partial,
-            message: format!("a question that followed has no answer: {}", failure.message),
-        });
-        match gathered.failure.or(open) {
-            Some(failure) => return Err(failure),
-            None => facts.extend(gathered.facts),
+        if let Some(failure) = gathered.failure {
+            return Err(failure);
         }
+        not_whole(job, gathered.left_open)?;
+        facts.extend(gathered.facts);
     }
-    settle_doubts(shared, plan, &mut facts, Priority::Background, LIMIT).await;
+    not_whole(job, settle_doubts(shared, plan, &mut facts, Priority::Background, LIMIT).await)?;
     if from < piece.from {
         facts.iter_mut().for_each(|facts| facts.slots.retain(|slot| slot.end != piece.from));
     }
     Ok(facts)
+}
+
+/// A piece is asked again where a question that followed has no answer; at last it is booked without
+/// what that was about.
+fn not_whole(job: &Job, left_open: Option<Failure>) -> Result<(), Failure> {
+    let Some(failure) = left_open.filter(|_| job.whole) else { return Ok(()) };
+    let message = format!("a question that followed has no answer: {}", failure.message);
+    Err(Failure { kind: FailureKind::Partial, message })
 }
 
 /// Of a series of which nothing older is known, the slot before the piece is asked too, and left

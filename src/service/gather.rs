@@ -22,24 +22,21 @@ pub(super) struct Gathered {
     pub failure: Option<Failure>,
     /// Why a question that followed from its answer has none: what it was about is left out.
     pub left_open: Option<Failure>,
+    /// Slots known without that, by series.
+    pub open: Vec<(SeriesIx, Ts)>,
 }
 
-impl Gathered {
-    /// Whether everything asked after `from` is known up to `at` for one series of the group.
-    pub(super) fn knows(&self, group: &QueryGroup, series: SeriesIx, (from, at): (Ts, Ts)) -> bool {
-        let grid = match &group.form {
-            Form::Timeslice { slice, .. } => (*slice).max(group.step.span()),
-            Form::Direct { .. } => Span::from_mins(5),
-            _ => group.step.span(),
-        };
-        let newest = at.floor_to(grid);
-        let known = |facts: &Facts| {
-            facts.slots.last().is_some_and(|slot| slot.end >= newest && slot.state != SlotState::Unknown)
-        };
-        // Between two ends nothing new can be known.
-        let is_known = newest <= from || self.facts.iter().any(|f| f.series == series && known(f));
-        self.failure.is_none() && is_known
-    }
+/// Whether everything asked after `from` is known up to `at` for a series of the group.
+pub(super) fn knows(group: &QueryGroup, facts: &Facts, (from, at): (Ts, Ts)) -> bool {
+    let grid = match &group.form {
+        Form::Timeslice { slice, .. } => (*slice).max(group.step.span()),
+        Form::Direct { .. } => Span::from_mins(5),
+        _ => group.step.span(),
+    };
+    let newest = at.floor_to(grid);
+    // Between two ends nothing new can be known.
+    let is_old = newest <= from;
+    is_old || facts.slots.last().is_some_and(|slot| slot.end >= newest && slot.state != SlotState::Unknown)
 }
 
 /// Fills the slots after `from` up to `to`; ends within `limit`, with what is known by then.
@@ -72,7 +69,8 @@ pub(super) async fn gather(
         priority = priority.of_follow_up();
         asks = next;
     }
-    Gathered { facts: collect.finish(), failure, left_open }
+    let open = collect.open();
+    Gathered { facts: collect.finish(), failure, left_open, open }
 }
 
 async fn answer(shared: &Shared, ask: &Ask, priority: Priority, end: Instant, limit: Duration) -> Answer {

@@ -1,26 +1,15 @@
-//! Query groups that must be judged together: a histogram's count and its buckets. A suspicious
-//! number of slow requests is believed only if no series lacks the bucket.
+//! Query groups that must be judged together: a histogram's count and its buckets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
-
 use super::measure;
+use super::parts::Part;
 use super::shared::Shared;
-use crate::engine::collect::Doubt;
-use crate::engine::fact::{Facts, SeriesIx, Tier};
-use crate::engine::ledger::Ledger;
 use crate::engine::plan::{BucketPair, Plan, QueryGroup};
 use crate::engine::sample::{Answer, Failure, FailureKind, Query};
 use crate::prometheus::{Priority, Source};
-use crate::slo::model::Labels;
-use crate::slo::time::{Span, Ts};
-use crate::slo::unit::Events;
-
-/// How far back the largest usual slice is looked for.
-const USUAL: Span = Span::from_hours(12);
 
 /// The places of all query groups, those that are linked together.
 pub(super) fn clusters(plan: &Plan) -> Vec<Vec<usize>> {
@@ -48,32 +37,14 @@ pub(super) fn link(groups: &[Arc<QueryGroup>], pairs: &[BucketPair]) -> Vec<Vec<
     clusters.into_iter().map(|cluster| cluster.into_iter().collect()).collect()
 }
 
-/// Takes slots of buckets back to unknown where some series lack the bucket.
-pub(super) async fn settle_doubts(
-    shared: &Shared,
-    plan: &Plan,
-    facts: &mut [Facts],
-    priority: Priority,
-    limit: Duration,
-) {
-    let doubts: Vec<(&BucketPair, Doubt)> = plan
-        .buckets
-        .iter()
-        .filter_map(|pair| {
-            let of = |series: SeriesIx| facts.iter().find(|facts| facts.series == series);
-            let (count, bucket) = (of(pair.count)?, of(pair.bucket)?);
-            let largest =
-                |group: &Labels, at: Ts| usual(&shared.world.read().ledger, pair, group, bucket.tier, at);
-            Some((pair, Doubt::raise(count, bucket, &largest)?))
-        })
-        .collect();
-    let queries = doubts.iter().filter_map(|(pair, doubt)| doubt.query(pair));
-    let asks: Vec<_> = queries.map(|query| ask(shared, query, priority, limit)).collect();
-    for ((pair, doubt), answer) in doubts.iter().zip(join_all(asks).await) {
-        if let Some(bucket) = facts.iter_mut().find(|facts| facts.series == pair.bucket) {
-            doubt.settle(pair, &answer, bucket);
-        }
+/// Parts of query groups, those that are linked together.
+pub(super) fn linked(plan: &Plan, parts: Vec<Part>, may_be: bool) -> Vec<Vec<Part>> {
+    if !may_be {
+        return parts.into_iter().map(|part| vec![part]).collect();
     }
+    let groups: Vec<_> = parts.iter().map(|part| Arc::clone(&part.group)).collect();
+    let together = |places: Vec<usize>| places.into_iter().filter_map(|at| parts.get(at).cloned()).collect();
+    link(&groups, &plan.buckets).into_iter().map(together).collect()
 }
 
 /// Asks for a tick, or for backfill.
@@ -92,29 +63,9 @@ pub(super) async fn ask(shared: &Shared, query: Query, priority: Priority, limit
     }
 }
 
-/// The largest number of slow requests in one slot of the hours before; a slot that only one of
-/// the two was answered for tells nothing.
-fn usual(ledger: &Ledger, pair: &BucketPair, group: &Labels, tier: Tier, at: Ts) -> Events {
-    let (Some(count), Some(bucket)) = (ledger.series(pair.count), ledger.series(pair.bucket)) else {
-        return Events::ZERO;
-    };
-    let (Some(counts), Some(within)) = (count.group(group), bucket.group(group)) else { return Events::ZERO };
-    let slot = tier.span(pair.step);
-    let slots = USUAL.secs() / slot.secs().max(1);
-    let bad = |back: i64| {
-        let end = at.minus(Span::from_secs_saturating(back * slot.secs()));
-        let from = end.minus(slot);
-        let known = count.answered().contains(end) && bucket.answered().contains(end);
-        known.then(|| counts.sum(from, end).minus(within.sum(from, end)))
-    };
-    (1..=slots).filter_map(bad).max().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::fact::{GroupFact, SlotFact, SlotState, Trust};
-    use crate::engine::ledger::Keep;
     use crate::engine::plan::PlanContext;
     use crate::slo::time::Step;
     use crate::slo::{Context, SourceFile, load};
@@ -148,38 +99,5 @@ mod tests {
         assert_eq!(places, (0..plan.groups.len()).collect::<Vec<_>>(), "every group once");
         assert!(clusters.iter().any(|cluster| cluster.len() >= 2));
         assert!(clusters.iter().any(|cluster| cluster.len() == 1));
-    }
-
-    #[test]
-    fn a_slot_that_only_the_count_was_answered_for_is_not_taken_for_slow_requests() {
-        let plan = plan();
-        let pair = &plan.buckets[0];
-        let mut ledger = Ledger::default();
-        ledger.adopt(
-            plan.series
-                .iter()
-                .map(|series| Keep {
-                    key: series.key.clone(),
-                    span: series.keep,
-                    reach: Span::ZERO,
-                    limit: 1,
-                    overflow: crate::slo::model::Overflow::Other,
-                    follows: Vec::new(),
-                    cuts: Vec::new(),
-                })
-                .collect(),
-        );
-        let known = |events| {
-            let (raw, withheld) = (Events::whole(events), Events::ZERO);
-            SlotState::Known(vec![GroupFact { group: Labels::new(), raw, withheld, trust: Trust::Counted }])
-        };
-        for slice in 1..=20 {
-            let bucket = if slice == 10 { SlotState::Unknown } else { known(95) };
-            for (series, state) in [(pair.count, known(100)), (pair.bucket, bucket)] {
-                let slots = vec![SlotFact { end: Ts(slice * 30), state }];
-                ledger.apply(&Facts { series, tier: Tier::Fine, slots });
-            }
-        }
-        assert_eq!(usual(&ledger, pair, &Labels::new(), Tier::Fine, Ts(21 * 30)), Events::whole(5));
     }
 }

@@ -17,6 +17,7 @@ mod counting;
 mod decide;
 mod definitions;
 mod deliver;
+mod doubts;
 mod fallback;
 mod faults;
 pub mod files;

@@ -1,14 +1,13 @@
-//! Slots left open: a question that followed from their answer had none, and what it was about is
-//! left out. They are asked again for a while, and then stay as they are, in part.
+//! Slots left open: they are known, but a question that followed had no answer, and what it was about
+//! is left out. They are asked again for a while, and then stay as they are, in part. Slots that are
+//! not known at all are filled by backfill, and not asked twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::asking::Asked;
-use super::counting::series_of;
-use crate::engine::fact::{Facts, GroupFact, SeriesIx, SlotState, Tier, Trust};
+use crate::engine::fact::{SeriesIx, SlotState, Tier};
 use crate::engine::ledger::Ledger;
 use crate::slo::time::{Span, Ts};
-use crate::slo::unit::Events;
 
 /// How long a slot is asked again.
 const OPEN_FOR: Span = Span::from_mins(10);
@@ -22,14 +21,13 @@ pub(super) struct Open(BTreeMap<(u64, Ts), Ts>);
 impl Open {
     /// Notes which slots the answers of the tick at `at` left open, and which they did not.
     pub(super) fn note(&mut self, ledger: &Ledger, asked: &Asked, at: Ts) {
-        let failed = asked.outcomes.iter().filter(|(_, failure)| failure.is_some());
-        let failed: BTreeSet<SeriesIx> = failed.flat_map(|(part, _)| series_of(&part.group)).collect();
-        let answered = |facts: &&Facts| facts.tier == Tier::Fine && !failed.contains(&facts.series);
-        for facts in asked.facts.iter().filter(answered) {
+        let open: BTreeSet<&(SeriesIx, Ts)> = asked.open.iter().collect();
+        for facts in asked.facts.iter().filter(|facts| facts.tier == Tier::Fine) {
             let Some(id) = ledger.series(facts.series).map(|series| series.id()) else { continue };
-            for slot in &facts.slots {
+            // What is not known at all is history's to fill, and says nothing new.
+            for slot in facts.slots.iter().filter(|slot| slot.state != SlotState::Unknown) {
                 let key = (id, slot.end);
-                if !is_open(&slot.state) {
+                if !open.contains(&(facts.series, slot.end)) {
                     self.0.remove(&key);
                 } else if self.0.len() < MOST {
                     self.0.entry(key).or_insert(at);
@@ -57,16 +55,5 @@ impl Open {
     /// Forgets what was given up so long ago that nobody asks for it any more.
     pub(super) fn forget(&mut self, at: Ts) {
         self.0.retain(|_, since| at.since(*since).secs() < 2 * OPEN_FOR.secs());
-    }
-}
-
-/// Unknown although the main question was answered, or in part without a ruling; see
-/// [`crate::engine::collect`].
-fn is_open(state: &SlotState) -> bool {
-    let unruled = |fact: &GroupFact| fact.trust == Trust::Partial && fact.withheld == Events::ZERO;
-    match state {
-        SlotState::Unknown => true,
-        SlotState::Absent => false,
-        SlotState::Known(groups) => groups.iter().any(unruled),
     }
 }

@@ -23,15 +23,20 @@ pub struct Doubt {
 }
 
 impl Doubt {
-    /// The slots in which bad events, count less bucket, exceed max(10, 3 × `largest`), the
-    /// group's largest slot of the day before; `None` when there are none.
+    /// The slots in which bad events, count less bucket, exceed max(10, 3 × `largest`), the largest
+    /// slot that is usual for the group; `None` when there are none. Where either of the two is not
+    /// known there is nothing to doubt.
     pub fn raise(count: &Facts, bucket: &Facts, largest: &dyn Fn(&Labels, Ts) -> Events) -> Option<Self> {
         let buckets: BTreeMap<Ts, &SlotFact> = bucket.slots.iter().map(|slot| (slot.end, slot)).collect();
         // To look at a day is dear, and what is usual before the first of these slots will do for all.
         let mut usual: BTreeMap<&Labels, Events> = BTreeMap::new();
         let mut slots = BTreeSet::new();
         for slot in &count.slots {
-            let good = buckets.get(&slot.end).map(|slot| booked(&slot.state)).unwrap_or_default();
+            let Some(bucket) = buckets.get(&slot.end) else { continue };
+            if bucket.state == SlotState::Unknown {
+                continue;
+            }
+            let good = booked(&bucket.state);
             for (group, all) in booked(&slot.state) {
                 let bad = all.minus(good.get(group).copied().unwrap_or_default());
                 let suspicious = bad > FEW
@@ -117,6 +122,17 @@ mod tests {
         let doubt = Doubt::raise(&facts(0, &[100, 100, 100]), &facts(1, &[95, 85, 50]), &largest).unwrap();
         assert_eq!(doubt.slots, BTreeSet::from([Ts(90)]));
         assert_eq!(Doubt::raise(&facts(0, &[100]), &facts(1, &[90]), &largest), None);
+    }
+
+    #[test]
+    fn a_bucket_that_was_not_answered_is_no_reason_to_ask_more() {
+        let largest = |_: &Labels, _: Ts| Events::ZERO;
+        let mut bucket = facts(1, &[0, 0]);
+        bucket.slots[0].state = SlotState::Unknown;
+        let doubt = Doubt::raise(&facts(0, &[100, 100, 100]), &bucket, &largest).unwrap();
+        assert_eq!(doubt.slots, BTreeSet::from([Ts(60)]));
+        bucket.slots.truncate(1);
+        assert_eq!(Doubt::raise(&facts(0, &[100, 100]), &bucket, &largest), None);
     }
 
     #[test]

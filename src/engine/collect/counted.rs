@@ -11,7 +11,7 @@ use super::spread::Reach;
 use super::table::{Cell, Key, Table};
 use super::young::Gone;
 use super::{births, emit, young};
-use crate::engine::fact::Facts;
+use crate::engine::fact::{Facts, SeriesIx};
 use crate::engine::plan::{Form, Narrow, QueryGroup};
 use crate::engine::sample::{Answer, Frame};
 use crate::slo::time::{Span, Ts};
@@ -50,7 +50,7 @@ enum Stage {
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum Purpose {
     Main(Range),
-    Joined,
+    Joined(Range),
     Newborn(BTreeSet<usize>, Range),
     Evidence(BTreeSet<usize>, Ts),
     Returning(BTreeSet<usize>, Ts),
@@ -81,6 +81,10 @@ impl Counted {
         self.pending.is_empty()
     }
 
+    pub(super) fn open(&self) -> Vec<(SeriesIx, Ts)> {
+        emit::open(self)
+    }
+
     pub(super) fn finish(self) -> Vec<Facts> {
         emit::facts(&self)
     }
@@ -101,7 +105,7 @@ impl Counted {
                 self.unknown.retain(|other| *other != range);
                 self.take_main(frames, range);
             }
-            (Purpose::Joined, Some(frames)) => self.take_joined(frames),
+            (Purpose::Joined(range), Some(frames)) => self.take_joined(frames, range),
             (Purpose::Newborn(members, range), frames) => {
                 self.births.newborn(&self.group, members, range, frames)
             }
@@ -112,7 +116,7 @@ impl Counted {
                 self.births.returning(&self.group, &members, at, frames);
             }
             (Purpose::Young(range), Some(frames)) => young::take(self, range, frames),
-            (Purpose::Main(_) | Purpose::Joined | Purpose::Young(_), None) => {}
+            (Purpose::Main(_) | Purpose::Joined(_) | Purpose::Young(_), None) => {}
         }
     }
 
@@ -130,7 +134,7 @@ impl Counted {
                     }
                     Said::Doubtful { all_new } => {
                         self.doubtful.insert((key.clone(), at));
-                        Cell { all_new, ..Cell::unreadable(member.wanted.len()) }
+                        Cell { all_new, open: true, ..Cell::unreadable(member.wanted.len()) }
                     }
                 };
                 self.table.entry(key.clone()).or_default().insert(at, cell);
@@ -138,7 +142,9 @@ impl Counted {
         }
     }
 
-    fn take_joined(&mut self, frames: &[Frame]) {
+    fn take_joined(&mut self, frames: &[Frame], (first, last): Range) {
+        let asked = self.table.values_mut().flat_map(|row| row.range_mut(first..=last));
+        asked.for_each(|(_, cell)| cell.open = false);
         for (key, points) in read::points(&self.group, frames) {
             let Some(row) = self.table.get_mut(&key) else { continue };
             let member =

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::counted::Counted;
 use super::table::Cell;
-use crate::engine::fact::{Facts, GroupFact, SlotFact, SlotState, Trust};
+use crate::engine::fact::{Facts, GroupFact, SeriesIx, SlotFact, SlotState, Trust};
 use crate::engine::plan::Wanted;
 use crate::slo::model::Labels;
 use crate::slo::time::Ts;
@@ -31,6 +31,18 @@ pub(super) fn facts(counted: &Counted) -> Vec<Facts> {
         }
     }
     out
+}
+
+/// Slots that wait for a question that follows.
+pub(super) fn open(counted: &Counted) -> Vec<(SeriesIx, Ts)> {
+    let mut open = Vec::new();
+    for ((member, _), row) in &counted.table {
+        let wanted = counted.group.members.get(*member).map_or(&[][..], |member| &member.wanted);
+        for (at, _) in row.iter().filter(|(_, cell)| cell.open) {
+            open.extend(wanted.iter().map(|wanted| (wanted.series, *at)));
+        }
+    }
+    open
 }
 
 fn series(

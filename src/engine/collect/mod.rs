@@ -126,6 +126,14 @@ impl Collect {
         }
     }
 
+    /// Slots of which something is left out now, as questions that followed have no answer.
+    pub fn open(&self) -> Vec<(SeriesIx, Ts)> {
+        match &self.state {
+            State::Counted(counted) => counted.open(),
+            State::Own { .. } => Vec::new(),
+        }
+    }
+
     /// What is known now. Questions without an answer count as failed.
     pub fn finish(self) -> Vec<Facts> {
         match (self.state, &self.group.form) {

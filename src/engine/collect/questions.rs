@@ -31,7 +31,7 @@ impl Counted {
             return Vec::new();
         };
         let promql = form::joined(&self.group, &narrow, self.grid.slot);
-        self.ask_range(|_| Purpose::Joined, &promql, range)
+        self.ask_range(Purpose::Joined, &promql, range)
     }
 
     /// Asks what rulings on births need.

@@ -29,7 +29,7 @@ pub(super) struct Cell {
     pub trust: Trust,
     /// Not a number, or not counted yet: nothing is known.
     pub unreadable: bool,
-    /// What is withheld waits for an investigation.
+    /// What is withheld, or not counted yet, waits for a question that follows.
     pub open: bool,
     /// No series of the group existed before the slot.
     pub all_new: bool,

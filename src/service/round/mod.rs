@@ -110,6 +110,7 @@ impl Round<'_> {
             let wanted = part.group.members.iter().flat_map(|member| &member.wanted);
             self.failures.extend(wanted.map(|wanted| (wanted.series, failure.message.clone())));
         }
+        self.failures.extend(asked.unsettled.clone());
         journal.book(self.shared, &self.plan, &asked.facts);
         asking.open.note(&self.shared.world.read().ledger, &asked, self.at);
         asking.learn(&self.plan, &asked);

@@ -82,7 +82,7 @@ async fn a_slice_that_stays_open_is_given_up_after_ten_minutes() {
 }
 
 #[tokio::test]
-async fn a_slice_in_which_a_series_fell_is_asked_again_until_it_is_known() {
+async fn a_slice_that_is_not_known_at_all_is_left_to_history_and_widens_no_tick() {
     let now = super::Step::DEFAULT.floor(super::clock::now());
     let fell_at = now.plus(Span::from_secs(60));
     let source = Source::start(move |query, part, t| match part {
@@ -98,15 +98,32 @@ async fn a_slice_in_which_a_series_fell_is_asked_again_until_it_is_known() {
     rig.tick().await;
     source.refuse(|query| query.contains("(0 * "));
     while rig.at < fell_at.plus(Span::from_mins(4)) {
+        source.asked();
         rig.tick().await;
     }
+    let oldest = source.asked().iter().flat_map(|question| question.moments()).min().unwrap();
+    assert!(oldest >= rig.at.0 - 150, "{}", rig.at.0 - oldest);
     let is_known = |rig: &Rig| {
         let world = rig.shared.world.read();
         let series = world.ledger.series(world.plan.slos[0].total[0].1).unwrap();
         (series.answered().contains(fell_at), series.answered().contains(rig.at))
     };
     assert_eq!(is_known(&rig), (false, true));
+
+    let mut units = rig.units();
+    let mut filled = Ok(());
+    for _ in 0..5 {
+        filled = filled.and(rig.fill(&mut units).await);
+        if filled.is_err() {
+            break;
+        }
+    }
+    let error = filled.unwrap_err();
+    assert!(error.contains("has no answer") && error.contains("too much"), "{error}");
+    assert_eq!(is_known(&rig), (false, true));
     source.refuse(|_| false);
-    rig.tick().await;
+    for _ in 0..5 {
+        rig.fill(&mut units).await.unwrap();
+    }
     assert_eq!(is_known(&rig), (true, true));
 }

@@ -1,20 +1,25 @@
-//! Ticks over a real store, with a source that is not there or says what a test wants.
+//! Ticks and history over a real store, with a source that is not there or says what a test wants.
 
 mod doubt;
 mod follow_ups;
+mod latency;
 mod source;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 use super::asking::Asking;
+use super::backfill;
 use super::clock;
 use super::journal::Journal;
 use super::planner::keeps;
 use super::round::{Done, round};
 use super::shared::Shared;
+use super::units::Units;
 use crate::engine::plan::{Plan, PlanContext};
 use crate::prometheus::Prometheus;
 use crate::settings::Settings;
@@ -80,6 +85,29 @@ impl Rig {
         round(&self.shared, &mut self.asking, &mut self.journal, self.at).await
     }
 
+    /// What is asked for history.
+    pub(super) fn units(&self) -> Units {
+        Units::of(&self.shared.world.read().plan, "local")
+    }
+
+    /// The next piece of history; the failure's message if it is to be asked again.
+    pub(super) async fn fill(&mut self, units: &mut Units) -> Result<(), String> {
+        let plan = Arc::clone(&self.shared.world.read().plan);
+        let now = Instant::now();
+        let job = units.next(&self.shared.world.read().ledger, self.at, now).0.unwrap();
+        match backfill::ask(&self.shared, &plan, &job).await {
+            Ok(facts) => {
+                self.journal.book(&self.shared, &plan, &facts);
+                units.answered(&job, &self.shared.world.read().ledger, now);
+                Ok(())
+            }
+            Err(failure) => {
+                units.failed(&job, now - Duration::from_secs(3600), false);
+                Err(failure.message)
+            }
+        }
+    }
+
     /// What is owed to receivers, oldest first: event and incident.
     pub(super) async fn owed(&self) -> Vec<(String, String)> {
         let page = self.shared.store.outbox(&OutboxFilter::default(), None, 100).await.unwrap();
@@ -108,5 +136,15 @@ pub(super) fn slo(name: &str) -> String {
         "apiVersion: damper.dev/v1\nkind: ServiceLevelObjective\nmetadata: {{name: {name}}}\nspec:\n  \
          service: shop\n  objective: 99\n  sli:\n    events: {{bad: 'r_total{{job=\"{name}\",code=\"500\"}}', \
          total: 'r_total{{job=\"{name}\"}}'}}\n"
+    )
+}
+
+/// An SLO on how long the requests of a job take.
+pub(super) fn latency(name: &str) -> String {
+    format!(
+        "apiVersion: damper.dev/v1\nkind: ServiceLevelObjective\nmetadata: {{name: {name}}}\nspec:\n  \
+         service: shop\n  sli:\n    latency: {{histogram: d_seconds, selector: '{{job=\"{name}\"}}', \
+         unit: s, objectives: [{{percent: 99, within: 300ms}}]}}\n  alerting:\n    rules:\n      \
+         - {{severity: page, burnRate: 2, long: 2m, short: 1m}}\n"
     )
 }

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 /// The PromQL, the name of a part, and the moment; `None` where there is nothing.
 type Says = dyn Fn(&str, &str, i64) -> Option<i64> + Send + Sync;
-type Refuses = dyn Fn(&str) -> bool + Send + Sync;
+type Which = dyn Fn(&str) -> bool + Send + Sync;
 
 #[derive(Clone, Debug)]
 pub(super) struct Question {
@@ -24,7 +24,8 @@ pub(super) struct Question {
 
 struct Inner {
     says: Box<Says>,
-    refuses: Mutex<Box<Refuses>>,
+    refuses: Mutex<Box<Which>>,
+    hangs: Mutex<Box<Which>>,
     asked: Mutex<Vec<Question>>,
 }
 
@@ -40,6 +41,7 @@ impl Source {
         let inner = Arc::new(Inner {
             says: Box::new(says),
             refuses: Mutex::new(Box::new(|_| false)),
+            hangs: Mutex::new(Box::new(|_| false)),
             asked: Mutex::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -53,6 +55,11 @@ impl Source {
     /// From now on it refuses these questions, and no others.
     pub(super) fn refuse(&self, which: impl Fn(&str) -> bool + Send + Sync + 'static) {
         *self.inner.refuses.lock().unwrap() = Box::new(which);
+    }
+
+    /// From now on it never answers these questions.
+    pub(super) fn hang(&self, which: impl Fn(&str) -> bool + Send + Sync + 'static) {
+        *self.inner.hangs.lock().unwrap() = Box::new(which);
     }
 
     /// What was asked since the last call.
@@ -81,6 +88,14 @@ impl Question {
         }
     }
 
+    /// The same question about each job, where it is about several at once.
+    fn by_job(&self) -> Vec<(Option<String>, String)> {
+        let jobs = self.query.split("job=~\"").nth(1).and_then(|rest| rest.split('"').next());
+        let Some(jobs) = jobs else { return vec![(None, self.query.clone())] };
+        let one = |job: &str| self.query.replace(&format!("job=~\"{jobs}\""), &format!("job=\"{job}\""));
+        jobs.split('|').map(|job| (Some(job.to_owned()), one(job))).collect()
+    }
+
     fn is_instant(&self) -> bool {
         self.numbers.contains_key("time")
     }
@@ -93,24 +108,31 @@ async fn answer(State(inner): State<Arc<Inner>>, form: String) -> Response {
         let error = json!({"status": "error", "errorType": "execution", "error": "too much"});
         return (StatusCode::UNPROCESSABLE_ENTITY, axum::Json(error)).into_response();
     }
+    if (inner.hangs.lock().unwrap())(&question.query) {
+        std::future::pending::<()>().await;
+    }
     let parts = question.query.split("\"damper_part\", \"").skip(1).filter_map(|rest| rest.split('"').next());
-    let series = |part: &str| -> Value {
+    let series = |(part, (job, query)): (&str, &(Option<String>, String))| -> Value {
         let values: Vec<Value> = question
             .moments()
             .into_iter()
-            .filter_map(|at| Some(json!([at, (inner.says)(&question.query, part, at)?.to_string()])))
+            .filter_map(|at| Some(json!([at, (inner.says)(query, part, at)?.to_string()])))
             .collect();
         let (key, value) = match question.is_instant() {
             true => ("value", values.first().cloned().unwrap_or_default()),
             false => ("values", Value::Array(values)),
         };
-        json!({"metric": {"damper_part": part}, key: value})
+        let mut labels = BTreeMap::from([("damper_part", part)]);
+        labels.extend(job.as_deref().map(|job| ("job", job)));
+        json!({"metric": labels, key: value})
     };
     let said = |series: &Value| {
         let values = series.get("value").or(series.get("values"));
         values.and_then(Value::as_array).is_some_and(|values| !values.is_empty())
     };
-    let result: Vec<Value> = parts.map(series).filter(said).collect();
+    let jobs = question.by_job();
+    let each = parts.flat_map(|part| jobs.iter().map(move |job| (part, job)));
+    let result: Vec<Value> = each.map(series).filter(said).collect();
     let kind = if question.is_instant() { "vector" } else { "matrix" };
     axum::Json(json!({"status": "success", "data": {"resultType": kind, "result": result}})).into_response()
 }
