@@ -1,13 +1,15 @@
 //! What is remembered from tick to tick about queries that fail: which rest, which merged ones are
 //! asked in parts, whose turn it is, and what people are told of them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::asking::Asked;
 use super::blind::Tally;
 use super::parts::{Part, PartId, Parts};
-use crate::engine::fact::SeriesIx;
+use super::probes::Probes;
+use super::single::{self, Single, slos_of};
 use crate::engine::plan::{Plan, QueryGroup};
 use crate::engine::sample::{Failure, FailureKind};
 use crate::slo::time::{Span, Ts};
@@ -17,34 +19,32 @@ const REST: Span = Span::from_mins(1);
 const REST_MOST: Span = Span::from_mins(30);
 /// A query that failed when it was asked for a gap as well leaves gaps to backfill for so long.
 const NEWEST_ONLY_FOR: Span = Span::from_mins(10);
-/// A source that leaves most unanswered may be overloaded: so many of its merged queries are halved
-/// in one tick, and so many queries are added in all.
-const PROBES: usize = 4;
-const PROBES_IN_ALL: usize = 32;
 
 /// When a query is asked within a tick, where places are few.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Turn {
-    /// It was not asked in the last tick, for want of a place.
-    First,
+    /// It was not asked in so many ticks, for want of a place: the more, the sooner.
+    First(Reverse<u32>),
     /// As ever.
     Usual,
     /// It had no answer in the last tick.
     Last,
 }
 
-/// Queries that failed, of one plan.
+/// Queries that failed. What is asked in the same way by a new plan is remembered.
 #[derive(Default)]
 pub(super) struct Faults {
     parts: Parts,
     /// Merged queries that failed in this tick as a source does that is in trouble, by source.
     suspects: BTreeMap<String, Vec<Suspect>>,
+    /// How many queries may be halved where a source leaves most unanswered.
+    probes: BTreeMap<String, Probes>,
     /// Queries at fault: until when they rest, and how long.
     resting: HashMap<PartId, (Ts, Span)>,
     /// Queries that had no answer when they were last asked.
     failing: BTreeMap<PartId, Failing>,
-    /// Queries that were not asked in the last tick, for want of a place.
-    passed_over: HashSet<PartId>,
+    /// Queries that were not asked, for want of a place: in how many ticks.
+    passed_over: HashMap<PartId, u32>,
     /// Queries not asked for gaps, until when.
     newest_only: HashMap<PartId, Ts>,
 }
@@ -58,8 +58,9 @@ struct Suspect {
 
 struct Failing {
     source: String,
-    /// What to tell people.
+    /// What to tell people: whom it is for, and why it has no answer.
     what: String,
+    why: String,
     /// The log says so.
     told: bool,
 }
@@ -82,11 +83,28 @@ impl Faults {
 
     /// When it is asked.
     pub(super) fn turn(&self, id: PartId) -> Turn {
-        match (self.passed_over.contains(&id), self.failing.contains_key(&id)) {
-            (true, _) => Turn::First,
-            (false, false) => Turn::Usual,
-            (false, true) => Turn::Last,
+        match (self.passed_over.get(&id), self.failing.contains_key(&id)) {
+            (Some(ticks), _) => Turn::First(Reverse(*ticks)),
+            (None, false) => Turn::Usual,
+            (None, true) => Turn::Last,
         }
+    }
+
+    /// Why a query had no answer when it was last asked.
+    pub(super) fn why(&self, id: PartId) -> Option<&str> {
+        self.failing.get(&id).map(|failing| failing.why.as_str())
+    }
+
+    /// Forgets what was about queries that this plan does not ask.
+    pub(super) fn keep(&mut self, plan: &Plan) {
+        let merged = plan.groups.iter().map(|group| Part::whole(group).id);
+        let asked: HashSet<u64> = merged.chain(single::ids(plan)).map(|id| id.whole()).collect();
+        let is_asked = |id: &PartId| asked.contains(&id.whole());
+        self.parts.keep(&asked);
+        self.resting.retain(|id, _| is_asked(id));
+        self.failing.retain(|id, _| is_asked(id));
+        self.passed_over.retain(|id, _| is_asked(id));
+        self.newest_only.retain(|id, _| is_asked(id));
     }
 
     /// Remembers what became of a question.
@@ -98,16 +116,22 @@ impl Faults {
             self.parts.learn(part.id, failure.is_none(), asked.at);
             // What was remembered of a whole, or of its parts, is told better now.
             self.failing.retain(|id, _| *id == part.id || !id.overlaps(&part.id));
-            self.passed_over.remove(&part.id);
             match failure {
                 None => self.is_well(part.id),
                 Some(failure) => self.fails(plan, asked, part, failure),
+            }
+        }
+        if let Some(single) = &asked.single {
+            match &single.failure {
+                None => self.is_well(single.id),
+                Some(failure) => self.single_fails(asked, single, failure),
             }
         }
     }
 
     fn is_well(&mut self, id: PartId) {
         self.resting.remove(&id);
+        self.passed_over.remove(&id);
         if let Some(Failing { source, what, .. }) = self.failing.remove(&id).filter(|failing| failing.told) {
             tracing::info!(source, what, "a query is answered again");
         }
@@ -115,49 +139,79 @@ impl Faults {
 
     fn fails(&mut self, plan: &Plan, asked: &Asked, part: &Part, failure: &Failure) {
         let (id, kind) = (part.id, failure.kind);
-        if kind == FailureKind::Busy {
-            self.passed_over.insert(id);
-        } else if part.is_merged() && (kind.blames_source() || says_nothing(kind)) {
+        if part.is_merged() && (kind.blames_source() || says_nothing(kind)) {
             let suspect = Suspect { id, wide: asked.wide };
             self.suspects.entry(asked.source.clone()).or_default().push(suspect);
         } else if !part.is_merged() && !kind.is_of_source() {
-            let longer = |(_, rest): &(Ts, Span)| Span::from_secs_saturating(rest.secs() * 2).min(REST_MOST);
-            let rest = self.resting.get(&id).map_or(REST, longer);
-            self.resting.insert(id, (asked.at.plus(rest), rest));
+            self.rest(id, asked.at, REST_MOST);
         }
-        let what = format!("{}: {}", slos_of(plan, &part.group), failure.message);
+        self.note(id, asked, &slos_of(plan, &part.group), failure);
+    }
+
+    /// A window is asked the less often the longer it is: one that is too much must not be asked
+    /// more often because of that.
+    fn single_fails(&mut self, asked: &Asked, single: &Single, failure: &Failure) {
+        let kind = failure.kind;
+        match kind {
+            // Nothing of it was carried out.
+            FailureKind::Busy | FailureKind::BreakerOpen | FailureKind::Clock | FailureKind::Unreachable => {}
+            _ if !kind.is_of_source() => self.rest(single.id, asked.at, REST_MOST),
+            _ => self.rest(single.id, asked.at, single.every.min(REST_MOST)),
+        }
+        self.note(single.id, asked, &single.what, failure);
+    }
+
+    fn rest(&mut self, id: PartId, at: Ts, longest: Span) {
+        let longer = |(_, rest): &(Ts, Span)| Span::from_secs_saturating(rest.secs() * 2);
+        let rest = self.resting.get(&id).map_or(REST, longer).min(longest);
+        self.resting.insert(id, (at.plus(rest), rest));
+    }
+
+    fn note(&mut self, id: PartId, asked: &Asked, whom: &str, failure: &Failure) {
+        let (what, why) = (format!("{whom}: {}", failure.message), failure.message.clone());
+        if failure.kind == FailureKind::Busy {
+            *self.passed_over.entry(id).or_default() += 1;
+        } else {
+            self.passed_over.remove(&id);
+        }
         let told = self.failing.get(&id).is_some_and(|failing| failing.told);
-        self.failing.insert(id, Failing { source: asked.source.clone(), what, told });
+        self.failing.insert(id, Failing { source: asked.source.clone(), what, why, told });
     }
 
     /// At the end of a tick: a merged query that fails on a source which answers others is asked in
     /// halves from now on, so that the one at fault blinds nobody else. Where the source leaves most
-    /// unanswered it may be overloaded, and more queries would make that worse: only a few, the
-    /// largest, are halved to find out.
+    /// unanswered it may be overloaded, and more queries would make that worse: only a few are halved
+    /// to find out.
     pub(super) fn conclude(&mut self, at: Ts, tally: &BTreeMap<String, Tally>) {
-        for (source, mut suspects) in std::mem::take(&mut self.suspects) {
+        for (source, suspects) in std::mem::take(&mut self.suspects) {
             let Some(tally) = tally.get(&source).filter(|tally| tally.reached()) else { continue };
-            let most = match tally.mostly_answered() {
-                true => usize::MAX,
-                false => PROBES.min(PROBES_IN_ALL.saturating_sub(self.parts.extra())),
-            };
-            suspects.sort_by_key(|suspect| std::cmp::Reverse(suspect.id.members()));
-            for Suspect { id, wide } in suspects.into_iter().take(most) {
-                if wide && !self.newest_only(id, at) {
-                    self.newest_only.insert(id, at.plus(NEWEST_ONLY_FOR));
-                } else {
-                    self.halve(id, at);
-                }
+            if tally.mostly_answered() {
+                self.probes.remove(&source);
+                suspects.iter().for_each(|suspect| self.probe(suspect, at));
+                continue;
             }
+            let ids = suspects.iter().map(|suspect| suspect.id).collect();
+            let chosen = self.probes.entry(source).or_default().choose(ids, tally.answered());
+            suspects.iter().filter(|s| chosen.contains(&s.id)).for_each(|suspect| self.probe(suspect, at));
         }
         self.newest_only.retain(|_, until| *until > at);
         let answers = |source: &str| tally.get(source).is_some_and(Tally::reached);
         for (id, failing) in &mut self.failing {
-            if failing.told || self.passed_over.contains(id) || !answers(&failing.source) {
+            if failing.told || self.passed_over.contains_key(id) || !answers(&failing.source) {
                 continue;
             }
             failing.told = true;
             tracing::warn!(source = failing.source, what = failing.what, "a query has no answer");
+        }
+    }
+
+    /// Asks less of a merged query that had no answer: first no gaps, then half of its members.
+    fn probe(&mut self, suspect: &Suspect, at: Ts) {
+        let Suspect { id, wide } = *suspect;
+        if wide && !self.newest_only(id, at) {
+            self.newest_only.insert(id, at.plus(NEWEST_ONLY_FOR));
+        } else {
+            self.halve(id, at);
         }
     }
 
@@ -184,22 +238,10 @@ fn says_nothing(kind: FailureKind) -> bool {
     matches!(kind, FailureKind::Partial | FailureKind::Garbage)
 }
 
-/// The SLOs that a query is for: `shop/availability`, or `shop/availability and 2 more`.
-fn slos_of(plan: &Plan, group: &QueryGroup) -> String {
-    let wanted: BTreeSet<SeriesIx> = group.members.iter().flat_map(|m| &m.wanted).map(|w| w.series).collect();
-    let mut slos = plan.slos.iter().filter(|planned| {
-        planned.bad.iter().chain(&planned.total).any(|(_, series)| wanted.contains(series))
-    });
-    let first = slos.next().map_or("no SLO", |planned| planned.id.as_str());
-    match slos.count() {
-        0 => first.to_owned(),
-        more => format!("{first} and {more} more"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::fact::SeriesIx;
     use crate::engine::plan::{Form, Member, Role, Take, Wanted};
     use crate::slo::query::Selector;
     use crate::slo::time::Step;
@@ -288,7 +330,21 @@ mod tests {
         for round in 0..60 {
             assert!(tick(&mut faults, &groups, minutes(round), FailureKind::Timeout, &all).is_empty());
         }
-        assert!(faults.parts.extra() <= PROBES_IN_ALL, "{}", faults.parts.extra());
+        assert!(faults.parts.extra() <= 32, "{}", faults.parts.extra());
+    }
+
+    #[test]
+    fn however_many_members_hang_all_others_are_answered_in_the_end() {
+        let mut faults = Faults::default();
+        let groups: Vec<_> = (0..5).map(|n| group(n * 100, 100)).collect();
+        let hanging: Vec<u32> = (0..500).filter(|series| series % 12 == 5).collect();
+        let mut round = 0;
+        while tick(&mut faults, &groups, minutes(round), FailureKind::Timeout, &hanging).concat().len()
+            < 500 - hanging.len()
+        {
+            round += 1;
+            assert!(round < 40, "{} parts", faults.parts.extra());
+        }
     }
 
     #[test]
@@ -313,8 +369,35 @@ mod tests {
         let mut faults = Faults::default();
         tick(&mut faults, &[group(0, 1), group(1, 1)], AT, FailureKind::Busy, &[0]);
         let turn = |faults: &Faults, first| faults.turn(Part::whole(&group(first, 1)).id);
-        assert_eq!((turn(&faults, 0), turn(&faults, 1)), (Turn::First, Turn::Usual));
+        assert_eq!((turn(&faults, 0), turn(&faults, 1)), (Turn::First(Reverse(1)), Turn::Usual));
+        tick(&mut faults, &[group(0, 1)], AT, FailureKind::Busy, &[0]);
+        assert_eq!(turn(&faults, 0), Turn::First(Reverse(2)));
+        assert!(Turn::First(Reverse(2)) < Turn::First(Reverse(1)), "who waits longest comes first");
         tick(&mut faults, &[group(0, 1)], AT, FailureKind::Busy, &[]);
         assert_eq!(turn(&faults, 0), Turn::Usual);
+    }
+
+    #[test]
+    fn targets_and_windows_without_a_place_come_first_too_and_a_window_that_hangs_waits() {
+        let id = PartId::of(&["direct", "3d"], 1);
+        let learn = |faults: &mut Faults, at, kind: Option<FailureKind>| {
+            let failure = kind.map(|kind| Failure { kind, message: kind.as_str().into() });
+            let single = Single { id, every: Span::from_mins(3), what: "a window".into(), failure };
+            let asked = Asked { source: "local".into(), at, single: Some(single), ..Asked::default() };
+            faults.learn(&Plan::default(), &asked);
+            (0..).find(|later| !faults.rests(id, at.plus(Span::from_mins(*later)))).unwrap()
+        };
+        let mut faults = Faults::default();
+        for kind in [FailureKind::Busy, FailureKind::BreakerOpen, FailureKind::Unreachable] {
+            assert_eq!(learn(&mut faults, AT, Some(kind)), 0, "{kind:?}: it was not asked");
+        }
+        learn(&mut faults, AT, Some(FailureKind::Busy));
+        assert_eq!(faults.turn(id), Turn::First(Reverse(1)));
+        let rests = [1, 2, 3, 3].map(|_| learn(&mut faults, AT, Some(FailureKind::Timeout)));
+        assert_eq!(rests, [1, 2, 3, 3], "no longer than it is not asked anyway");
+        assert_eq!((faults.turn(id), faults.why(id)), (Turn::Last, Some("timeout")));
+        assert_eq!(learn(&mut faults, AT, Some(FailureKind::TooLarge)), 6);
+        learn(&mut faults, AT, None);
+        assert_eq!((faults.turn(id), faults.why(id)), (Turn::Usual, None));
     }
 }

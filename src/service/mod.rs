@@ -32,6 +32,7 @@ mod orphans;
 mod owed;
 mod parts;
 mod planner;
+mod probes;
 #[cfg(test)]
 mod queue_tests;
 mod reach;
@@ -43,8 +44,10 @@ mod run;
 mod settled;
 pub mod shared;
 mod signals;
+mod single;
 pub mod state;
 mod survey;
+mod swap;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -52,6 +55,7 @@ mod tests;
 mod ticker;
 mod tries;
 mod units;
+mod unknown;
 mod waits;
 mod watch;
 

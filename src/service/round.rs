@@ -14,11 +14,12 @@ use super::catchup::{self, moments};
 use super::decide::{decide, make_sure};
 use super::journal::Journal;
 use super::shared::Shared;
+use super::unknown::Unknown;
 use super::waits::Waits;
 use crate::engine::fact::SeriesIx;
 use crate::engine::plan::{Plan, Planned};
 use crate::engine::step::{
-    Delta, Inputs, Observed, Unanswered, net, retire, step, step_missed, step_sources, step_unanswered,
+    Delta, Inputs, Observed, net, retire, step, step_missed, step_sources, step_unanswered,
 };
 use crate::slo::time::Ts;
 use crate::store::StoreError;
@@ -38,10 +39,14 @@ pub(super) struct Done {
 /// Runs the tick for the slice that ends at `at`.
 pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &mut Journal, at: Ts) -> Done {
     let plan = Arc::clone(&shared.world.read().plan);
-    let is_new = asking.prepare(&plan);
+    asking.prepare(&plan);
+    let waits = {
+        let world = shared.world.read();
+        Waits::of(&plan, &world.control, &world.observed)
+    };
     let mut round = Round {
         shared,
-        waits: Waits::of(&plan, &shared.world.read().control, is_new),
+        waits,
         plan,
         at,
         answered_until: BTreeMap::new(),
@@ -68,7 +73,7 @@ pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &m
     }
     round.judge(ready).await;
     round.judge_sources().await;
-    round.judge_unanswered().await;
+    round.judge_unanswered(asking).await;
     round.sum_up().await;
     asking.faults.conclude(at, &round.tally);
     asking.open.forget(at);
@@ -115,7 +120,7 @@ impl Round<'_> {
         }
         journal.book(self.shared, &self.plan, &asked.facts);
         asking.open.note(&self.shared.world.read().ledger, &asked, self.at);
-        asking.learn(&self.plan, &asked);
+        asking.faults.learn(&self.plan, &asked);
         self.left_open = self.left_open.take().or(asked.left_open);
         {
             let observed = &mut self.shared.world.write().observed;
@@ -225,9 +230,14 @@ impl Round<'_> {
     }
 
     /// Moves the alerts about not knowing of SLOs that could not be judged.
-    async fn judge_unanswered(&mut self) {
+    async fn judge_unanswered(&mut self, asking: &Asking) {
         let slos = std::mem::take(&mut self.unanswered);
-        self.note_unanswered(&slos);
+        let unanswered = {
+            let world = self.shared.world.read();
+            let unknown = Unknown { plan: &self.plan, world: &world, at: &|planned| self.moment_of(planned) };
+            unknown.all(&slos, &self.failures, &asking.faults)
+        };
+        self.shared.world.write().observed.unanswered = unanswered;
         if !self.is_sure().await {
             return;
         }
@@ -241,25 +251,6 @@ impl Round<'_> {
             delta
         };
         self.commit(delta, Vec::new()).await;
-    }
-
-    /// Keeps since when and why SLOs cannot be judged, for people.
-    fn note_unanswered(&self, slos: &[usize]) {
-        let mut world = self.shared.world.write();
-        let mut unanswered = BTreeMap::new();
-        for planned in slos.iter().filter_map(|ix| self.plan.slos.get(*ix)) {
-            let before = world.observed.unanswered.get(&planned.id);
-            let mut series = planned.bad.iter().chain(&planned.total);
-            let why = series
-                .find_map(|(_, ix)| self.failures.get(ix).cloned())
-                // A query at fault rests between two attempts.
-                .or_else(|| before.map(|before| before.why.clone()))
-                .unwrap_or_else(|| "its newest slices hold no number that can be counted".to_owned());
-            let judged = world.judged.get(&planned.id).copied();
-            let since = judged.or(before.map(|before| before.since)).unwrap_or(self.at);
-            unanswered.insert(planned.id.clone(), Unanswered { since, why });
-        }
-        world.observed.unanswered = unanswered;
     }
 
     /// The slice that the answers of an SLO's source reach to.
@@ -277,7 +268,8 @@ impl Round<'_> {
             for name in self.shared.sources.keys() {
                 let was = world.observed.is_blind(name);
                 let tally = self.tally.get(name);
-                let blind = tally.map_or(was, |tally| tally.is_blind(was));
+                // One that nothing was asked of is none that any SLO needs.
+                let blind = tally.is_some_and(|tally| tally.is_blind(was));
                 world.observed.blind.insert(name.clone(), blind);
                 match (was, blind) {
                     (false, true) => {

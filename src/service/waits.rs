@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::fact::SeriesIx;
-use crate::engine::plan::Plan;
-use crate::engine::step::Control;
+use crate::engine::plan::{Plan, Planned};
+use crate::engine::step::{Control, Observed};
 
 /// What each SLO still waits for.
 pub(super) struct Waits {
@@ -27,9 +27,9 @@ pub(super) enum Question {
 
 impl Waits {
     /// Everything a plan asks in a tick. Targets only hold resolves: an SLO with nothing to resolve
-    /// does not wait for them, except once in a new plan, so that an alert that fires knows them.
-    pub(super) fn of(plan: &Plan, control: &Control, is_new: bool) -> Self {
-        let holds = |slo: &str| is_new || control.is_firing(slo);
+    /// does not wait for them, except where they were never read, so that an alert that fires knows them.
+    pub(super) fn of(plan: &Plan, control: &Control, observed: &Observed) -> Self {
+        let holds = |slo: &Planned, ix| control.is_firing(&slo.id) || !observed.alive.contains_key(&ix);
         let mut by_question: BTreeMap<Question, BTreeSet<usize>> = BTreeMap::new();
         let wanted = plan.groups.iter().flat_map(|group| &group.members).flat_map(|m| &m.wanted);
         let asked: BTreeSet<SeriesIx> = wanted.map(|w| w.series).collect();
@@ -43,7 +43,7 @@ impl Waits {
         for (slo, planned) in plan.slos.iter().enumerate() {
             let series = planned.bad.iter().chain(&planned.total).map(|(_, ix)| *ix);
             let series = series.filter(|ix| asked.contains(ix)).map(Question::Series);
-            let alive = planned.alive.filter(|_| holds(&planned.id));
+            let alive = planned.alive.filter(|ix| holds(planned, *ix));
             let alive = alive.and_then(|ix| alive_of.get(&ix)).map(|place| Question::Alive(*place));
             let direct =
                 planned.direct.iter().map(|(_, ix)| Question::Direct(usize::try_from(ix.0).unwrap_or(0)));
@@ -109,11 +109,13 @@ mod tests {
         let targets: Vec<_> = (0..plan.alive_groups.len()).map(|at| (Question::Alive(at), false)).collect();
         assert!(!targets.is_empty());
 
-        let mut waits = Waits::of(&plan, &control, false);
+        let mut read = Observed::default();
+        plan.slos.iter().for_each(|slo| read.saw(slo.alive.unwrap(), Ts(0), None));
+        let mut waits = Waits::of(&plan, &control, &read);
         assert_eq!(waits.settle(&series), [(0, true)]);
         assert_eq!(waits.settle(&targets), [(1, true)], "not knowing them keeps nobody from being judged");
 
-        let mut waits = Waits::of(&plan, &control, true);
+        let mut waits = Waits::of(&plan, &control, &Observed::default());
         assert_eq!(waits.settle(&series), []);
         assert_eq!(waits.settle(&targets), [(0, true), (1, true)]);
     }

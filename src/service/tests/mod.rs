@@ -2,6 +2,7 @@
 
 mod doubt;
 mod follow_ups;
+mod single;
 mod source;
 
 use std::collections::BTreeMap;
@@ -12,9 +13,9 @@ use tempfile::TempDir;
 use super::asking::Asking;
 use super::clock;
 use super::journal::Journal;
-use super::planner::keeps;
 use super::round::{Done, round};
 use super::shared::Shared;
+use super::swap::adopt;
 use crate::engine::plan::{Plan, PlanContext};
 use crate::prometheus::Prometheus;
 use crate::settings::Settings;
@@ -29,7 +30,7 @@ pub(super) const NOWHERE: &str = "http://127.0.0.1:9";
 pub(super) struct Rig {
     pub(super) shared: Arc<Shared>,
     pub(super) epoch: i64,
-    asking: Asking,
+    pub(super) asking: Asking,
     journal: Journal,
     /// End of the slice of the last tick.
     pub(super) at: Ts,
@@ -69,9 +70,7 @@ impl Rig {
     /// Puts these definitions into force.
     pub(super) fn define(&mut self, definitions: &str) {
         let plan = Arc::new(plan(definitions));
-        let mut world = self.shared.world.write();
-        world.ledger.adopt(keeps(&plan, self.at));
-        world.plan = plan;
+        adopt(&mut self.shared.world.write(), plan, self.at);
     }
 
     /// The next tick.
@@ -108,5 +107,13 @@ pub(super) fn slo(name: &str) -> String {
         "apiVersion: damper.dev/v1\nkind: ServiceLevelObjective\nmetadata: {{name: {name}}}\nspec:\n  \
          service: shop\n  objective: 99\n  sli:\n    events: {{bad: 'r_total{{job=\"{name}\",code=\"500\"}}', \
          total: 'r_total{{job=\"{name}\"}}'}}\n"
+    )
+}
+
+/// An SLO on a ratio of its own.
+pub(super) fn ratio(name: &str) -> String {
+    format!(
+        "apiVersion: damper.dev/v1\nkind: ServiceLevelObjective\nmetadata: {{name: {name}}}\nspec:\n  \
+         service: shop\n  objective: 99\n  sli:\n    ratio: {{query: '1 - avg_over_time(probe_success{{job=\"{name}\"}}[{{{{.window}}}}])'}}\n"
     )
 }

@@ -93,7 +93,12 @@ async fn answer(State(inner): State<Arc<Inner>>, form: String) -> Response {
         let error = json!({"status": "error", "errorType": "execution", "error": "too much"});
         return (StatusCode::UNPROCESSABLE_ENTITY, axum::Json(error)).into_response();
     }
-    let parts = question.query.split("\"damper_part\", \"").skip(1).filter_map(|rest| rest.split('"').next());
+    let mut parts: Vec<&str> = question.query.split("\"damper_part\", \"").skip(1).collect();
+    if !question.query.contains("damper_part") {
+        // A query of somebody's own.
+        parts.push("");
+    }
+    let parts = parts.into_iter().filter_map(|rest| rest.split('"').next());
     let series = |part: &str| -> Value {
         let values: Vec<Value> = question
             .moments()
@@ -104,7 +109,8 @@ async fn answer(State(inner): State<Arc<Inner>>, form: String) -> Response {
             true => ("value", values.first().cloned().unwrap_or_default()),
             false => ("values", Value::Array(values)),
         };
-        json!({"metric": {"damper_part": part}, key: value})
+        let labels = if part.is_empty() { json!({}) } else { json!({"damper_part": part}) };
+        json!({"metric": labels, key: value})
     };
     let said = |series: &Value| {
         let values = series.get("value").or(series.get("values"));
