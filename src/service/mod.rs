@@ -26,6 +26,7 @@ mod lease;
 mod level;
 mod linked;
 mod measure;
+mod measuring;
 mod missed;
 mod open;
 mod orphans;

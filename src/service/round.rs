@@ -15,7 +15,7 @@ use super::decide::{decide, make_sure};
 use super::journal::Journal;
 use super::shared::Shared;
 use super::unknown::Unknown;
-use super::waits::Waits;
+use super::waits::{Ready, Waits};
 use crate::engine::fact::SeriesIx;
 use crate::engine::plan::{Plan, Planned};
 use crate::engine::step::{
@@ -110,7 +110,7 @@ struct Round<'a> {
 
 impl Round<'_> {
     /// Books one answer; gives back the SLOs that wait for nothing more.
-    fn take(&mut self, asked: Asked, asking: &mut Asking, journal: &mut Journal) -> Vec<(usize, bool)> {
+    fn take(&mut self, asked: Asked, asking: &mut Asking, journal: &mut Journal) -> Vec<(usize, Ready)> {
         self.tally.entry(asked.source.clone()).or_default().add(&asked.tally);
         self.answered_until.insert(asked.source.clone(), asked.at);
         for (part, failure) in &asked.outcomes {
@@ -135,12 +135,13 @@ impl Round<'_> {
         self.waits.settle(&asked.settles)
     }
 
-    /// Judges SLOs by index, each with whether everything it needs is known. The others wait for
-    /// the end of the tick: only then is it known whether their source is blind.
-    async fn judge(&mut self, ready: Vec<(usize, bool)>) {
-        let (known, unknown): (Vec<_>, Vec<_>) = ready.into_iter().partition(|(_, known)| *known);
-        self.unanswered.extend(unknown.into_iter().map(|(ix, _)| ix));
-        let ready: Vec<usize> = known.into_iter().map(|(ix, _)| ix).collect();
+    /// Judges SLOs by index. Those of which not all is known wait for the end of the tick: only then
+    /// is it known whether their source is blind.
+    async fn judge(&mut self, ready: Vec<(usize, Ready)>) {
+        let of = |what| ready.iter().filter(move |(_, ready)| *ready == what).map(|(ix, _)| *ix);
+        self.unanswered.extend(of(Ready::Unknown));
+        self.begin(of(Ready::ToBegin).collect()).await;
+        let ready: Vec<usize> = of(Ready::Known).collect();
         if ready.is_empty() || !self.is_sure().await {
             return;
         }
@@ -150,6 +151,32 @@ impl Round<'_> {
         self.shared.owed.write().values_mut().for_each(|owed| owed.note(&delta));
         self.done.step_seconds += began.elapsed().as_secs_f64();
         self.commit(delta, judged).await;
+    }
+
+    /// Fires what begins to, of SLOs that still wait for their targets: those only hold what ends.
+    async fn begin(&mut self, slos: Vec<usize>) {
+        if slos.is_empty() || !self.is_sure().await {
+            return;
+        }
+        let delta = {
+            let world = self.shared.world.read();
+            let mut delta = Delta::default();
+            for planned in slos.iter().filter_map(|ix| self.plan.slos.get(*ix)) {
+                let at = self.moment_of(planned);
+                // With moments before it that were missed it is judged in order, once all is answered.
+                let since = world
+                    .judged
+                    .get(&planned.id)
+                    .filter(|s| at.since(**s) <= self.shared.settings.step.span());
+                if since.is_some() {
+                    let inputs = self.inputs(at, &world.observed);
+                    delta.extend(step_missed([planned], &world.ledger, &world.control, &inputs));
+                }
+            }
+            delta.beginning(&world.control)
+        };
+        self.shared.owed.write().values_mut().for_each(|owed| owed.note(&delta));
+        self.commit(delta, Vec::new()).await;
     }
 
     /// Ends the alerts of SLOs that are not defined any more; tried again in each tick until it is

@@ -70,7 +70,9 @@ pub(super) async fn ask_direct(shared: &Shared, plan: &Plan, place: usize, at: T
     let ix = DirectIx(u32::try_from(place).unwrap_or(u32::MAX));
     if matches!(answer, Answer::Frames { .. }) {
         let twice = Span::from_secs_saturating(direct.every.secs() * 2);
-        asked.direct.push((ix, DirectSeen { at, fresh_until: at.plus(twice), reading: direct.read(&answer) }));
+        asked
+            .direct
+            .push((ix, DirectSeen { at, fresh_until: at.plus(twice), reading: direct.read(&answer) }));
     }
     let slos = plan.slos.iter().filter(|slo| slo.direct.iter().any(|(_, own)| *own == ix));
     let what = || format!("the ratio over {} of {}", direct.window, named(slos));

@@ -8,10 +8,29 @@ use crate::engine::step::{Control, Observed};
 
 /// What each SLO still waits for.
 pub(super) struct Waits {
-    /// By SLO: how much is not answered yet, and whether all so far was known.
-    slos: Vec<(usize, bool)>,
+    slos: Vec<Wait>,
     /// By question: the SLOs that wait for it.
     by_question: BTreeMap<Question, BTreeSet<usize>>,
+}
+
+struct Wait {
+    /// How much is not answered yet.
+    left: usize,
+    /// Whether all so far was known.
+    all_known: bool,
+    /// Targets are among what is not answered.
+    targets: bool,
+}
+
+/// What an SLO that was waited for is ready for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ready {
+    /// All is answered and known.
+    Known,
+    /// All is answered, and something that counts is not known.
+    Unknown,
+    /// All that counts is known; only its targets are not answered, which hold what ends.
+    ToBegin,
 }
 
 /// One thing that is asked in a tick.
@@ -51,23 +70,29 @@ impl Waits {
             for question in &needs {
                 by_question.entry(*question).or_default().insert(slo);
             }
-            slos.push((needs.len(), true));
+            let targets = alive.is_some();
+            slos.push(Wait { left: needs.len(), all_known: true, targets });
         }
         Self { slos, by_question }
     }
 
-    /// Strikes questions off; gives back the SLOs that wait for nothing more, and whether all was known.
-    pub(super) fn settle(&mut self, questions: &[(Question, bool)]) -> Vec<(usize, bool)> {
+    /// Strikes questions off; gives back the SLOs that wait for nothing more, or for targets only.
+    pub(super) fn settle(&mut self, questions: &[(Question, bool)]) -> Vec<(usize, Ready)> {
         let mut ready = Vec::new();
         for (question, known) in questions {
             // Not knowing the targets holds resolves by itself; it keeps no SLO from being judged.
             let counts = matches!(question, Question::Series(_));
+            let targets = matches!(question, Question::Alive(_));
             for slo in self.by_question.remove(question).unwrap_or_default() {
-                let Some((left, all_known)) = self.slos.get_mut(slo) else { continue };
-                *left = left.saturating_sub(1);
-                *all_known &= *known || !counts;
-                if *left == 0 {
-                    ready.push((slo, *all_known));
+                let Some(wait) = self.slos.get_mut(slo) else { continue };
+                wait.left = wait.left.saturating_sub(1);
+                wait.all_known &= *known || !counts;
+                wait.targets &= !targets;
+                match (wait.left, wait.all_known) {
+                    (0, true) => ready.push((slo, Ready::Known)),
+                    (0, false) => ready.push((slo, Ready::Unknown)),
+                    (1, true) if wait.targets => ready.push((slo, Ready::ToBegin)),
+                    _ => {}
                 }
             }
         }
@@ -112,11 +137,20 @@ mod tests {
         let mut read = Observed::default();
         plan.slos.iter().for_each(|slo| read.saw(slo.alive.unwrap(), Ts(0), None));
         let mut waits = Waits::of(&plan, &control, &read);
-        assert_eq!(waits.settle(&series), [(0, true)]);
-        assert_eq!(waits.settle(&targets), [(1, true)], "not knowing them keeps nobody from being judged");
+        assert_eq!(waits.settle(&series), [(0, Ready::Known), (1, Ready::ToBegin)]);
+        assert_eq!(
+            waits.settle(&targets),
+            [(1, Ready::Known)],
+            "not knowing them keeps nobody from being judged"
+        );
 
         let mut waits = Waits::of(&plan, &control, &Observed::default());
-        assert_eq!(waits.settle(&series), []);
-        assert_eq!(waits.settle(&targets), [(0, true), (1, true)]);
+        assert_eq!(waits.settle(&series), [(0, Ready::ToBegin), (1, Ready::ToBegin)]);
+        assert_eq!(waits.settle(&targets), [(0, Ready::Known), (1, Ready::Known)]);
+
+        let mut waits = Waits::of(&plan, &control, &Observed::default());
+        assert_eq!(waits.settle(&targets), []);
+        let unknown: Vec<_> = series.iter().map(|(question, _)| (*question, false)).collect();
+        assert_eq!(waits.settle(&unknown), [(0, Ready::Unknown), (1, Ready::Unknown)]);
     }
 }

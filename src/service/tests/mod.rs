@@ -3,7 +3,7 @@
 mod doubt;
 mod follow_ups;
 mod single;
-mod source;
+pub(super) mod source;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

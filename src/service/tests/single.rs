@@ -1,8 +1,14 @@
 //! Direct windows and targets that have no answer, and plans that change meanwhile.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::source::Source;
 use super::{NOWHERE, Rig, ratio, slo};
+use crate::engine::alert::{AlertKey, AlertState, Firing, Subject};
+use crate::slo::model::{Labels, Severity};
 use crate::slo::time::Span;
+use crate::store::OutboxFilter;
 
 /// Everything is well.
 async fn well() -> Source {
@@ -94,4 +100,46 @@ async fn a_source_that_nothing_is_asked_of_any_more_is_not_blind() {
     rig.tick().await;
     let owed = rig.owed().await;
     assert_eq!(owed.iter().map(|(event, _)| event.as_str()).collect::<Vec<_>>(), ["firing", "resolved"]);
+}
+
+#[tokio::test]
+async fn a_page_does_not_wait_for_targets_because_a_ticket_fires() {
+    let begin = super::Step::DEFAULT.floor(super::clock::now());
+    let burst = begin.plus(Span::from_mins(62));
+    let surge = move |t: i64| if t >= burst.0 { 100_000 } else { 0 };
+    let source = Source::start(move |query, part, t| match part {
+        "a" | "m" if query.contains("500") => Some(5 + surge(t)),
+        "a" | "m" => Some(t * 10 + surge(t)),
+        "d" => Some(0),
+        _ => Some(1),
+    })
+    .await;
+    let mut rig = Rig::of(&slo("cart"), &source.url).await;
+    minutes(&mut rig, 62).await;
+    assert_eq!((rig.at.plus(Span::from_secs(30)), rig.owed().await), (burst, vec![]));
+    let subject = Subject::Burn { slo: "shop/cart".into(), group: Labels::new() };
+    let firing = Firing {
+        incident: "i".into(),
+        at: rig.at,
+        labels: Labels::new(),
+        annotations: Labels::new(),
+        told: vec![],
+        targets: Some(1),
+        rules: vec![],
+    };
+    let state = AlertState { firing: Some(firing), ..AlertState::default() };
+    rig.shared.world.write().control.put(AlertKey { subject, severity: Severity::Ticket }, state);
+
+    source.hang(|query| query.starts_with("count_values"));
+    let shared = Arc::clone(&rig.shared);
+    let told = async {
+        while shared.store.outbox(&OutboxFilter::default(), None, 9).await.unwrap().items.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = told => {}
+        _ = rig.tick() => panic!("it waited for the targets"),
+    }
 }
