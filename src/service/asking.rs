@@ -1,27 +1,26 @@
 //! What a tick asks: every query group for its newest slots, targets, direct windows that are due.
 //! All of it has one deadline, so that a tick never takes longer, and nothing waits for another.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{BoxStream, StreamExt, once};
 use tokio::time::Instant;
 
-use super::blind::{Tally, failure};
+use super::blind::Tally;
 use super::counting::{self, Task, series_of};
 use super::faults::{Faults, Turn};
-use super::linked::{ask as ask_source, clusters, linked};
+use super::linked::{clusters, linked};
 use super::open::Open;
 use super::parts::{Part, PartId};
 use super::reach::Reach;
 use super::shared::Shared;
+use super::single::{Single, alive_id, ask_alive, ask_direct, direct_id, not_now};
 use super::waits::Question;
 use crate::engine::fact::{Facts, SeriesIx};
 use crate::engine::plan::{AliveIx, AliveReading, DirectIx, Plan};
-use crate::engine::sample::{Answer, Failure};
+use crate::engine::sample::Failure;
 use crate::engine::step::DirectSeen;
-use crate::prometheus::Priority;
 use crate::slo::time::{Span, Step, Ts};
 
 /// What became of one question.
@@ -55,6 +54,8 @@ pub(super) struct Asked {
     pub unsettled: Option<(SeriesIx, String)>,
     /// Queries asked, and why they have no answer.
     pub outcomes: Vec<(Part, Option<Failure>)>,
+    /// What became of a question about targets, or of a direct window.
+    pub single: Option<Single>,
 }
 
 /// What is remembered from tick to tick about queries.
@@ -65,8 +66,6 @@ pub(super) struct Asking {
     pub(super) faults: Faults,
     /// Places of query groups, those that are judged together.
     clusters: Vec<Vec<usize>>,
-    /// When direct windows were last asked.
-    direct: BTreeMap<DirectIx, Ts>,
     /// Slots to ask again, of any plan.
     pub(super) open: Open,
     /// Which question is asked first: another one in each tick.
@@ -94,22 +93,13 @@ impl Frame<'_> {
 }
 
 impl Asking {
-    /// Forgets what was about another plan: a query that was mended is asked at once. Whether the
-    /// plan is new.
-    pub(super) fn prepare(&mut self, plan: &Arc<Plan>) -> bool {
-        let new = self.plan.as_ref().is_none_or(|old| !Arc::ptr_eq(old, plan));
-        if new {
-            let open = std::mem::take(&mut self.open);
-            *self = Self { clusters: clusters(plan), plan: Some(Arc::clone(plan)), open, ..Self::default() };
-        }
-        new
-    }
-
-    /// Remembers what became of a question.
-    pub(super) fn learn(&mut self, plan: &Plan, asked: &Asked) {
-        self.faults.learn(plan, asked);
-        for (ix, seen) in &asked.direct {
-            self.direct.insert(*ix, seen.at);
+    /// Forgets what was about queries that a new plan does not ask: a query that was mended is asked
+    /// at once, and an edit elsewhere makes no query that hangs forgotten.
+    pub(super) fn prepare(&mut self, plan: &Arc<Plan>) {
+        if self.plan.as_ref().is_none_or(|old| !Arc::ptr_eq(old, plan)) {
+            self.clusters = clusters(plan);
+            self.faults.keep(plan);
+            self.plan = Some(Arc::clone(plan));
         }
     }
 
@@ -124,14 +114,8 @@ impl Asking {
         let end = Instant::now() + deadline(shared.settings.step);
         let frame = Frame { shared, plan, at, end };
         let mut questions = Vec::new();
-        for (place, group) in plan.alive_groups.iter().enumerate() {
-            let at = frame.moment(&group.source);
-            let ask = ask_alive(shared, Arc::clone(plan), place, at, end);
-            questions.push((Turn::Usual, once(ask).boxed()));
-        }
-        for place in 0..plan.direct.len() {
-            questions.extend(self.direct(shared, &frame, place).map(|ask| (Turn::Usual, ask)));
-        }
+        questions.extend((0..plan.alive_groups.len()).filter_map(|place| self.alive(shared, &frame, place)));
+        questions.extend((0..plan.direct.len()).filter_map(|place| self.direct(shared, &frame, place)));
         for cluster in &self.clusters {
             self.counting(shared, &frame, cluster, &mut questions);
         }
@@ -142,17 +126,41 @@ impl Asking {
         questions.into_iter().map(|(_, ask)| ask).collect()
     }
 
-    fn direct<'a>(&self, shared: &'a Arc<Shared>, frame: &Frame<'_>, place: usize) -> Option<Question_<'a>> {
+    fn alive<'a>(
+        &self,
+        shared: &'a Arc<Shared>,
+        frame: &Frame<'_>,
+        place: usize,
+    ) -> Option<(Turn, Question_<'a>)> {
+        let group = frame.plan.alive_groups.get(place)?;
+        let (id, at, end) = (alive_id(group), frame.moment(&group.source), frame.end);
+        if self.faults.rests(id, at) {
+            let rest = not_now(&group.source, Question::Alive(place), at);
+            return Some((Turn::Last, at_once(rest)));
+        }
+        let plan = Arc::clone(frame.plan);
+        let ask = async move { ask_alive(shared, &plan, place, at, end).await };
+        Some((self.faults.turn(id), once(ask).boxed()))
+    }
+
+    fn direct<'a>(
+        &self,
+        shared: &'a Arc<Shared>,
+        frame: &Frame<'_>,
+        place: usize,
+    ) -> Option<(Turn, Question_<'a>)> {
         let direct = frame.plan.direct.get(place)?;
         let ix = DirectIx(u32::try_from(place).unwrap_or(u32::MAX));
-        let at = frame.moment(&direct.source);
-        let due = self.direct.get(&ix).is_none_or(|last| at.since(*last) >= direct.every);
-        Some(if due {
-            once(ask_direct(shared, Arc::clone(frame.plan), place, at, frame.end)).boxed()
-        } else {
-            let settles = vec![(Question::Direct(place), true)];
-            at_once(Asked { source: direct.source.clone(), at, settles, ..Asked::default() })
-        })
+        let (id, at, end) = (direct_id(direct), frame.moment(&direct.source), frame.end);
+        let last = shared.world.read().observed.direct.get(&ix).map(|seen| seen.at);
+        let due = last.is_none_or(|last| at.since(last) >= direct.every);
+        if !due || self.faults.rests(id, at) {
+            let rest = not_now(&direct.source, Question::Direct(place), at);
+            return Some((Turn::Usual, at_once(rest)));
+        }
+        let plan = Arc::clone(frame.plan);
+        let ask = async move { ask_direct(shared, &plan, place, at, end).await };
+        Some((self.faults.turn(id), once(ask).boxed()))
     }
 
     /// The questions of query groups that are judged together. Only parts that are still linked are
@@ -206,43 +214,4 @@ pub(super) fn moment(at: Ts, step: Step, delay: Span, skew: Option<crate::promet
     let ahead = skew.map_or(0, |skew| skew.ahead);
     let shift = if ahead.abs() * 2 > step.secs() { ahead } else { 0 };
     step.floor(Ts(at.0.saturating_add(shift)).minus(delay))
-}
-
-async fn ask_alive(shared: &Shared, plan: Arc<Plan>, place: usize, at: Ts, end: Instant) -> Asked {
-    let Some(group) = plan.alive_groups.get(place) else { return Asked::default() };
-    let answer = ask_source(shared, group.query(at), Priority::Tick, left(end)).await;
-    let mut asked = outcome(&group.source, at, Question::Alive(place), &answer);
-    for (ix, reading) in group.read(&answer) {
-        match reading {
-            Some(reading) => asked.alive.push((ix, reading)),
-            None => asked.alive_unknown.push(ix),
-        }
-    }
-    asked
-}
-
-async fn ask_direct(shared: &Shared, plan: Arc<Plan>, place: usize, at: Ts, end: Instant) -> Asked {
-    let Some(direct) = plan.direct.get(place) else { return Asked::default() };
-    let answer = ask_source(shared, direct.query(at), Priority::Tick, left(end)).await;
-    let mut asked = outcome(&direct.source, at, Question::Direct(place), &answer);
-    if matches!(answer, Answer::Frames { .. }) {
-        let twice = Span::from_secs_saturating(direct.every.secs() * 2);
-        let seen = DirectSeen { at, fresh_until: at.plus(twice), reading: direct.read(&answer) };
-        asked.direct.push((DirectIx(u32::try_from(place).unwrap_or(u32::MAX)), seen));
-    }
-    asked
-}
-
-fn outcome(source: &str, at: Ts, question: Question, answer: &Answer) -> Asked {
-    let settles = vec![(question, matches!(answer, Answer::Frames { .. }))];
-    let mut asked = Asked { source: source.to_owned(), at, settles, ..Asked::default() };
-    match question {
-        Question::Alive(_) => asked.tally.hear(failure(answer)),
-        Question::Direct(_) | Question::Series(_) => asked.tally.count(1, failure(answer)),
-    }
-    asked
-}
-
-fn left(end: Instant) -> Duration {
-    end.saturating_duration_since(Instant::now())
 }

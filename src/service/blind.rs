@@ -52,6 +52,11 @@ impl Tally {
         self.reached
     }
 
+    /// How much of what counts was answered.
+    pub(super) fn answered(&self) -> usize {
+        self.answered
+    }
+
     /// Whether at least half of what counts was answered.
     pub(super) fn mostly_answered(&self) -> bool {
         self.answered > 0 && self.answered >= self.failed

@@ -28,12 +28,14 @@ mod lease;
 mod level;
 mod linked;
 mod measure;
+mod measuring;
 mod missed;
 mod open;
 mod orphans;
 mod owed;
 mod parts;
 mod planner;
+mod probes;
 #[cfg(test)]
 mod queue_tests;
 mod reach;
@@ -46,8 +48,10 @@ mod run;
 mod settled;
 pub mod shared;
 mod signals;
+mod single;
 pub mod state;
 mod survey;
+mod swap;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -55,6 +59,7 @@ mod tests;
 mod ticker;
 mod tries;
 mod units;
+mod unknown;
 mod waits;
 mod watch;
 

@@ -2,10 +2,10 @@
 //! Which one it is is found by halves: of a hundred members, half are answered again at the next
 //! try, and the one at fault is alone after seven.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::engine::fact::SeriesIx;
+use crate::engine::digest::Digest;
 use crate::engine::plan::QueryGroup;
 use crate::slo::time::{Span, Ts};
 
@@ -13,11 +13,11 @@ use crate::slo::time::{Span, Ts};
 const WHOLE_AFTER: Span = Span::from_mins(10);
 const WHOLE_AFTER_MOST: Span = Span::from_hours(6);
 
-/// What a query group, or a part of one, is remembered by.
+/// What a query, or a part of a merged one, is remembered by: by what it asks, whichever plan it is of.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) struct PartId {
-    /// The first series of the whole group.
-    whole: SeriesIx,
+    /// A digest of the whole query.
+    whole: u64,
     /// The places of its members, the last one excluded.
     from: usize,
     to: usize,
@@ -33,7 +33,7 @@ pub(super) struct Part {
 /// Which groups are asked in parts.
 #[derive(Default)]
 pub(super) struct Parts {
-    split: HashMap<SeriesIx, Split>,
+    split: HashMap<u64, Split>,
 }
 
 /// A group that is asked in parts.
@@ -47,6 +47,11 @@ struct Split {
 }
 
 impl PartId {
+    /// A query with so many members, by what is asked.
+    pub(super) fn of(query: &[&str], members: usize) -> Self {
+        Self { whole: Digest::of(query).short(), from: 0, to: members }
+    }
+
     /// How many members it has.
     pub(super) fn members(&self) -> usize {
         self.to - self.from
@@ -55,6 +60,11 @@ impl PartId {
     /// Whether a member is in both.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
         self.whole == other.whole && self.from < other.to && other.from < self.to
+    }
+
+    /// What all parts of one query share.
+    pub(super) fn whole(&self) -> u64 {
+        self.whole
     }
 
     fn halves(self) -> Option<[Self; 2]> {
@@ -66,10 +76,9 @@ impl PartId {
 impl Part {
     /// A group as it is.
     pub(super) fn whole(group: &Arc<QueryGroup>) -> Self {
-        let first = group.members.iter().flat_map(|member| &member.wanted).next();
-        let whole = first.map_or(SeriesIx(u32::MAX), |wanted| wanted.series);
-        let id = PartId { whole, from: 0, to: group.members.len() };
-        Self { id, group: Arc::clone(group) }
+        let form = format!("{:?} every {} by {:?}", group.form, group.step.span(), group.by);
+        let asked = [group.source.as_str(), &form, &group.selector().to_string()];
+        Self { id: PartId::of(&asked, group.members.len()), group: Arc::clone(group) }
     }
 
     /// Whether there is more than one member.
@@ -126,7 +135,13 @@ impl Parts {
         }
     }
 
+    /// Forgets all but these queries.
+    pub(super) fn keep(&mut self, asked: &HashSet<u64>) {
+        self.split.retain(|whole, _| asked.contains(whole));
+    }
+
     /// How many queries the splitting costs.
+    #[cfg(test)]
     pub(super) fn extra(&self) -> usize {
         self.split.values().map(|split| split.parts.len() - 1).sum()
     }
@@ -139,7 +154,7 @@ mod tests {
     const AT: Ts = Ts(1_800_000_000);
 
     fn whole(members: usize) -> PartId {
-        PartId { whole: SeriesIx(7), from: 0, to: members }
+        PartId { whole: 7, from: 0, to: members }
     }
 
     fn ids(parts: &Parts) -> Vec<(usize, usize)> {
@@ -168,7 +183,7 @@ mod tests {
         let mut parts = Parts::default();
         parts.halve(whole(2), AT);
         let single = whole(2).halves().unwrap()[0];
-        let wait = |parts: &Parts| parts.split[&SeriesIx(7)].whole_at.since(AT);
+        let wait = |parts: &Parts| parts.split[&7].whole_at.since(AT);
         assert_eq!(wait(&parts), Span::from_mins(10));
         parts.learn(single, false, AT.plus(Span::from_mins(5)));
         assert_eq!(wait(&parts), Span::from_mins(15), "a part that fails puts it off");

@@ -2,71 +2,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::future::join_all;
-
-use super::clock;
 use super::shared::Shared;
 use crate::engine::fact::SeriesIx;
 use crate::engine::ledger::{Expiry, Keep};
 use crate::engine::plan::{self, Form, Plan, PlanContext, SourceTraits};
-use crate::prometheus::{Priority, Source, SourceKind};
+use crate::prometheus::SourceKind;
 use crate::slo::model::{Overflow, Slo};
 use crate::slo::period::Period;
 use crate::slo::query::Selector;
 use crate::slo::time::{Span, Ts};
 
-/// How long a source may take to say its version.
-const LIMIT: Duration = Duration::from_secs(5);
-/// A measured scrape interval counts as changed beyond this share, in percent.
-const CHANGED: i64 = 20;
-
 /// What is known about sources: versions and scrape intervals.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(super) struct Measured {
-    versions: BTreeMap<String, String>,
-    intervals: BTreeMap<(String, Selector), Span>,
+    /// By source.
+    pub versions: BTreeMap<String, String>,
+    /// By source and what is counted.
+    pub intervals: BTreeMap<(String, Selector), Span>,
 }
 
 impl Measured {
-    /// Whether every source has said its version.
-    pub(super) fn is_complete(&self, shared: &Shared) -> bool {
-        shared.sources.keys().all(|name| self.versions.contains_key(name))
-    }
-
-    /// Versions by source, for the API.
-    pub(super) fn versions(&self) -> &BTreeMap<String, String> {
-        &self.versions
-    }
-
-    /// Asks sources for their versions, and how often what the plan counts is scraped. Gives back
-    /// whether a plan built now would differ.
-    pub(super) async fn refresh(&mut self, shared: &Shared, plan: &Plan) -> bool {
-        let mut changed = false;
-        let asked =
-            shared.sources.iter().map(|(name, source)| async { (name.clone(), source.version(LIMIT).await) });
-        for (name, version) in join_all(asked).await {
-            let Some(version) = version else { continue };
-            changed |= self.versions.insert(name, version.clone()).as_ref() != Some(&version);
-        }
-        for group in &plan.groups {
-            let Some(query) = group.interval_query(clock::now().floor_to(shared.settings.step.span())) else {
-                continue;
-            };
-            let Some(source) = shared.sources.get(&group.source) else { continue };
-            let answer = source.ask(&query, Priority::Background, LIMIT).await;
-            for (key, interval) in group.read_interval(&answer) {
-                let old = self.intervals.get(&key).copied().unwrap_or_default();
-                if (interval.secs() - old.secs()).abs() * 100 > old.secs() * CHANGED {
-                    self.intervals.insert(key, interval);
-                    changed = true;
-                }
-            }
-        }
-        changed
-    }
-
     /// The plan for these SLOs.
     pub(super) fn plan(&self, shared: &Shared, slos: &[Arc<Slo>]) -> Plan {
         let sources = shared.sources.iter().map(|(name, source)| {

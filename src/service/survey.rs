@@ -5,13 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
+use super::measuring::Measuring;
 use super::planner::Measured;
 use super::shared::Shared;
 use crate::engine::plan::Plan;
 use crate::slo::model::Slo;
 
-/// How often sources are measured again, and how often while one has not said its version.
+/// How often all is measured again. What had no answer is asked for sooner: first after this, then
+/// after twice as long each time.
 const EVERY: Duration = Duration::from_secs(600);
 const SOON: Duration = Duration::from_secs(15);
 
@@ -59,22 +62,31 @@ impl Survey {
 impl Surveyor {
     /// Runs until shutdown.
     pub(super) async fn run(mut self, shared: Arc<Shared>) {
-        let mut measured = Measured::default();
+        let mut measuring = Measuring::default();
+        let mut all_at = Instant::now();
+        let mut pause = SOON;
         loop {
+            if Instant::now() >= all_at {
+                all_at = Instant::now() + EVERY;
+                measuring.again();
+            }
             let slos = self.slos.borrow_and_update().clone();
-            let plan = measured.plan(&shared, &slos);
+            let plan = measuring.measured().plan(&shared, &slos);
             let changed = tokio::select! {
                 () = shared.shutdown.cancelled() => return,
-                changed = measured.refresh(&shared, &plan) => changed,
+                changed = measuring.refresh(&shared, &plan) => changed,
             };
             if changed {
-                shared.versions.write().clone_from(measured.versions());
-                self.measured.send_replace(measured.clone());
+                shared.versions.write().clone_from(&measuring.measured().versions);
+                self.measured.send_replace(measuring.measured().clone());
             }
-            let pause = if measured.is_complete(&shared) { EVERY } else { SOON };
+            let complete = measuring.is_complete(&shared, &plan);
+            let next = if complete { all_at } else { all_at.min(Instant::now() + pause) };
             tokio::select! {
                 () = shared.shutdown.cancelled() => return,
-                () = tokio::time::sleep(pause) => {}
+                () = tokio::time::sleep_until(next) => {
+                    pause = if complete { SOON } else { (pause * 2).min(EVERY) };
+                }
                 Ok(()) = self.slos.changed() => {}
             }
         }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use super::asking::Asking;
 use super::clock;
-use super::journal::{self, Journal};
+use super::journal::Journal;
 use super::measure;
-use super::planner::{cuts, expiries, keeps};
+use super::planner::{cuts, expiries};
 use super::round::{Done, round};
 use super::shared::Shared;
-use crate::engine::fact::SeriesIx;
+use super::swap::swap_plan;
 use crate::notify::heartbeat::Heartbeat;
 use crate::slo::time::{Span, Ts};
 
@@ -77,30 +77,6 @@ async fn tick(shared: &Arc<Shared>, asking: &mut Asking, journal: &mut Journal, 
         return Done { uncommitted: 1, ..Done::default() };
     }
     round(shared, asking, journal, at).instrument(crate::telemetry::logs::tick_span(at)).await
-}
-
-/// Puts an offered plan into force: series that stay keep their history, and what the store kept of
-/// new ones comes back. The alerts of SLOs that went are resolved by the next tick.
-async fn swap_plan(shared: &Arc<Shared>) {
-    let Some(plan) = shared.take_plan() else { return };
-    let plan = Arc::new(plan);
-    let new: Vec<SeriesIx> = {
-        let mut world = shared.world.write();
-        let now = world.now();
-        world.ledger.adopt(keeps(&plan, now));
-        world.plan = Arc::clone(&plan);
-        world.observed.alive.clear();
-        world.observed.direct.clear();
-        let defined: std::collections::BTreeSet<&str> = plan.slos.iter().map(|p| p.id.as_str()).collect();
-        world.judged.retain(|id, _| defined.contains(id.as_str()));
-        let never = |(ix, series): (u32, &crate::engine::ledger::Series)| {
-            series.answered().is_empty().then_some(SeriesIx(ix))
-        };
-        (0..).zip(world.ledger.all()).filter_map(never).collect()
-    };
-    if let Err(error) = journal::revive(shared, &new).await {
-        tracing::warn!(%error, "what the store kept of new series was not read; it is asked again");
-    }
 }
 
 fn report(shared: &Shared, at: Ts, done: &Done, took: Duration) {

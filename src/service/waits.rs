@@ -3,15 +3,34 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::fact::SeriesIx;
-use crate::engine::plan::Plan;
-use crate::engine::step::Control;
+use crate::engine::plan::{Plan, Planned};
+use crate::engine::step::{Control, Observed};
 
 /// What each SLO still waits for.
 pub(super) struct Waits {
-    /// By SLO: how much is not answered yet, and whether all so far was known.
-    slos: Vec<(usize, bool)>,
+    slos: Vec<Wait>,
     /// By question: the SLOs that wait for it.
     by_question: BTreeMap<Question, BTreeSet<usize>>,
+}
+
+struct Wait {
+    /// How much is not answered yet.
+    left: usize,
+    /// Whether all so far was known.
+    all_known: bool,
+    /// Targets are among what is not answered.
+    targets: bool,
+}
+
+/// What an SLO that was waited for is ready for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ready {
+    /// All is answered and known.
+    Known,
+    /// All is answered, and something that counts is not known.
+    Unknown,
+    /// All that counts is known; only its targets are not answered, which hold what ends.
+    ToBegin,
 }
 
 /// One thing that is asked in a tick.
@@ -27,9 +46,9 @@ pub(super) enum Question {
 
 impl Waits {
     /// Everything a plan asks in a tick. Targets only hold resolves: an SLO with nothing to resolve
-    /// does not wait for them, except once in a new plan, so that an alert that fires knows them.
-    pub(super) fn of(plan: &Plan, control: &Control, is_new: bool) -> Self {
-        let holds = |slo: &str| is_new || control.is_firing(slo);
+    /// does not wait for them, except where they were never read, so that an alert that fires knows them.
+    pub(super) fn of(plan: &Plan, control: &Control, observed: &Observed) -> Self {
+        let holds = |slo: &Planned, ix| control.is_firing(&slo.id) || !observed.alive.contains_key(&ix);
         let mut by_question: BTreeMap<Question, BTreeSet<usize>> = BTreeMap::new();
         let wanted = plan.groups.iter().flat_map(|group| &group.members).flat_map(|m| &m.wanted);
         let asked: BTreeSet<SeriesIx> = wanted.map(|w| w.series).collect();
@@ -43,7 +62,7 @@ impl Waits {
         for (slo, planned) in plan.slos.iter().enumerate() {
             let series = planned.bad.iter().chain(&planned.total).map(|(_, ix)| *ix);
             let series = series.filter(|ix| asked.contains(ix)).map(Question::Series);
-            let alive = planned.alive.filter(|_| holds(&planned.id));
+            let alive = planned.alive.filter(|ix| holds(planned, *ix));
             let alive = alive.and_then(|ix| alive_of.get(&ix)).map(|place| Question::Alive(*place));
             let direct =
                 planned.direct.iter().map(|(_, ix)| Question::Direct(usize::try_from(ix.0).unwrap_or(0)));
@@ -51,23 +70,29 @@ impl Waits {
             for question in &needs {
                 by_question.entry(*question).or_default().insert(slo);
             }
-            slos.push((needs.len(), true));
+            let targets = alive.is_some();
+            slos.push(Wait { left: needs.len(), all_known: true, targets });
         }
         Self { slos, by_question }
     }
 
-    /// Strikes questions off; gives back the SLOs that wait for nothing more, and whether all was known.
-    pub(super) fn settle(&mut self, questions: &[(Question, bool)]) -> Vec<(usize, bool)> {
+    /// Strikes questions off; gives back the SLOs that wait for nothing more, or for targets only.
+    pub(super) fn settle(&mut self, questions: &[(Question, bool)]) -> Vec<(usize, Ready)> {
         let mut ready = Vec::new();
         for (question, known) in questions {
             // Not knowing the targets holds resolves by itself; it keeps no SLO from being judged.
             let counts = matches!(question, Question::Series(_));
+            let targets = matches!(question, Question::Alive(_));
             for slo in self.by_question.remove(question).unwrap_or_default() {
-                let Some((left, all_known)) = self.slos.get_mut(slo) else { continue };
-                *left = left.saturating_sub(1);
-                *all_known &= *known || !counts;
-                if *left == 0 {
-                    ready.push((slo, *all_known));
+                let Some(wait) = self.slos.get_mut(slo) else { continue };
+                wait.left = wait.left.saturating_sub(1);
+                wait.all_known &= *known || !counts;
+                wait.targets &= !targets;
+                match (wait.left, wait.all_known) {
+                    (0, true) => ready.push((slo, Ready::Known)),
+                    (0, false) => ready.push((slo, Ready::Unknown)),
+                    (1, true) if wait.targets => ready.push((slo, Ready::ToBegin)),
+                    _ => {}
                 }
             }
         }
@@ -109,12 +134,23 @@ mod tests {
         let targets: Vec<_> = (0..plan.alive_groups.len()).map(|at| (Question::Alive(at), false)).collect();
         assert!(!targets.is_empty());
 
-        let mut waits = Waits::of(&plan, &control, false);
-        assert_eq!(waits.settle(&series), [(0, true)]);
-        assert_eq!(waits.settle(&targets), [(1, true)], "not knowing them keeps nobody from being judged");
+        let mut read = Observed::default();
+        plan.slos.iter().for_each(|slo| read.saw(slo.alive.unwrap(), Ts(0), None));
+        let mut waits = Waits::of(&plan, &control, &read);
+        assert_eq!(waits.settle(&series), [(0, Ready::Known), (1, Ready::ToBegin)]);
+        assert_eq!(
+            waits.settle(&targets),
+            [(1, Ready::Known)],
+            "not knowing them keeps nobody from being judged"
+        );
 
-        let mut waits = Waits::of(&plan, &control, true);
-        assert_eq!(waits.settle(&series), []);
-        assert_eq!(waits.settle(&targets), [(0, true), (1, true)]);
+        let mut waits = Waits::of(&plan, &control, &Observed::default());
+        assert_eq!(waits.settle(&series), [(0, Ready::ToBegin), (1, Ready::ToBegin)]);
+        assert_eq!(waits.settle(&targets), [(0, Ready::Known), (1, Ready::Known)]);
+
+        let mut waits = Waits::of(&plan, &control, &Observed::default());
+        assert_eq!(waits.settle(&targets), []);
+        let unknown: Vec<_> = series.iter().map(|(question, _)| (*question, false)).collect();
+        assert_eq!(waits.settle(&unknown), [(0, Ready::Unknown), (1, Ready::Unknown)]);
     }
 }

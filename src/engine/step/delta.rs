@@ -1,7 +1,8 @@
 //! What a step decided.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::control::Control;
 use crate::engine::alert::{AlertKey, AlertState};
 use crate::engine::notice::{Alert, Event, Notice};
 use crate::slo::time::Ts;
@@ -50,6 +51,16 @@ impl Delta {
     /// Whether nothing was decided.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.transitions.is_empty()
+    }
+
+    /// Only the alerts that begin to fire.
+    #[must_use]
+    pub fn beginning(mut self, control: &Control) -> Self {
+        let fires = |key: &AlertKey| control.get(key).is_some_and(|state| state.firing.is_some());
+        self.transitions.retain(|transition| transition.event == Event::Firing && !fires(&transition.key));
+        let begin: BTreeSet<&AlertKey> = self.transitions.iter().map(|transition| &transition.key).collect();
+        self.changes.retain(|key, _| begin.contains(key));
+        self
     }
 
     /// Adds what another step decided after this one.

@@ -46,16 +46,25 @@ pub(super) fn step_health(
     About { severity: other, ..about }.advance(Verdict::Clear, &text, alerts, inputs, delta);
 
     let subject = |slo| Subject::Unknown { slo };
-    let verdict = is_unknown(seen, inputs.observed.is_blind(&planned.source));
+    let stale = inputs.observed.stale_window(planned, inputs.at).map(|(window, _)| window);
+    let verdict = is_unknown(seen, stale.is_some(), inputs.observed.is_blind(&planned.source));
     let text = || {
-        let why = if standings.contains(&Standing::BadNotPartOfTotal) {
-            "it counts more bad events than events: bad is not a part of total"
-        } else if seen.withheld {
-            "much of what its newest slices count may be older, and a question about that has no answer or no proof"
-        } else {
-            "its query fails or its samples have stopped"
+        let id = &planned.id;
+        let why = match stale {
+            _ if standings.contains(&Standing::BadNotPartOfTotal) => {
+                "it counts more bad events than events: bad is not a part of total"
+            }
+            _ if seen.withheld => {
+                "much of what its newest slices count may be older, and a question about that has no answer or no proof"
+            }
+            Some(window) if !standings.iter().all(|s| *s == Standing::Unknown) => {
+                return format!(
+                    "The error ratio of {id} over {window} is not known: its query fails. Alerts that need it hold."
+                );
+            }
+            _ => "its query fails or its samples have stopped",
         };
-        format!("Nothing is known about {}: {why}. Its other alerts hold.", planned.id)
+        format!("Nothing is known about {id}: {why}. Its other alerts hold.")
     };
     let severity = Severity::Ticket;
     let about = About { planned, subject, severity, name: "unknown", after: UNKNOWN_AFTER };
@@ -133,13 +142,13 @@ fn is_absent(standings: &[Standing]) -> Verdict {
     }
 }
 
-fn is_unknown(seen: &Seen, blind: bool) -> Verdict {
+fn is_unknown(seen: &Seen, stale: bool, blind: bool) -> Verdict {
     let standings = &seen.standings;
     if standings.contains(&Standing::BadNotPartOfTotal) {
         Verdict::Holds
     } else if blind {
         Verdict::Unknown
-    } else if seen.withheld || standings.iter().all(|s| *s == Standing::Unknown) {
+    } else if stale || seen.withheld || standings.iter().all(|s| *s == Standing::Unknown) {
         Verdict::Holds
     } else {
         Verdict::Clear

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::targets::Targets;
-use crate::engine::plan::{AliveIx, AliveReading, DirectIx, DirectReading};
-use crate::slo::time::Ts;
+use crate::engine::plan::{AliveIx, AliveReading, DirectIx, DirectReading, Planned};
+use crate::slo::time::{Span, Ts};
 
 /// What was seen at one moment besides the slices.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +19,7 @@ pub struct Observed {
     pub unanswered: BTreeMap<String, Unanswered>,
 }
 
-/// Why an SLO cannot be judged.
+/// Why an SLO, or a rule of it, cannot be judged.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Unanswered {
     /// Until when it was judged.
@@ -50,6 +50,13 @@ impl Observed {
     /// Notes what an alive selector said at a moment; `None` where its query failed.
     pub fn saw(&mut self, ix: AliveIx, at: Ts, reading: Option<AliveReading>) {
         self.alive.entry(ix).or_default().note(at, reading);
+    }
+
+    /// A window of an SLO's rules that was asked directly and of which nothing is known at `at`.
+    pub fn stale_window(&self, planned: &Planned, at: Ts) -> Option<(Span, DirectIx)> {
+        let reading = |ix: &DirectIx| self.direct.get(ix)?.reading_at(at);
+        let is_stale = |ix: &DirectIx| matches!(reading(ix), None | Some(DirectReading::Unknown));
+        planned.direct.iter().find(|(_, ix)| is_stale(ix)).copied()
     }
 
     /// Whether a source does not answer.

@@ -37,7 +37,8 @@ pub struct SloView {
     pub at: i64,
     /// How it stands; of several groups the state that needs looking at first.
     pub state: Standing,
-    /// Since when and why nothing is known; the numbers are those of `at`. Null while it is judged.
+    /// Since when and why nothing is known, or a window that a rule needs is not; the numbers are those
+    /// of `at`. Null while it is judged.
     pub unknown: Option<UnknownView>,
     /// `metadata.labels` of the definition.
     pub labels: Labels,
@@ -51,10 +52,10 @@ pub struct SloView {
     pub alerts: Vec<GroupAlert>,
 }
 
-/// Why an SLO is not judged.
+/// Why an SLO, or a rule of it, is not judged.
 #[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
 pub struct UnknownView {
-    /// Until when it was judged, in seconds since the epoch.
+    /// Until when all was known, in seconds since the epoch.
     pub since: i64,
     /// What its query came to.
     pub why: String,

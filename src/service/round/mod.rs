@@ -19,10 +19,10 @@ use super::missed::Moment;
 use super::replay::replay;
 use super::shared::Shared;
 use super::state::World;
-use super::waits::Waits;
+use super::waits::{Ready, Waits};
 use crate::engine::fact::SeriesIx;
 use crate::engine::plan::{Plan, Planned};
-use crate::engine::step::{Delta, Inputs, Observed, retire};
+use crate::engine::step::{Delta, Inputs, Observed, retire, step_missed};
 use crate::slo::time::Ts;
 
 /// Answers that arrive within this after the first that lets something be judged are judged with it.
@@ -40,10 +40,14 @@ pub(super) struct Done {
 /// Runs the tick for the slice that ends at `at`.
 pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &mut Journal, at: Ts) -> Done {
     let plan = Arc::clone(&shared.world.read().plan);
-    let is_new = asking.prepare(&plan);
+    asking.prepare(&plan);
+    let waits = {
+        let world = shared.world.read();
+        Waits::of(&plan, &world.control, &world.observed)
+    };
     let mut round = Round {
         shared,
-        waits: Waits::of(&plan, &shared.world.read().control, is_new),
+        waits,
         plan,
         at,
         answered_until: BTreeMap::new(),
@@ -69,7 +73,7 @@ pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &m
     }
     round.judge(ready).await;
     round.judge_sources().await;
-    round.judge_unanswered().await;
+    round.judge_unanswered(asking).await;
     round.sum_up().await;
     asking.faults.conclude(at, &round.tally);
     asking.open.forget(at);
@@ -102,7 +106,7 @@ struct Round<'a> {
 
 impl Round<'_> {
     /// Books one answer; gives back the SLOs that wait for nothing more.
-    fn take(&mut self, asked: Asked, asking: &mut Asking, journal: &mut Journal) -> Vec<(usize, bool)> {
+    fn take(&mut self, asked: Asked, asking: &mut Asking, journal: &mut Journal) -> Vec<(usize, Ready)> {
         self.tally.entry(asked.source.clone()).or_default().add(&asked.tally);
         self.answered_until.insert(asked.source.clone(), asked.at);
         for (part, failure) in &asked.outcomes {
@@ -113,7 +117,7 @@ impl Round<'_> {
         self.failures.extend(asked.unsettled.clone());
         journal.book(self.shared, &self.plan, &asked.facts);
         asking.open.note(&self.shared.world.read().ledger, &asked, self.at);
-        asking.learn(&self.plan, &asked);
+        asking.faults.learn(&self.plan, &asked);
         self.left_open = self.left_open.take().or(asked.left_open);
         {
             let observed = &mut self.shared.world.write().observed;
@@ -128,12 +132,13 @@ impl Round<'_> {
         self.waits.settle(&asked.settles)
     }
 
-    /// Judges SLOs by index, each with whether everything it needs is known. The others wait for
-    /// the end of the tick: only then is it known whether their source is blind.
-    async fn judge(&mut self, ready: Vec<(usize, bool)>) {
-        let (known, unknown): (Vec<_>, Vec<_>) = ready.into_iter().partition(|(_, known)| *known);
-        self.unanswered.extend(unknown.into_iter().map(|(ix, _)| ix));
-        let ready: Vec<usize> = known.into_iter().map(|(ix, _)| ix).collect();
+    /// Judges SLOs by index. Those of which not all is known wait for the end of the tick: only then
+    /// is it known whether their source is blind.
+    async fn judge(&mut self, ready: Vec<(usize, Ready)>) {
+        let of = |what| ready.iter().filter(move |(_, ready)| *ready == what).map(|(ix, _)| *ix);
+        self.unanswered.extend(of(Ready::Unknown));
+        self.begin(of(Ready::ToBegin).collect()).await;
+        let ready: Vec<usize> = of(Ready::Known).collect();
         if ready.is_empty() || !self.commits.is_sure().await {
             return;
         }
@@ -142,6 +147,28 @@ impl Round<'_> {
         let (delta, judged) = self.look(&ready);
         self.step_seconds += began.elapsed().as_secs_f64();
         if self.commits.commit(&delta, judged).await {
+            self.shared.owed.write().values_mut().for_each(|owed| owed.note(&delta));
+        }
+    }
+
+    /// Fires what begins to, of SLOs that still wait for their targets: those only hold what ends.
+    async fn begin(&mut self, slos: Vec<usize>) {
+        if slos.is_empty() || !self.commits.is_sure().await {
+            return;
+        }
+        let delta = {
+            let world = self.shared.world.read();
+            let mut delta = Delta::default();
+            for planned in slos.iter().filter_map(|ix| self.plan.slos.get(*ix)) {
+                // With moments before it that were missed it is judged in order, once all is answered.
+                if world.judged.contains_key(&planned.id) && !self.is_behind(&world, planned) {
+                    let inputs = self.inputs(self.newest(self.moment_of(planned)), &world.observed);
+                    delta.extend(step_missed([planned], &world.ledger, &world.control, &inputs));
+                }
+            }
+            delta.beginning(&world.control)
+        };
+        if self.commits.commit(&delta, Vec::new()).await {
             self.shared.owed.write().values_mut().for_each(|owed| owed.note(&delta));
         }
     }

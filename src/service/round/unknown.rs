@@ -1,11 +1,11 @@
 //! What a tick says of that which it could not find out: SLOs that were not answered, and sources that
 //! do not answer.
 
-use std::collections::BTreeMap;
-
 use super::Round;
-use crate::engine::step::{Delta, Unanswered, step_sources, step_unanswered};
+use crate::engine::step::{Delta, step_sources, step_unanswered};
+use crate::service::asking::Asking;
 use crate::service::blind::Tally;
+use crate::service::unknown::Unknown;
 
 impl Round<'_> {
     /// `SourceBlind`: a source is blind while it leaves most of what counts events unanswered.
@@ -18,7 +18,8 @@ impl Round<'_> {
             for name in self.shared.sources.keys() {
                 let was = world.observed.is_blind(name);
                 let tally = self.tally.get(name);
-                let blind = tally.map_or(was, |tally| tally.is_blind(was));
+                // One that nothing was asked of is none that any SLO needs.
+                let blind = tally.is_some_and(|tally| tally.is_blind(was));
                 world.observed.blind.insert(name.clone(), blind);
                 match (was, blind) {
                     (false, true) => {
@@ -36,9 +37,14 @@ impl Round<'_> {
     }
 
     /// Moves the alerts about not knowing of SLOs that could not be judged.
-    pub(super) async fn judge_unanswered(&mut self) {
+    pub(super) async fn judge_unanswered(&mut self, asking: &Asking) {
         let slos = std::mem::take(&mut self.unanswered);
-        self.note_unanswered(&slos);
+        let unanswered = {
+            let world = self.shared.world.read();
+            let unknown = Unknown { plan: &self.plan, world: &world, at: &|planned| self.moment_of(planned) };
+            unknown.all(&slos, &self.failures, &asking.faults)
+        };
+        self.shared.world.write().observed.unanswered = unanswered;
         if !self.commits.is_sure().await {
             return;
         }
@@ -52,24 +58,5 @@ impl Round<'_> {
             delta
         };
         self.commits.commit(&delta, Vec::new()).await;
-    }
-
-    /// Keeps since when and why SLOs cannot be judged, for people.
-    fn note_unanswered(&self, slos: &[usize]) {
-        let mut world = self.shared.world.write();
-        let mut unanswered = BTreeMap::new();
-        for planned in slos.iter().filter_map(|ix| self.plan.slos.get(*ix)) {
-            let before = world.observed.unanswered.get(&planned.id);
-            let mut series = planned.bad.iter().chain(&planned.total);
-            let why = series
-                .find_map(|(_, ix)| self.failures.get(ix).cloned())
-                // A query at fault rests between two attempts.
-                .or_else(|| before.map(|before| before.why.clone()))
-                .unwrap_or_else(|| "its newest slices hold no number that can be counted".to_owned());
-            let judged = world.judged.get(&planned.id).copied();
-            let since = judged.or(before.map(|before| before.since)).unwrap_or(self.at);
-            unanswered.insert(planned.id.clone(), Unanswered { since, why });
-        }
-        world.observed.unanswered = unanswered;
     }
 }

@@ -3,7 +3,8 @@
 mod doubt;
 mod follow_ups;
 mod latency;
-mod source;
+mod single;
+pub(super) mod source;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,9 +17,9 @@ use super::asking::Asking;
 use super::backfill;
 use super::clock;
 use super::journal::Journal;
-use super::planner::keeps;
 use super::round::{Done, round};
 use super::shared::Shared;
+use super::swap::adopt;
 use super::units::Units;
 use crate::engine::plan::{Plan, PlanContext};
 use crate::prometheus::Prometheus;
@@ -34,7 +35,7 @@ pub(super) const NOWHERE: &str = "http://127.0.0.1:9";
 pub(super) struct Rig {
     pub(super) shared: Arc<Shared>,
     pub(super) epoch: i64,
-    asking: Asking,
+    pub(super) asking: Asking,
     journal: Journal,
     /// End of the slice of the last tick.
     pub(super) at: Ts,
@@ -74,9 +75,7 @@ impl Rig {
     /// Puts these definitions into force.
     pub(super) fn define(&mut self, definitions: &str) {
         let plan = Arc::new(plan(definitions));
-        let mut world = self.shared.world.write();
-        world.ledger.adopt(keeps(&plan, self.at));
-        world.plan = plan;
+        adopt(&mut self.shared.world.write(), plan, self.at);
     }
 
     /// The next tick.
@@ -146,5 +145,13 @@ pub(super) fn latency(name: &str) -> String {
          service: shop\n  sli:\n    latency: {{histogram: d_seconds, selector: '{{job=\"{name}\"}}', \
          unit: s, objectives: [{{percent: 99, within: 300ms}}]}}\n  alerting:\n    rules:\n      \
          - {{severity: page, burnRate: 2, long: 2m, short: 1m}}\n"
+    )
+}
+
+/// An SLO on a ratio of its own.
+pub(super) fn ratio(name: &str) -> String {
+    format!(
+        "apiVersion: damper.dev/v1\nkind: ServiceLevelObjective\nmetadata: {{name: {name}}}\nspec:\n  \
+         service: shop\n  objective: 99\n  sli:\n    ratio: {{query: '1 - avg_over_time(probe_success{{job=\"{name}\"}}[{{{{.window}}}}])'}}\n"
     )
 }

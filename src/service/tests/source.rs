@@ -16,8 +16,8 @@ type Says = dyn Fn(&str, &str, i64) -> Option<i64> + Send + Sync;
 type Which = dyn Fn(&str) -> bool + Send + Sync;
 
 #[derive(Clone, Debug)]
-pub(super) struct Question {
-    pub(super) query: String,
+pub(in crate::service) struct Question {
+    pub(in crate::service) query: String,
     /// `start`, `end`, `step` or `time`, in seconds.
     numbers: BTreeMap<String, i64>,
 }
@@ -30,14 +30,16 @@ struct Inner {
 }
 
 /// A source at [`Self::url`]; ends when dropped.
-pub(super) struct Source {
-    pub(super) url: String,
+pub(in crate::service) struct Source {
+    pub(in crate::service) url: String,
     inner: Arc<Inner>,
     _server: JoinSet<()>,
 }
 
 impl Source {
-    pub(super) async fn start(says: impl Fn(&str, &str, i64) -> Option<i64> + Send + Sync + 'static) -> Self {
+    pub(in crate::service) async fn start(
+        says: impl Fn(&str, &str, i64) -> Option<i64> + Send + Sync + 'static,
+    ) -> Self {
         let inner = Arc::new(Inner {
             says: Box::new(says),
             refuses: Mutex::new(Box::new(|_| false)),
@@ -53,17 +55,17 @@ impl Source {
     }
 
     /// From now on it refuses these questions, and no others.
-    pub(super) fn refuse(&self, which: impl Fn(&str) -> bool + Send + Sync + 'static) {
+    pub(in crate::service) fn refuse(&self, which: impl Fn(&str) -> bool + Send + Sync + 'static) {
         *self.inner.refuses.lock().unwrap() = Box::new(which);
     }
 
     /// From now on it never answers these questions.
-    pub(super) fn hang(&self, which: impl Fn(&str) -> bool + Send + Sync + 'static) {
+    pub(in crate::service) fn hang(&self, which: impl Fn(&str) -> bool + Send + Sync + 'static) {
         *self.inner.hangs.lock().unwrap() = Box::new(which);
     }
 
     /// What was asked since the last call.
-    pub(super) fn asked(&self) -> Vec<Question> {
+    pub(in crate::service) fn asked(&self) -> Vec<Question> {
         std::mem::take(&mut *self.inner.asked.lock().unwrap())
     }
 }
@@ -78,7 +80,7 @@ impl Question {
     }
 
     /// The moments asked for.
-    pub(super) fn moments(&self) -> Vec<i64> {
+    pub(in crate::service) fn moments(&self) -> Vec<i64> {
         let number = |name: &str| self.numbers.get(name).copied();
         match (number("start"), number("end"), number("step")) {
             (Some(start), Some(end), Some(step)) => {
@@ -104,6 +106,10 @@ impl Question {
 async fn answer(State(inner): State<Arc<Inner>>, form: String) -> Response {
     let question = Question::read(&form);
     inner.asked.lock().unwrap().push(question.clone());
+    let hangs = (inner.hangs.lock().unwrap())(&question.query);
+    if hangs {
+        std::future::pending::<()>().await;
+    }
     if (inner.refuses.lock().unwrap())(&question.query) {
         let error = json!({"status": "error", "errorType": "execution", "error": "too much"});
         return (StatusCode::UNPROCESSABLE_ENTITY, axum::Json(error)).into_response();
@@ -111,7 +117,12 @@ async fn answer(State(inner): State<Arc<Inner>>, form: String) -> Response {
     if (inner.hangs.lock().unwrap())(&question.query) {
         std::future::pending::<()>().await;
     }
-    let parts = question.query.split("\"damper_part\", \"").skip(1).filter_map(|rest| rest.split('"').next());
+    let mut parts: Vec<&str> = question.query.split("\"damper_part\", \"").skip(1).collect();
+    if !question.query.contains("damper_part") {
+        // A query of somebody's own.
+        parts.push("");
+    }
+    let parts = parts.into_iter().filter_map(|rest| rest.split('"').next());
     let series = |(part, (job, query)): (&str, &(Option<String>, String))| -> Value {
         let values: Vec<Value> = question
             .moments()
@@ -122,7 +133,8 @@ async fn answer(State(inner): State<Arc<Inner>>, form: String) -> Response {
             true => ("value", values.first().cloned().unwrap_or_default()),
             false => ("values", Value::Array(values)),
         };
-        let mut labels = BTreeMap::from([("damper_part", part)]);
+        let mut labels: BTreeMap<&str, &str> = BTreeMap::new();
+        labels.extend((!part.is_empty()).then_some(("damper_part", part)));
         labels.extend(job.as_deref().map(|job| ("job", job)));
         json!({"metric": labels, key: value})
     };
