@@ -75,6 +75,13 @@ pub fn more_bad_than_total(counts: &Counts) -> bool {
     counts.bad > counts.total.plus(Events::whole(1))
 }
 
+/// Whether a window reaches the rate of a rule as it is. A rule does not hold while one of its
+/// windows does not, however the missing slices are read: read as good they only add to total.
+pub fn reaches(rule: &Rule, counts: &Counts, terms: &Terms) -> bool {
+    let (bad, total) = as_it_is(counts, terms.absent);
+    rule.burn_rate.reached_by(bad, total, terms.objective)
+}
+
 fn as_it_is(counts: &Counts, absent: AbsentMeans) -> (Events, Events) {
     if absent != AbsentMeans::Bad || counts.absent == 0 {
         return (counts.bad, counts.total);

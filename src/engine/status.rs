@@ -6,9 +6,9 @@ use utoipa::ToSchema;
 
 use super::condition::more_bad_than_total;
 use super::plan::AliveReading;
-use super::window::{Book, Slice};
+use super::window::{Slice, Windows};
 use crate::slo::model::AbsentMeans;
-use crate::slo::time::{Span, Ts};
+use crate::slo::time::Span;
 use crate::slo::unit::Events;
 
 /// How an SLO and group stands.
@@ -32,15 +32,15 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// How it stands at the slice that ends at `at`.
-    pub fn of(book: &Book<'_>, targets: Option<AliveReading>, means: AbsentMeans, at: Ts) -> Self {
-        match book.slice(at) {
+    /// How it stands at the slice with which the windows end.
+    pub fn of(windows: &mut Windows<'_, '_>, targets: Option<AliveReading>, means: AbsentMeans) -> Self {
+        match windows.book().slice(windows.at()) {
             Slice::Unknown => Self::Unknown,
             Slice::Absent { born: false } if targets.is_some_and(|t| t.up > 0) => Self::Idle,
             Slice::Absent { .. } if means == AbsentMeans::Idle => Self::Idle,
             Slice::Absent { .. } => Self::Absent,
             Slice::Counted { bad_absent, bad_born } => {
-                let recent = book.window(Span::from_mins(5), at);
+                let recent = windows.get(Span::from_mins(5));
                 if more_bad_than_total(&recent) {
                     Self::BadNotPartOfTotal
                 } else if recent.total == Events::ZERO {

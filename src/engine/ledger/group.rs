@@ -147,6 +147,11 @@ impl Group {
         self.stale.overlap(from, to) + self.partial.overlap(from, to) - both
     }
 
+    /// The end of the newest slot that is answered but not whole: stale or partial.
+    pub fn unsure_until(&self) -> Option<Ts> {
+        self.stale.last().max(self.partial.last())
+    }
+
     /// Where `(from, to]` is answered but not whole: stale or partial.
     pub fn unsure_pieces(&self, from: Ts, to: Ts) -> Intervals {
         let mut unsure = self.stale.intersection(&self.stale, from, to);

@@ -119,6 +119,11 @@ impl Intervals {
         self.0.first().map(|i| Ts(i.0))
     }
 
+    /// The newest interval.
+    pub fn newest(&self) -> Option<(Ts, Ts)> {
+        self.0.last().map(|i| (Ts(i.0), Ts(i.1)))
+    }
+
     /// Where the set ends.
     pub fn last(&self) -> Option<Ts> {
         self.0.last().map(|i| Ts(i.1))

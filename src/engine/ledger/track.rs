@@ -80,10 +80,21 @@ impl Track {
     }
 
     /// Events in `(from, to]`; both edges lie on the grid of the finest tier that holds them,
-    /// see [`edge`].
+    /// see [`edge`]. The ragged edges come from the finer tier, what is between from the coarser.
     pub fn sum(&self, from: Ts, to: Ts) -> Events {
-        let tiers = [&self.fine, &self.five, &self.hour, &self.day];
-        sum_from(&tiers, from.0, to.0)
+        let step = self.fine.unit();
+        let fine = |(a, b): Cut| self.fine.sum(a.div_euclid(step) + 1, b.div_euclid(step));
+        let five = |(a, b): Cut| self.five.sum(a.div_euclid(FIVE) + 1, b.div_euclid(FIVE));
+        let hour = |(a, b): Cut| self.hour.sum(a.div_euclid(HOUR) + 1, b.div_euclid(HOUR));
+        let day = |(a, b): Cut| self.day.sum(a.div_euclid(DAY) + 1, b.div_euclid(DAY));
+
+        let all = (from.0, to.0);
+        let Some([old, fives, new]) = cut(all, FIVE) else { return fine(all) };
+        let edges = fine(old).plus(fine(new));
+        let Some([old, hours, new]) = cut(fives, HOUR) else { return edges.plus(five(fives)) };
+        let edges = edges.plus(five(old)).plus(five(new));
+        let Some([old, days, new]) = cut(hours, DAY) else { return edges.plus(hour(hours)) };
+        edges.plus(hour(old)).plus(hour(new)).plus(day(days))
     }
 
     /// Events of the hour that `boundary` lies in, up to it; `None` once five minutes do not reach back.
@@ -127,19 +138,15 @@ fn slot(end: Ts, unit: i64) -> i64 {
     end.0.div_euclid(unit) + i64::from(end.0.rem_euclid(unit) != 0)
 }
 
-/// The ragged edges from the finest tier, the whole slots between from the coarser ones.
-fn sum_from(tiers: &[&Ring], from: i64, to: i64) -> Events {
-    let Some((finest, coarser)) = tiers.split_first() else { return Events::ZERO };
-    let slots = |a: i64, b: i64| finest.sum(a.div_euclid(finest.unit()) + 1, b.div_euclid(finest.unit()));
-    let Some(next) = coarser.first() else { return slots(from, to) };
-    let unit = next.unit();
-    let first = from.div_euclid(unit) * unit + if from.rem_euclid(unit) == 0 { 0 } else { unit };
+/// A time `(from, to]`.
+type Cut = (i64, i64);
+
+/// The old edge, whole slots of `unit` seconds, the new edge; `None` where no slot lies inside.
+#[inline]
+fn cut((from, to): Cut, unit: i64) -> Option<[Cut; 3]> {
+    let first = slot(Ts(from), unit) * unit;
     let last = to.div_euclid(unit) * unit;
-    if first >= last {
-        return slots(from, to);
-    }
-    let inside = sum_from(coarser, first, last);
-    inside.plus(slots(from, first)).plus(slots(last, to))
+    (first < last).then_some([(from, first), (first, last), (last, to)])
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::engine::condition::Verdict;
 use crate::engine::ledger::Ledger;
 use crate::engine::plan::Planned;
 use crate::engine::status::Standing;
-use crate::engine::window::Book;
+use crate::engine::window::{Book, Windows};
 use crate::engine::words;
 use crate::slo::model::{Labels, Severity};
 use crate::slo::time::{Span, Ts};
@@ -51,7 +51,8 @@ pub(super) fn step_slo(
         && let Some(book) = Book::open(ledger, &planned.bad, &planned.total, &NO_LABELS)
     {
         let targets = targets_of(planned, inputs.observed, inputs.at);
-        seen.standings.push(Standing::of(&book, targets, planned.slo.absent.means, inputs.at));
+        let mut windows = Windows::new(&book, inputs.at);
+        seen.standings.push(Standing::of(&mut windows, targets, planned.slo.absent.means));
     }
     step_gone(planned, &groups, &seen.standings, ledger, inputs, alerts, delta);
     Some(seen)

@@ -9,7 +9,7 @@ use crate::slo::model::{Labels, Severity, Sli, Slo};
 use crate::slo::time::{Span, Ts};
 use crate::slo::unit::Objective;
 
-use super::judge::{JudgedRule, objective_of};
+use super::judge::{JudgedRule, objective_of, ratio_evidence};
 
 /// Evidence for the alert of one severity.
 pub fn evidence(
@@ -24,6 +24,10 @@ pub fn evidence(
     let objective = objective_of(slo, group);
     let left = budget_of(planned, book, objective, at);
     let hour = book.window(Span::from_hours(1), at);
+    let seen = |rule: &JudgedRule, window: Span, ratio: Option<f64>| match rule {
+        JudgedRule::Counted { .. } => window_evidence(window, &book.window(window, at), objective),
+        JudgedRule::Direct { at, .. } => ratio_evidence(window, ratio, *at),
+    };
     let (bad_query, total_query) = queries(slo);
     Evidence {
         at,
@@ -40,8 +44,8 @@ pub fn evidence(
                 severity,
                 threshold: rule.burn_rate.value(),
                 holds: judged.holds(),
-                long: judged.long(rule.long, objective),
-                short: rule.short.map(|short| judged.short(short, objective)),
+                long: seen(judged, rule.long, judged.ratios().0),
+                short: rule.short.map(|short| seen(judged, short, judged.ratios().1)),
             })
             .collect(),
         budget_remaining: left.map(|b| b.remaining),
@@ -58,7 +62,7 @@ pub fn budget_of(planned: &Planned, book: &Book<'_>, objective: Objective, at: T
 }
 
 /// What a window of counts held, for people.
-pub(super) fn window_evidence(window: Span, counts: &Counts, objective: Objective) -> WindowEvidence {
+fn window_evidence(window: Span, counts: &Counts, objective: Objective) -> WindowEvidence {
     WindowEvidence {
         window,
         from: counts.from,

@@ -1,12 +1,11 @@
 //! One SLO and group at one moment: how it stands, and what its rules say.
 
-use super::evidence::window_evidence;
 use super::observed::Observed;
-use crate::engine::condition::{Judged, Terms, Verdict, judge};
+use crate::engine::condition::{Terms, Verdict, judge, reaches};
 use crate::engine::plan::{AliveReading, DirectReading, Planned};
 use crate::engine::reason::WindowEvidence;
 use crate::engine::status::Standing;
-use crate::engine::window::{Book, Counts};
+use crate::engine::window::{Book, Counts, Windows};
 use crate::slo::model::{Labels, Rule, Slo};
 use crate::slo::time::{Span, Ts};
 use crate::slo::unit::Objective;
@@ -15,7 +14,12 @@ use crate::slo::unit::Objective;
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum JudgedRule {
     /// From the ledger.
-    Counted(Judged),
+    Counted {
+        /// May it begin?
+        begins: Verdict,
+        /// Does it go on?
+        goes_on: Verdict,
+    },
     /// From direct answers: burn rates of the long and the short window.
     Direct {
         /// Whether it holds.
@@ -47,14 +51,14 @@ pub fn judge_group(
 ) -> JudgedGroup {
     let slo = &*planned.slo;
     let means = slo.absent.means;
-    let standing = Standing::of(book, targets_of(planned, observed, at), means, at);
+    let mut windows = Windows::new(book, at);
+    let standing = Standing::of(&mut windows, targets_of(planned, observed, at), means);
     let terms = Terms {
         objective: objective_of(slo, group),
         absent: standing.reads_absence_as(means),
         begun: book.begun().unwrap_or(Ts(i64::MAX)),
     };
     let known = standing.is_known(means);
-    let mut windows = Windows { book, at, seen: Vec::with_capacity(8) };
     let rules = slo
         .alerting
         .rules
@@ -63,13 +67,10 @@ pub fn judge_group(
             if !planned.direct.is_empty() {
                 return judge_direct(planned, group, rule, observed, terms.objective, at);
             }
-            let short = rule.short.map(|short| windows.get(short));
-            let mut judged = judge(rule, windows.get(rule.long), short, &terms);
             if !known {
-                judged.begins = Verdict::Unknown;
-                judged.goes_on = Verdict::Unknown;
+                return JudgedRule::Counted { begins: Verdict::Unknown, goes_on: Verdict::Unknown };
             }
-            JudgedRule::Counted(judged)
+            judge_counted(rule, &terms, |window| windows.get(window))
         })
         .collect();
     JudgedGroup { standing, rules }
@@ -87,6 +88,18 @@ pub fn objective_of(slo: &Slo, group: &Labels) -> Objective {
 /// How many targets are up at a moment, where known.
 pub(super) fn targets_of(planned: &Planned, observed: &Observed, at: Ts) -> Option<AliveReading> {
     observed.alive.get(&planned.alive?)?.at(at)
+}
+
+/// A short window that does not reach the rate settles a rule alone, and nearly all are settled so:
+/// the long ones, which reach far back in memory, are summed only when they matter.
+fn judge_counted(rule: &Rule, terms: &Terms, mut window: impl FnMut(Span) -> Counts) -> JudgedRule {
+    let short = rule.short.map(&mut window);
+    let long = match short {
+        Some(short) if !reaches(rule, &short, terms) => short,
+        _ => window(rule.long),
+    };
+    let judged = judge(rule, long, short, terms);
+    JudgedRule::Counted { begins: judged.begins, goes_on: judged.goes_on }
 }
 
 fn judge_direct(
@@ -118,7 +131,7 @@ impl JudgedRule {
     /// May it begin?
     pub fn begins(&self) -> Verdict {
         match self {
-            Self::Counted(judged) => judged.begins,
+            Self::Counted { begins, .. } => *begins,
             Self::Direct { verdict, .. } => *verdict,
         }
     }
@@ -126,7 +139,7 @@ impl JudgedRule {
     /// Does it go on?
     pub fn goes_on(&self) -> Verdict {
         match self {
-            Self::Counted(judged) => judged.goes_on,
+            Self::Counted { goes_on, .. } => *goes_on,
             Self::Direct { verdict, .. } => *verdict,
         }
     }
@@ -136,40 +149,67 @@ impl JudgedRule {
         self.goes_on() == Verdict::Holds
     }
 
-    pub(super) fn long(&self, window: Span, objective: Objective) -> WindowEvidence {
+    /// Burn rates that were asked directly: of the long and of the short window.
+    pub(super) fn ratios(&self) -> (Option<f64>, Option<f64>) {
         match self {
-            Self::Counted(judged) => window_evidence(window, &judged.long, objective),
-            Self::Direct { long, at, .. } => ratio_evidence(window, *long, *at),
-        }
-    }
-
-    pub(super) fn short(&self, window: Span, objective: Objective) -> WindowEvidence {
-        match self {
-            Self::Counted(judged) => window_evidence(window, &judged.short.unwrap_or(judged.long), objective),
-            Self::Direct { short, at, .. } => ratio_evidence(window, *short, *at),
+            Self::Counted { .. } => (None, None),
+            Self::Direct { long, short, .. } => (*long, *short),
         }
     }
 }
 
-fn ratio_evidence(window: Span, burn: Option<f64>, at: Ts) -> WindowEvidence {
+/// What a ratio says that was asked directly.
+pub(super) fn ratio_evidence(window: Span, burn: Option<f64>, at: Ts) -> WindowEvidence {
     let coverage = if burn.is_some() { 1.0 } else { 0.0 };
     WindowEvidence { window, from: at.minus(window), to: at, bad: 0.0, total: 0.0, burn, coverage }
 }
 
-/// Windows summed once per group and moment, however many rules share them.
-struct Windows<'a, 'b> {
-    book: &'a Book<'b>,
-    at: Ts,
-    seen: Vec<(Span, Counts)>,
-}
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
 
-impl Windows<'_, '_> {
-    fn get(&mut self, window: Span) -> Counts {
-        if let Some((_, counts)) = self.seen.iter().find(|(w, _)| *w == window) {
-            return *counts;
+    use super::*;
+    use crate::slo::model::{AbsentMeans, Severity};
+    use crate::slo::unit::Events;
+
+    fn counts(span: i64) -> impl Strategy<Value = Counts> {
+        (0i64..40, 0i64..2000, 0i64..=10, 0i64..=10).prop_map(move |(bad, total, covered, absent)| {
+            let covered = covered * span / 10;
+            let absent = absent * (span - covered) / 10;
+            let (bad, total) = (Events::whole(bad), Events::whole(total));
+            Counts { from: Ts(100_000 - span), to: Ts(100_000), bad, total, covered, absent }
+        })
+    }
+
+    fn means() -> impl Strategy<Value = AbsentMeans> {
+        use AbsentMeans::{Bad, Good, Idle, Unknown};
+        prop_oneof![Just(Unknown), Just(Good), Just(Bad), Just(Idle)]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn a_rule_is_judged_as_if_all_its_windows_were_summed(
+            long in counts(3600),
+            short in counts(300),
+            absent in means(),
+            (rate, min_bad, begun) in (1u64..20, 0i64..30, 96_000i64..97_000),
+        ) {
+            let rule = Rule {
+                severity: Severity::Page,
+                burn_rate: format!("{rate}").parse().unwrap(),
+                long: Span::from_hours(1),
+                short: Some(Span::from_mins(5)),
+                hold_for: Span::ZERO,
+                keep_firing_for: Span::ZERO,
+                min_bad_events: Events::whole(min_bad),
+                labels: Labels::new(),
+            };
+            let terms = Terms { objective: "99.9".parse().unwrap(), absent, begun: Ts(begun) };
+            let window = |window| if window == rule.long { long } else { short };
+            let judged = judge_counted(&rule, &terms, window);
+            let expected = judge(&rule, long, Some(short), &terms);
+            prop_assert_eq!((judged.begins(), judged.goes_on()), (expected.begins, expected.goes_on));
         }
-        let counts = self.book.window(window, self.at);
-        self.seen.push((window, counts));
-        counts
     }
 }

@@ -1,6 +1,7 @@
 //! The part of the ledger that one SLO and group reads.
 
 use super::common::{Common, Source, common};
+use super::whole::Whole;
 use super::{Counts, Signal};
 use crate::engine::ledger::{Group, Ledger, OTHER, Series, edge};
 use crate::slo::model::{Labels, Overflow};
@@ -15,6 +16,8 @@ pub struct Book<'a> {
     grid: Span,
     bad: Vec<Entry<'a>>,
     total: Vec<Entry<'a>>,
+    /// Where nothing is missing.
+    whole: Option<Whole>,
 }
 
 struct Entry<'a> {
@@ -41,7 +44,8 @@ impl<'a> Book<'a> {
             bad.extend(folded);
         }
         let grid = bad.iter().chain(&total).map(|e| e.series.keep().key.grid()).max()?;
-        Some(Self { grid, bad, total })
+        let whole = Whole::newest(sources(&total), sources(&bad));
+        Some(Self { grid, bad, total, whole })
     }
 
     /// The newest moment at or before `at` up to which facts can be there: a time slice that has
@@ -73,6 +77,11 @@ impl<'a> Book<'a> {
 
     /// Sums of what all series know in common; `events` of a group between two moments.
     fn counted(&self, from: Ts, to: Ts, events: impl Fn(&Group, Ts, Ts) -> Events) -> Counts {
+        if self.whole.is_some_and(|whole| whole.holds(from, to)) {
+            let all = |group: &Group| events(group, from, to);
+            let (bad, total) = (sum_by(&self.bad, all), sum_by(&self.total, all));
+            return Counts { from, to, bad, total, covered: to.0 - from.0, absent: 0 };
+        }
         let Common { known, absent, torn } = common(sources(&self.total), sources(&self.bad), from, to);
         let of = |group: &Group| {
             let torn = torn.within(from, to).map(|(a, b)| events(group, Ts(a), Ts(b)));

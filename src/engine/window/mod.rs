@@ -7,8 +7,11 @@ mod book;
 mod common;
 #[cfg(test)]
 mod tests;
+mod whole;
+mod windows;
 
 pub use book::{Book, Slice};
+pub use windows::Windows;
 
 use super::fact::SeriesIx;
 use crate::slo::time::Ts;
