@@ -73,6 +73,13 @@ impl PartId {
     }
 }
 
+impl Split {
+    /// Whether this is the whole, not a part of it.
+    fn is_whole(&self, id: PartId) -> bool {
+        self.parts.len() > 1 && id.members() == self.size
+    }
+}
+
 impl Part {
     /// A group as it is.
     pub(super) fn whole(group: &Arc<QueryGroup>) -> Self {
@@ -117,7 +124,7 @@ impl Parts {
             whole_at: at,
             wait: WHOLE_AFTER,
         });
-        if split.parts.len() > 1 && id.members() == split.size {
+        if split.is_whole(id) {
             split.wait = Span::from_secs_saturating(split.wait.secs() * 2).min(WHOLE_AFTER_MOST);
         } else if let Some(place) = split.parts.iter().position(|part| *part == id) {
             split.parts.splice(place..=place, halves);
@@ -125,10 +132,15 @@ impl Parts {
         split.whole_at = at.plus(split.wait);
     }
 
+    /// Whether it is a whole that was tried again, and has parts to go back to.
+    pub(super) fn is_split(&self, id: PartId) -> bool {
+        self.split.get(&id.whole).is_some_and(|split| split.is_whole(id))
+    }
+
     /// Remembers whether a part was answered.
     pub(super) fn learn(&mut self, id: PartId, answered: bool, at: Ts) {
         let Some(split) = self.split.get_mut(&id.whole) else { return };
-        match (answered, id.members() == split.size) {
+        match (answered, split.is_whole(id)) {
             (true, true) => drop(self.split.remove(&id.whole)),
             (false, false) => split.whole_at = at.plus(split.wait),
             (true, false) | (false, true) => {}

@@ -160,3 +160,38 @@ fn targets_and_windows_without_a_place_come_first_too_and_a_window_that_hangs_wa
     learn(&mut faults, AT, None);
     assert_eq!((faults.turn(id), faults.why(id)), (Turn::Usual, None));
 }
+
+#[test]
+fn a_member_that_hangs_is_found_in_a_later_incident_too() {
+    let mut faults = Faults::default();
+    let mut groups: Vec<_> = (0..10).map(|n| group(n * 100, 20)).collect();
+    groups.extend((0..45).map(|n| group(10_000 + n, 1)));
+    let merged: Vec<u32> = (0..1000).collect();
+    for round in 0..20 {
+        tick(&mut faults, &groups, minutes(round), FailureKind::Timeout, &merged);
+    }
+    assert_eq!(tick(&mut faults, &groups, minutes(20), FailureKind::Timeout, &[]).concat().len(), 245);
+    assert_eq!(tick(&mut faults, &groups, minutes(60), FailureKind::Timeout, &[]).len(), 55);
+    let hanging: Vec<u32> = (0..10).map(|n| n * 100).collect();
+    let mut round = 10_000;
+    while tick(&mut faults, &groups, minutes(round), FailureKind::Timeout, &hanging).concat().len() < 235 {
+        round += 1;
+        assert!(round < 10_020, "{} parts more", faults.parts.extra());
+    }
+}
+
+#[test]
+fn a_whole_tried_again_goes_back_to_its_parts_though_nothing_may_be_halved() {
+    let mut faults = Faults::default();
+    let groups: Vec<_> = (0..20).map(|n| group(n * 100, 64)).collect();
+    let all_but_first: Vec<u32> = (100..2000).collect();
+    tick(&mut faults, &groups, AT, FailureKind::Timeout, &[0]);
+    for round in 1..10 {
+        let answered = tick(&mut faults, &groups, minutes(round), FailureKind::Timeout, &all_but_first);
+        assert_eq!(answered.concat().len(), 64);
+    }
+    let hanging: Vec<u32> = [0].into_iter().chain(all_but_first).collect();
+    let mut answered = |round| tick(&mut faults, &groups, minutes(round), FailureKind::Timeout, &hanging);
+    assert_eq!(answered(10).concat().len(), 0, "the whole is tried again");
+    assert_eq!(answered(11).concat().len(), 32, "and its parts are asked again");
+}
