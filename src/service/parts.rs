@@ -84,7 +84,10 @@ impl Part {
     /// A group as it is.
     pub(super) fn whole(group: &Arc<QueryGroup>) -> Self {
         let form = format!("{:?} every {} by {:?}", group.form, group.step.span(), group.by);
-        let asked = [group.source.as_str(), &form, &group.selector().to_string()];
+        let selector = group.selector().to_string();
+        let mut asked = vec![group.source.as_str(), &form, &selector];
+        // A part is known by its place, so the order counts, which an edit elsewhere may change.
+        asked.extend(group.members.iter().filter_map(|member| member.value.as_deref()));
         Self { id: PartId::of(&asked, group.members.len()), group: Arc::clone(group) }
     }
 

@@ -3,6 +3,7 @@
 use super::*;
 use crate::engine::fact::SeriesIx;
 use crate::engine::plan::{Form, Member, Role, Take, Wanted};
+use crate::service::counting::series_of;
 use crate::slo::query::Selector;
 use crate::slo::time::Step;
 
@@ -194,4 +195,24 @@ fn a_whole_tried_again_goes_back_to_its_parts_though_nothing_may_be_halved() {
     let mut answered = |round| tick(&mut faults, &groups, minutes(round), FailureKind::Timeout, &hanging);
     assert_eq!(answered(10).concat().len(), 0, "the whole is tried again");
     assert_eq!(answered(11).concat().len(), 32, "and its parts are asked again");
+}
+
+#[test]
+fn over_a_new_plan_a_member_in_another_place_does_not_rest_for_the_one_at_fault() {
+    let mut faults = Faults::default();
+    let groups = [group(0, 2), group(100, 9)];
+    tick(&mut faults, &groups, AT, FailureKind::Timeout, &[0]);
+    tick(&mut faults, &groups, AT, FailureKind::QueryError, &[0]);
+    let rests = |faults: &mut Faults, group: &Arc<QueryGroup>| {
+        faults.keep(&Plan { groups: vec![Arc::clone(group)], ..Plan::default() });
+        let parts = faults.parts(group, AT);
+        let resting = parts.iter().filter(|part| faults.rests(part.id, AT));
+        resting.flat_map(|part| series_of(&part.group)).collect::<Vec<_>>()
+    };
+    let same_places = QueryGroup { lookback: Span::from_mins(20), ..(*groups[0]).clone() };
+    let same_places = Arc::new(same_places);
+    assert_eq!(rests(&mut faults, &same_places), [SeriesIx(0)], "it is known still");
+    let mut permuted = (*groups[0]).clone();
+    permuted.members.reverse();
+    assert_eq!(rests(&mut faults, &Arc::new(permuted)), []);
 }
