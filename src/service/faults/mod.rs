@@ -14,8 +14,11 @@ use crate::engine::plan::{Plan, QueryGroup};
 use crate::engine::sample::{Failure, FailureKind};
 use crate::slo::time::{Span, Ts};
 
-/// A query that is itself at fault rests this long, doubling up to [`REST_MOST`].
+/// A query that is itself at fault rests this long, doubling up to [`REFUSED_MOST`].
 const REST: Span = Span::from_mins(1);
+/// Sources also refuse what is too much at the moment: nobody may be blind for long once it is over.
+const REFUSED_MOST: Span = Span::from_mins(5);
+/// One that is asked less often anyway rests as long as that, and this long at most.
 const REST_MOST: Span = Span::from_mins(30);
 /// A query that failed when it was asked for a gap as well leaves gaps to backfill for so long.
 const NEWEST_ONLY_FOR: Span = Span::from_mins(10);
@@ -143,7 +146,7 @@ impl Faults {
             let suspect = Suspect { id, wide: asked.wide };
             self.suspects.entry(asked.source.clone()).or_default().push(suspect);
         } else if !part.is_merged() && !kind.is_of_source() {
-            self.rest(id, asked.at, REST_MOST);
+            self.rest(id, asked.at, REFUSED_MOST);
         }
         self.note(id, asked, &slos_of(plan, &part.group), failure);
     }
@@ -151,12 +154,12 @@ impl Faults {
     /// A window is asked the less often the longer it is: one that is too much must not be asked
     /// more often because of that.
     fn single_fails(&mut self, asked: &Asked, single: &Single, failure: &Failure) {
-        let kind = failure.kind;
+        let (kind, pace) = (failure.kind, single.every.min(REST_MOST));
         match kind {
             // Nothing of it was carried out.
             FailureKind::Busy | FailureKind::BreakerOpen | FailureKind::Clock | FailureKind::Unreachable => {}
-            _ if !kind.is_of_source() => self.rest(single.id, asked.at, REST_MOST),
-            _ => self.rest(single.id, asked.at, single.every.min(REST_MOST)),
+            _ if !kind.is_of_source() => self.rest(single.id, asked.at, pace.max(REFUSED_MOST)),
+            _ => self.rest(single.id, asked.at, pace),
         }
         self.note(single.id, asked, &single.what, failure);
     }

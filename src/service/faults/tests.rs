@@ -157,7 +157,7 @@ fn targets_and_windows_without_a_place_come_first_too_and_a_window_that_hangs_wa
     let rests = [1, 2, 3, 3].map(|_| learn(&mut faults, AT, Some(FailureKind::Timeout)));
     assert_eq!(rests, [1, 2, 3, 3], "no longer than it is not asked anyway");
     assert_eq!((faults.turn(id), faults.why(id)), (Turn::Last, Some("timeout")));
-    assert_eq!(learn(&mut faults, AT, Some(FailureKind::TooLarge)), 6);
+    assert_eq!(learn(&mut faults, AT, Some(FailureKind::TooLarge)), 5);
     learn(&mut faults, AT, None);
     assert_eq!((faults.turn(id), faults.why(id)), (Turn::Usual, None));
 }
@@ -215,4 +215,35 @@ fn over_a_new_plan_a_member_in_another_place_does_not_rest_for_the_one_at_fault(
     let mut permuted = (*groups[0]).clone();
     permuted.members.reverse();
     assert_eq!(rests(&mut faults, &Arc::new(permuted)), []);
+}
+
+#[test]
+fn what_is_refused_is_asked_every_five_minutes_or_at_its_own_pace() {
+    let refused = |every: Option<Span>| {
+        let mut faults = Faults::default();
+        let id = PartId::of(&["direct", "3d"], 1);
+        let id = every.map_or(Part::whole(&group(0, 1)).id, |_| id);
+        let mut at = AT;
+        let mut rests = Vec::new();
+        while rests.len() < 7 {
+            match every {
+                None => drop(tick(&mut faults, &[group(0, 1)], at, FailureKind::TooLarge, &[0])),
+                Some(every) => {
+                    let failure = Some(Failure { kind: FailureKind::TooLarge, message: String::new() });
+                    let single = Single { id, every, what: String::new(), failure };
+                    let asked =
+                        Asked { source: "local".into(), at, single: Some(single), ..Asked::default() };
+                    faults.learn(&Plan::default(), &asked);
+                }
+            }
+            let rest = (1..).find(|later| !faults.rests(id, at.plus(Span::from_mins(*later)))).unwrap();
+            rests.push(rest);
+            at = at.plus(Span::from_mins(rest));
+        }
+        rests
+    };
+    assert_eq!(refused(None), [1, 2, 4, 5, 5, 5, 5]);
+    assert_eq!(refused(Some(Span::from_secs(30))), [1, 2, 4, 5, 5, 5, 5]);
+    assert_eq!(refused(Some(Span::from_mins(12))), [1, 2, 4, 8, 12, 12, 12]);
+    assert_eq!(refused(Some(Span::from_hours(3))), [1, 2, 4, 8, 16, 30, 30]);
 }
