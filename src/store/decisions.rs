@@ -134,10 +134,10 @@ both! {
         Ok(Committed { new_outbox })
     }
 
-    /// Every state, to start from.
+    /// Every state, to start from; read again after a commit that failed, so no listing delays it.
     pub async fn states(&self) -> Result<Vec<(String, String)>>
     while "reading states" {
-        Ok(sqlx::query_as("select key, body from states order by key").fetch_all(&self.reader).await?)
+        Ok(sqlx::query_as("select key, body from states order by key").fetch_all(&self.queue).await?)
     }
 }
 

@@ -22,7 +22,7 @@ both! {
     pub async fn judged(&self) -> Result<Vec<JudgedPut>>
     while "reading until when was judged" {
         let rows: Vec<(String, i64)> =
-            sqlx::query_as("select slo, at from judged order by slo").fetch_all(&self.reader).await?;
+            sqlx::query_as("select slo, at from judged order by slo").fetch_all(&self.queue).await?;
         Ok(rows.into_iter().map(|(slo, at)| JudgedPut { slo, at }).collect())
     }
 }

@@ -3,6 +3,7 @@
 
 mod crash;
 mod decisions;
+mod doubt;
 mod faults;
 mod home;
 mod lease;
