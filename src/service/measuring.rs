@@ -19,9 +19,9 @@ use crate::slo::time::{Span, Ts};
 const LIMIT: Duration = Duration::from_secs(5);
 /// A measured scrape interval counts as changed beyond this share, in percent.
 const CHANGED: i64 = 20;
-/// One that became shorter counts when it was measured so often running: half an hour apart, the
-/// ranges measured have nothing in common.
-const SHORTER: u32 = 3;
+/// One that became shorter counts when it was measured so often running, ten minutes apart: the first
+/// and the last of the ranges measured, of half an hour each, have nothing in common then.
+const SHORTER: u32 = 4;
 
 /// What is known, and what is to be asked.
 #[derive(Default)]
@@ -124,7 +124,7 @@ mod tests {
             changes(&mut measuring, &[15, 30, 15, 30, 15, 15, 30]),
             [true, true, false, false, false, false, false]
         );
-        assert_eq!(changes(&mut measuring, &[15, 15, 15, 15, 60]), [false, false, true, false, true]);
+        assert_eq!(changes(&mut measuring, &[15, 15, 15, 15, 60]), [false, false, false, true, true]);
     }
 
     #[tokio::test]
