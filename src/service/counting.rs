@@ -24,7 +24,7 @@ use crate::engine::sample::Answer;
 use crate::prometheus::Priority;
 use crate::slo::time::Ts;
 
-/// Queries asked besides to find the member at fault, in one tick and of one part.
+/// Queries asked besides to find members at fault, in one tick and of all parts of one [`Task`].
 const MOST_MORE: usize = 16;
 
 /// What to ask of one source.

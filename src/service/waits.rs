@@ -46,7 +46,8 @@ pub(super) enum Question {
 
 impl Waits {
     /// Everything a plan asks in a tick. Targets only hold resolves: an SLO with nothing to resolve
-    /// does not wait for them, except where they were never read, so that an alert that fires knows them.
+    /// does not wait for them, except where they were never read, because they tell idle from absent.
+    /// What begins waits for them in no case ([`Ready::ToBegin`]): it learns them when they are read.
     pub(super) fn of(plan: &Plan, control: &Control, observed: &Observed) -> Self {
         let holds = |slo: &Planned, ix| control.is_firing(&slo.id) || !observed.alive.contains_key(&ix);
         let mut by_question: BTreeMap<Question, BTreeSet<usize>> = BTreeMap::new();
