@@ -10,7 +10,7 @@ use crate::engine::plan::QueryGroup;
 use crate::slo::time::{Span, Ts};
 
 /// So long all parts must have been answered before the whole is tried again: at first, and at most.
-const WHOLE_AFTER: Span = Span::from_mins(10);
+pub(super) const WHOLE_AFTER: Span = Span::from_mins(10);
 const WHOLE_AFTER_MOST: Span = Span::from_hours(6);
 
 /// What a query, or a part of a merged one, is remembered by: by what it asks, whichever plan it is of.

@@ -186,11 +186,13 @@ impl Faults {
     /// unanswered it may be overloaded, and more queries would make that worse: only a few are halved
     /// to find out.
     pub(super) fn conclude(&mut self, at: Ts, tally: &BTreeMap<String, Tally>) {
-        // A source that is well again is probed anew in its next bad time.
-        self.probes.retain(|source, _| !tally.get(source).is_some_and(Tally::mostly_answered));
+        // A source that has been well for a while is probed anew in its next bad time.
+        let is_well = |source: &String| tally.get(source).is_some_and(Tally::mostly_answered);
+        self.probes.retain(|source, probes| !(is_well(source) && probes.are_over(at)));
         for (source, suspects) in std::mem::take(&mut self.suspects) {
             let Some(tally) = tally.get(&source).filter(|tally| tally.reached()) else { continue };
             if tally.mostly_answered() {
+                self.probes.remove(&source);
                 suspects.iter().for_each(|suspect| self.probe(suspect, at));
                 continue;
             }
@@ -199,7 +201,7 @@ impl Faults {
                 suspects.into_iter().partition(|suspect| self.parts.is_split(suspect.id));
             split.iter().for_each(|whole| self.halve(whole.id, at));
             let ids = suspects.iter().map(|suspect| suspect.id).collect();
-            let chosen = self.probes.entry(source).or_default().choose(ids, tally.answered());
+            let chosen = self.probes.entry(source).or_default().choose(ids, tally.answered(), at);
             suspects.iter().filter(|s| chosen.contains(&s.id)).for_each(|suspect| self.probe(suspect, at));
         }
         self.newest_only.retain(|_, until| *until > at);

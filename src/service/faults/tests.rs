@@ -182,6 +182,18 @@ fn a_member_that_hangs_is_found_in_a_later_incident_too() {
 }
 
 #[test]
+fn a_source_that_is_overloaded_in_turns_is_not_asked_ever_more_questions() {
+    let mut faults = Faults::default();
+    let groups: Vec<_> = (0..20).map(|n| group(n * 100, 64)).collect();
+    let all: Vec<u32> = (0..2000).collect();
+    for round in 0..120 {
+        let failing = if round % 4 == 3 { &[][..] } else { &all };
+        tick(&mut faults, &groups, minutes(round), FailureKind::Timeout, failing);
+    }
+    assert!(faults.parts.extra() <= 32, "{}", faults.parts.extra());
+}
+
+#[test]
 fn a_whole_tried_again_goes_back_to_its_parts_though_nothing_may_be_halved() {
     let mut faults = Faults::default();
     let groups: Vec<_> = (0..20).map(|n| group(n * 100, 64)).collect();
