@@ -59,10 +59,7 @@ fn begin(group: &QueryGroup, newest: Ts, step: Step) -> Ts {
 mod tests {
     use super::*;
     use crate::engine::fact::{Facts, SeriesIx, SlotFact, SlotState, Tier};
-    use crate::engine::plan::{Plan, PlanContext};
-    use crate::slo::{Context, SourceFile, load};
-    use std::collections::BTreeMap;
-    use std::sync::Arc;
+    use crate::service::testing::{document, plan};
 
     const NOW: Ts = Ts(1_800_000_000);
     const STEP: Step = Step::DEFAULT;
@@ -73,22 +70,11 @@ mod tests {
 
     /// The reach of a group of two, each known up to so many slots before now.
     fn reach(known: [Option<i64>; 2], newest_only: bool) -> (i64, bool) {
-        let slo = |service: &str| {
-            format!(
-                "apiVersion: damper.dev/v1\nkind: ServiceLevelObjective\nmetadata: {{name: a}}\nspec:\n  service: {service}\n  objective: 99\n  sli:\n    events: {{bad: 'bad_total{{job=\"{service}\"}}', total: 'all_total{{job=\"{service}\"}}'}}\n"
-            )
+        let slo = |job: &str| {
+            let events = format!("bad: 'bad_total{{job=\"{job}\"}}', total: 'all_total{{job=\"{job}\"}}'");
+            document(job, &format!("  objective: 99\n  sli:\n    events: {{{events}}}\n"))
         };
-        let text = format!("{}---\n{}", slo("cart"), slo("pay"));
-        let files = [SourceFile { path: "a.yaml".into(), text }];
-        let loaded = load(&files, &Context { step: STEP, sources: vec![] });
-        let slos: Vec<_> = loaded.slos().cloned().map(Arc::new).collect();
-        let context = PlanContext {
-            step: STEP,
-            default_source: "local".into(),
-            sources: BTreeMap::new(),
-            intervals: BTreeMap::new(),
-        };
-        let plan = Plan::build(&slos, &context);
+        let plan = plan(&[slo("cart"), slo("pay")].join("---\n"));
         let group = plan.groups.iter().find(|group| group.members.len() == 2).unwrap();
         let mut ledger = Ledger::default();
         ledger.adopt(super::super::planner::keeps(&plan, NOW));

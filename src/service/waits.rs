@@ -104,7 +104,7 @@ impl Waits {
 mod tests {
     use super::*;
     use crate::engine::alert::{AlertKey, AlertState, Firing, Subject};
-    use crate::service::tests::{plan, slo};
+    use crate::service::testing::{plan, slo};
     use crate::slo::model::{Labels, Severity};
     use crate::slo::time::Ts;
 

@@ -1,10 +1,10 @@
 //! Follow-up questions without an answer: whether many errors at once are newly born, and how much
 //! was counted in a slice in which a series fell.
 
-use super::source::Source;
-use super::{Rig, slo};
+use crate::service::clock;
+use crate::service::testing::{Rig, Source, slo};
 use crate::slo::model::Labels;
-use crate::slo::time::{Span, Ts};
+use crate::slo::time::{Span, Step, Ts};
 use crate::slo::unit::Events;
 
 /// 300 requests a slice; 500 errors in the slice that ends then.
@@ -35,7 +35,7 @@ fn is_about_births(query: &str) -> bool {
 
 #[tokio::test]
 async fn a_slice_left_open_is_asked_again_until_it_is_known() {
-    let now = super::Step::DEFAULT.floor(super::clock::now());
+    let now = Step::DEFAULT.floor(clock::now());
     let burst_at = now.plus(Span::from_secs(60));
     let source = burst(burst_at.0).await;
     let mut rig = Rig::of(&slo("cart"), &source.url).await;
@@ -61,7 +61,7 @@ async fn a_slice_left_open_is_asked_again_until_it_is_known() {
 
 #[tokio::test]
 async fn a_slice_that_stays_open_is_given_up_after_ten_minutes() {
-    let now = super::Step::DEFAULT.floor(super::clock::now());
+    let now = Step::DEFAULT.floor(clock::now());
     let burst_at = now.plus(Span::from_secs(60));
     let source = burst(burst_at.0).await;
     let mut rig = Rig::of(&slo("cart"), &source.url).await;
@@ -83,7 +83,7 @@ async fn a_slice_that_stays_open_is_given_up_after_ten_minutes() {
 
 #[tokio::test]
 async fn a_slice_that_is_not_known_at_all_is_left_to_history_and_widens_no_tick() {
-    let now = super::Step::DEFAULT.floor(super::clock::now());
+    let now = Step::DEFAULT.floor(clock::now());
     let fell_at = now.plus(Span::from_secs(60));
     let source = Source::start(move |query, part, t| match part {
         "a" | "m" if query.contains("500") => Some(0),

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::source::Source;
-use super::{Rig, clock, latency};
-use crate::service::testing::wait_until;
+use crate::service::clock;
+use crate::service::testing::{Rig, Source, latency, wait_until};
 use crate::slo::time::{Span, Step, Ts};
 
 /// 300 requests a slice, and as many series with the bucket as with a count; all of `pay` are slow

@@ -2,24 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use tempfile::TempDir;
-
-use super::clock;
-use super::fallback::look;
-use super::owed::owe;
-use super::shared::Shared;
 use crate::engine::notice::{Event, Notice};
-use crate::notify::testing;
+use crate::service::clock;
+use crate::service::fallback::look;
+use crate::service::shared::Shared;
+use crate::service::testing::{
+    FALLBACK, messages, notice, owed_since, page, pair, pending, receivers, serving,
+};
 use crate::settings::Settings;
 use crate::slo::model::Severity;
-use crate::store::{Decisions, Lease, Options, OutboxFilter, OutboxRow, Status, Store};
+use crate::store::Status;
 
-pub(super) const FALLBACK: &str = "
-receivers:
-  - {name: main, webhook: {url: 'http://127.0.0.1:9/'}}
-  - {name: other, webhook: {url: 'http://127.0.0.1:9/'}}
-route: {receiver: main, fallback: other}
-";
 const LEVEL_MAIN: &str = "
 receivers:
   - {name: main, alertmanager: {urls: ['http://127.0.0.1:9/']}}
@@ -36,40 +29,13 @@ route: {receiver: new}
 ";
 const NOBODY: &str = "";
 
-/// A service with these receivers that leads, on a store of its own.
-pub(super) async fn service(receivers: &str) -> (Shared, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = format!("sqlite:{}", folder.path().join("damper.db").display());
-    let store = Store::open(&file, Options::default()).await.unwrap();
-    let settings = format!("prometheus: {{url: 'http://127.0.0.1:9'}}\ndefinitions: [slos]\n{receivers}");
-    let settings = Settings::parse("damper.yaml", &settings, [], &[]).unwrap();
-    let shared = Shared::new(settings, store, BTreeMap::new(), 0);
-    let Lease::Acquired { epoch } = shared.store.acquire("test", 0, i64::MAX).await.unwrap() else {
-        panic!()
-    };
-    shared.set_epoch(Some(epoch));
-    (shared, folder)
-}
-
 /// The same service after a restart with other receivers.
-fn restarted(before: Shared, receivers: &str) -> Shared {
+fn restarted(before: Shared, those: &str) -> Shared {
     let epoch = before.epoch();
-    let settings = format!("prometheus: {{url: 'http://127.0.0.1:9'}}\ndefinitions: [slos]\n{receivers}");
-    let settings = Settings::parse("damper.yaml", &settings, [], &[]).unwrap();
+    let settings = Settings::parse("damper.yaml", &receivers(those), [], &[]).unwrap();
     let after = Shared::new(settings, before.store, BTreeMap::new(), 0);
     after.set_epoch(epoch);
     after
-}
-
-pub(super) fn notice(receiver: &str, incident: &str, severity: Severity, event: Event) -> Notice {
-    let mut notice = if event == Event::Firing { testing::firing() } else { testing::resolved() };
-    notice.id = format!("{incident}-{}-{receiver}", event.as_str());
-    (notice.incident, notice.receiver, notice.alert.severity) = (incident.into(), receiver.into(), severity);
-    notice
-}
-
-pub(super) fn page(receiver: &str, event: Event) -> Notice {
-    notice(receiver, "p", Severity::Page, event)
 }
 
 /// Owed an hour ago.
@@ -77,36 +43,10 @@ async fn owed(shared: &Shared, notices: Vec<Notice>) {
     owed_since(shared, 3_600_000, notices).await;
 }
 
-/// Owed so many milliseconds ago.
-pub(super) async fn owed_since(shared: &Shared, age: i64, notices: Vec<Notice>) {
-    let mut decisions = Decisions::default();
-    for notice in notices {
-        owe(shared, notice, None, clock::now_ms() - age, &mut decisions);
-    }
-    shared.store.commit(shared.epoch().unwrap(), &decisions).await.unwrap();
-}
-
-/// Messages of a receiver, the oldest first.
-pub(super) async fn messages(shared: &Shared, receiver: &str) -> Vec<OutboxRow> {
-    let filter = OutboxFilter { receiver: Some(receiver.into()), ..OutboxFilter::default() };
-    let mut rows = shared.store.outbox(&filter, None, 1000).await.unwrap().items;
-    rows.reverse();
-    rows
-}
-
-pub(super) async fn pending(shared: &Shared, receiver: &str) -> Vec<(String, String)> {
-    let rows = messages(shared, receiver).await.into_iter().filter(|row| row.status == Status::Pending);
-    rows.map(|row| (row.incident, row.event)).collect()
-}
-
-pub(super) fn pair(incident: &str, event: &str) -> (String, String) {
-    (incident.to_owned(), event.to_owned())
-}
-
 #[tokio::test]
 async fn a_page_that_could_not_be_handed_on_is_handed_on_at_the_next_look() {
     for settings in [FALLBACK, LEVEL_MAIN] {
-        let (shared, _folder) = service(settings).await;
+        let (shared, _folder) = serving(settings).await;
         owed(&shared, vec![page("main", Event::Firing)]).await;
         let epoch = shared.epoch();
         shared.set_epoch(Some(99));
@@ -121,7 +61,7 @@ async fn a_page_that_could_not_be_handed_on_is_handed_on_at_the_next_look() {
 #[tokio::test]
 async fn any_number_of_overdue_tickets_hides_no_page_from_the_fallback() {
     for settings in [FALLBACK, LEVEL_MAIN] {
-        let (shared, _folder) = service(settings).await;
+        let (shared, _folder) = serving(settings).await;
         let ticket = |n: i32| notice("main", &format!("t{n}"), Severity::Ticket, Event::Firing);
         owed(&shared, (0..600).map(ticket).collect()).await;
         owed(&shared, vec![page("main", Event::Firing)]).await;
@@ -132,7 +72,7 @@ async fn any_number_of_overdue_tickets_hides_no_page_from_the_fallback() {
 
 #[tokio::test]
 async fn what_a_removed_receiver_is_owed_is_told_to_the_route() {
-    let (shared, _folder) = service(WEBHOOK).await;
+    let (shared, _folder) = serving(WEBHOOK).await;
     owed(&shared, vec![page("old", Event::Firing), page("old", Event::Resolved)]).await;
     look(&shared).await.unwrap();
     look(&shared).await.unwrap();
@@ -145,7 +85,7 @@ async fn what_a_removed_receiver_is_owed_is_told_to_the_route() {
 
 #[tokio::test]
 async fn what_the_route_was_told_itself_is_not_told_again() {
-    let (shared, _folder) = service(WEBHOOK).await;
+    let (shared, _folder) = serving(WEBHOOK).await;
     owed(&shared, vec![page("new", Event::Firing), page("old", Event::Firing)]).await;
     shared.store.delivered(shared.epoch().unwrap(), "p-firing-new", 1).await.unwrap();
     look(&shared).await.unwrap();
@@ -157,7 +97,7 @@ async fn what_the_route_was_told_itself_is_not_told_again() {
 /// An alert that goes on firing is announced to a receiver that is new in the route.
 #[tokio::test]
 async fn what_was_handed_over_is_not_told_again_by_the_next_step() {
-    let (shared, _folder) = service(WEBHOOK).await;
+    let (shared, _folder) = serving(WEBHOOK).await;
     owed(&shared, vec![page("old", Event::Firing)]).await;
     look(&shared).await.unwrap();
     owed(&shared, vec![page("new", Event::Firing)]).await;
@@ -172,7 +112,7 @@ async fn what_was_handed_over_is_not_told_again_by_the_next_step() {
 #[tokio::test]
 async fn a_fallback_that_takes_the_place_of_another_one_is_told() {
     for settings in [FALLBACK, LEVEL_MAIN] {
-        let (before, _folder) = service(&settings.replace("other", "former")).await;
+        let (before, _folder) = serving(&settings.replace("other", "former")).await;
         owed(&before, vec![page("main", Event::Firing)]).await;
         look(&before).await.unwrap();
         assert_eq!(pending(&before, "former").await, [pair("p", "firing")]);
@@ -186,7 +126,7 @@ async fn a_fallback_that_takes_the_place_of_another_one_is_told() {
 
 #[tokio::test]
 async fn without_a_route_what_is_owed_is_given_up_with_the_reason() {
-    let (shared, _folder) = service(NOBODY).await;
+    let (shared, _folder) = serving(NOBODY).await;
     owed(&shared, vec![page("old", Event::Firing)]).await;
     look(&shared).await.unwrap();
     let old = &messages(&shared, "old").await[0];
@@ -197,7 +137,7 @@ async fn without_a_route_what_is_owed_is_given_up_with_the_reason() {
 #[tokio::test]
 async fn the_states_of_a_removed_alertmanager_are_told_to_whoever_follows() {
     for (receivers, is_level) in [(WEBHOOK, false), (ALERTMANAGER, true)] {
-        let (before, folder) = service(
+        let (before, folder) = serving(
             "
 receivers: [{name: old, alertmanager: {urls: ['http://127.0.0.1:9/']}}]
 route: {receiver: old}
