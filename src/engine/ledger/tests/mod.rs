@@ -7,30 +7,17 @@ mod image;
 mod windows;
 
 use super::*;
-use crate::engine::fact::{GroupFact, SeriesKey, SlotState, Trust, What};
+use crate::engine::fact::{GroupFact, SlotState, Trust, What};
+use crate::engine::testing;
 use crate::slo::model::Overflow;
-use crate::slo::query::{Atom, Counting, Selector};
-use crate::slo::time::{Span, Step};
+use crate::slo::time::Span;
 use crate::slo::unit::Events;
 
 const S: i64 = 30;
 
 fn keep(metric: &str, days: u32) -> Keep {
-    let selector = Selector { metric: metric.into(), matchers: vec![] };
-    Keep {
-        key: SeriesKey {
-            source: "local".into(),
-            what: What::Atom(Atom { selector, counting: Counting::Counter }),
-            by: vec!["route".into()],
-            step: Step::new(Span::from_secs(30)).unwrap(),
-        },
-        span: Span::from_days(days),
-        reach: Span::from_mins(10),
-        limit: 3,
-        overflow: Overflow::Other,
-        follows: Vec::new(),
-        cuts: Vec::new(),
-    }
+    let what = What::Atom(testing::atom(metric));
+    Keep { span: Span::from_days(days), limit: 3, ..testing::keep(what, &["route".into()]) }
 }
 
 fn route(name: &str) -> Labels {
