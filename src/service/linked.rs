@@ -20,7 +20,7 @@ pub(super) fn clusters(plan: &Plan) -> Vec<Vec<usize>> {
 pub(super) fn link(groups: &[Arc<QueryGroup>], pairs: &[BucketPair]) -> Vec<Vec<usize>> {
     let mut place_of = BTreeMap::new();
     for (place, group) in groups.iter().enumerate() {
-        place_of.extend(group.members.iter().flat_map(|m| &m.wanted).map(|w| (w.series, place)));
+        place_of.extend(group.series().map(|series| (series, place)));
     }
     let mut clusters: Vec<BTreeSet<usize>> = (0..groups.len()).map(|place| BTreeSet::from([place])).collect();
     for pair in pairs {

@@ -78,7 +78,7 @@ pub(super) fn keeps(plan: &Plan, now: Ts) -> Vec<Keep> {
             | Form::Timeslice { .. }
             | Form::Direct { .. } => Span::ZERO,
         };
-        reaches.extend(group.members.iter().flat_map(|m| &m.wanted).map(|w| (w.series, reach)));
+        reaches.extend(group.series().map(|series| (series, reach)));
     }
     let keep = |(ix, series): (u32, &plan::Series)| Keep {
         key: series.key.clone(),

@@ -24,8 +24,7 @@ impl Reach {
     pub(super) fn of(ledger: &Ledger, group: &QueryGroup, at: Ts, step: Step, newest_only: bool) -> Self {
         let usual = begin(group, at, step);
         let earliest = at.minus(GAP.max(Span::from_secs_saturating(GAP_SLOTS * step.secs())));
-        let wanted = group.members.iter().flat_map(|member| &member.wanted);
-        let known = wanted.filter_map(|wanted| ledger.series(wanted.series)?.answered().last());
+        let known = group.series().filter_map(|series| ledger.series(series)?.answered().last());
         // One that was never asked, or not for longer, is no reason to ask more of all the others.
         let gap = known.filter(|known| *known >= earliest && !newest_only).min();
         // The newest slots of before a gap have not been asked again yet either.

@@ -154,7 +154,7 @@ fn max(a: Horizon, b: &Horizon) -> Horizon {
 }
 
 fn series_of(parts: &[Arc<QueryGroup>]) -> impl Iterator<Item = SeriesIx> {
-    parts.iter().flat_map(|part| &part.members).flat_map(|member| &member.wanted).map(|wanted| wanted.series)
+    parts.iter().flat_map(|part| part.series())
 }
 
 /// What the series of these query groups lack, and how many of them lack something.
