@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::breaker::{BreakerState, Outcome};
-use super::client::{Client, Reply};
+use super::client::{Client, Reply, left};
 use super::config::SourceConfig;
 use super::gate::{Admitted, Gate, PROBE};
 use super::http::ClientError;
@@ -254,10 +254,6 @@ fn kind(answer: &Answer) -> Option<FailureKind> {
         Answer::Frames { .. } => None,
         Answer::Failed(failure) => Some(failure.kind),
     }
-}
-
-fn left(end: Instant) -> Duration {
-    end.saturating_duration_since(Instant::now())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
