@@ -22,7 +22,7 @@ use super::{Priority, Source};
 use crate::engine::sample::{Answer, Failure, FailureKind, Query};
 use crate::slo::time::{Span, Ts};
 
-/// Longest pause between two backfill queries.
+/// Longest rest after a backfill query; after a whole piece of history the shell rests as well.
 const LONGEST_REST: Duration = Duration::from_secs(2);
 
 /// With less time than this a query is not begun: its timeout would be blamed on the source.

@@ -27,7 +27,7 @@ use crate::slo::time::{Span, Ts};
 
 /// How long one query may take.
 const LIMIT: Duration = Duration::from_secs(60);
-/// Pause when there is nothing to do, or the source does not answer; the longest between two queries.
+/// Pause when there is nothing to do, or the source does not answer; the longest rest after a piece.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Runs until shutdown.
