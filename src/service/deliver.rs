@@ -203,7 +203,7 @@ mod tests {
 
     use super::*;
     use crate::notify::Reason;
-    use crate::service::testing::{FALLBACK, messages, notice, owed_since, page, pair, pending, serving};
+    use crate::service::testing::{FALLBACK, messages, notice, owed_since, page, pair, pending, service};
     use crate::slo::time::Ts;
     use crate::store::Status;
 
@@ -222,7 +222,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_refused_is_tried_again_and_of_a_page_the_fallback_is_told_at_once() {
-        let (shared, _folder) = serving(FALLBACK).await;
+        let (shared, _folder) = service(FALLBACK).await;
         let ticket = notice("main", "t", Severity::Ticket, Event::Firing);
         let end = notice("main", "e", Severity::Page, Event::Resolved);
         owed_since(&shared, 0, vec![page("main", Event::Firing), ticket, end]).await;
@@ -236,7 +236,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_refused_for_more_than_an_hour_is_given_up() {
-        let (shared, _folder) = serving(FALLBACK).await;
+        let (shared, _folder) = service(FALLBACK).await;
         owed_since(&shared, REFUSED_FOR_MS + 1000, vec![page("main", Event::Firing)]).await;
         let queue = queue(shared);
         queue.drain().await.unwrap();

@@ -24,7 +24,7 @@ pub(in crate::service) fn receivers(receivers: &str) -> String {
 }
 
 /// A service with these receivers.
-pub(in crate::service) async fn serving(those: &str) -> (Shared, TempDir) {
+pub(in crate::service) async fn service(those: &str) -> (Shared, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let shared = leader(folder.path(), &receivers(those)).await;
     (shared, folder)

@@ -7,7 +7,7 @@ use crate::service::clock;
 use crate::service::fallback::look;
 use crate::service::shared::Shared;
 use crate::service::testing::{
-    FALLBACK, messages, notice, owed_since, page, pair, pending, receivers, serving,
+    FALLBACK, messages, notice, owed_since, page, pair, pending, receivers, service,
 };
 use crate::settings::Settings;
 use crate::slo::model::Severity;
@@ -46,7 +46,7 @@ async fn owed(shared: &Shared, notices: Vec<Notice>) {
 #[tokio::test]
 async fn a_page_that_could_not_be_handed_on_is_handed_on_at_the_next_look() {
     for settings in [FALLBACK, LEVEL_MAIN] {
-        let (shared, _folder) = serving(settings).await;
+        let (shared, _folder) = service(settings).await;
         owed(&shared, vec![page("main", Event::Firing)]).await;
         let epoch = shared.epoch();
         shared.set_epoch(Some(99));
@@ -61,7 +61,7 @@ async fn a_page_that_could_not_be_handed_on_is_handed_on_at_the_next_look() {
 #[tokio::test]
 async fn any_number_of_overdue_tickets_hides_no_page_from_the_fallback() {
     for settings in [FALLBACK, LEVEL_MAIN] {
-        let (shared, _folder) = serving(settings).await;
+        let (shared, _folder) = service(settings).await;
         let ticket = |n: i32| notice("main", &format!("t{n}"), Severity::Ticket, Event::Firing);
         owed(&shared, (0..600).map(ticket).collect()).await;
         owed(&shared, vec![page("main", Event::Firing)]).await;
@@ -72,7 +72,7 @@ async fn any_number_of_overdue_tickets_hides_no_page_from_the_fallback() {
 
 #[tokio::test]
 async fn what_a_removed_receiver_is_owed_is_told_to_the_route() {
-    let (shared, _folder) = serving(WEBHOOK).await;
+    let (shared, _folder) = service(WEBHOOK).await;
     owed(&shared, vec![page("old", Event::Firing), page("old", Event::Resolved)]).await;
     look(&shared).await.unwrap();
     look(&shared).await.unwrap();
@@ -85,7 +85,7 @@ async fn what_a_removed_receiver_is_owed_is_told_to_the_route() {
 
 #[tokio::test]
 async fn what_the_route_was_told_itself_is_not_told_again() {
-    let (shared, _folder) = serving(WEBHOOK).await;
+    let (shared, _folder) = service(WEBHOOK).await;
     owed(&shared, vec![page("new", Event::Firing), page("old", Event::Firing)]).await;
     shared.store.delivered(shared.epoch().unwrap(), "p-firing-new", 1).await.unwrap();
     look(&shared).await.unwrap();
@@ -97,7 +97,7 @@ async fn what_the_route_was_told_itself_is_not_told_again() {
 /// An alert that goes on firing is announced to a receiver that is new in the route.
 #[tokio::test]
 async fn what_was_handed_over_is_not_told_again_by_the_next_step() {
-    let (shared, _folder) = serving(WEBHOOK).await;
+    let (shared, _folder) = service(WEBHOOK).await;
     owed(&shared, vec![page("old", Event::Firing)]).await;
     look(&shared).await.unwrap();
     owed(&shared, vec![page("new", Event::Firing)]).await;
@@ -112,7 +112,7 @@ async fn what_was_handed_over_is_not_told_again_by_the_next_step() {
 #[tokio::test]
 async fn a_fallback_that_takes_the_place_of_another_one_is_told() {
     for settings in [FALLBACK, LEVEL_MAIN] {
-        let (before, _folder) = serving(&settings.replace("other", "former")).await;
+        let (before, _folder) = service(&settings.replace("other", "former")).await;
         owed(&before, vec![page("main", Event::Firing)]).await;
         look(&before).await.unwrap();
         assert_eq!(pending(&before, "former").await, [pair("p", "firing")]);
@@ -126,7 +126,7 @@ async fn a_fallback_that_takes_the_place_of_another_one_is_told() {
 
 #[tokio::test]
 async fn without_a_route_what_is_owed_is_given_up_with_the_reason() {
-    let (shared, _folder) = serving(NOBODY).await;
+    let (shared, _folder) = service(NOBODY).await;
     owed(&shared, vec![page("old", Event::Firing)]).await;
     look(&shared).await.unwrap();
     let old = &messages(&shared, "old").await[0];
@@ -137,7 +137,7 @@ async fn without_a_route_what_is_owed_is_given_up_with_the_reason() {
 #[tokio::test]
 async fn the_states_of_a_removed_alertmanager_are_told_to_whoever_follows() {
     for (receivers, is_level) in [(WEBHOOK, false), (ALERTMANAGER, true)] {
-        let (before, folder) = serving(
+        let (before, folder) = service(
             "
 receivers: [{name: old, alertmanager: {urls: ['http://127.0.0.1:9/']}}]
 route: {receiver: old}
