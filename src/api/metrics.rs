@@ -10,7 +10,7 @@ use super::look::{aside, at_slo, newest};
 use super::problem::Problem;
 use crate::engine::view::pooled;
 use crate::service::shared::Shared;
-use crate::telemetry::metrics;
+use crate::telemetry::{SloGauges, metrics};
 
 /// Damper's own metrics, as OpenMetrics text. Per SLO what is not known has no series.
 #[utoipa::path(
@@ -22,7 +22,7 @@ pub(super) async fn metrics_text(State(shared): State<Arc<Shared>>) -> Result<im
     Ok(([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text))
 }
 
-fn add_slos(shared: &Shared, slos: &mut metrics::SloGauges) {
+fn add_slos(shared: &Shared, slos: &mut SloGauges) {
     let plan = Arc::clone(&shared.world.read().plan);
     for place in 0..plan.slos.len() {
         let newest = newest(shared);

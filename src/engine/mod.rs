@@ -17,6 +17,8 @@ pub mod reason;
 pub mod sample;
 pub mod status;
 pub mod step;
+#[cfg(test)]
+mod testing;
 pub mod view;
 pub mod window;
 pub mod words;

@@ -127,7 +127,7 @@ impl Client {
 
     async fn attempt(&self, query: &Query, end: Instant) -> Result<Reply, Fault> {
         let path = if query.start == query.end { "api/v1/query" } else { "api/v1/query_range" };
-        let left = end.saturating_duration_since(Instant::now());
+        let left = left(end);
         let mut request = self.request(Method::POST, path).await?.form(&self.form(query, left));
         if points(query) <= FEW_POINTS {
             request = request.header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -199,6 +199,11 @@ impl Client {
         let own = form.into_iter().map(|(name, value)| (name.to_owned(), value));
         own.chain(self.config.params.iter().cloned()).collect()
     }
+}
+
+/// How long it is until then.
+pub(super) fn left(end: Instant) -> Duration {
+    end.saturating_duration_since(Instant::now())
 }
 
 fn points(query: &Query) -> i64 {

@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::breaker::{BreakerState, Outcome};
-use super::client::{Client, Reply};
+use super::client::{Client, Reply, left};
 use super::config::SourceConfig;
 use super::gate::{Admitted, Gate, PROBE};
 use super::http::ClientError;
@@ -22,7 +22,7 @@ use super::{Priority, Source};
 use crate::engine::sample::{Answer, Failure, FailureKind, Query};
 use crate::slo::time::{Span, Ts};
 
-/// Longest pause between two backfill queries.
+/// Longest rest after a backfill query; after a whole piece of history the shell rests as well.
 const LONGEST_REST: Duration = Duration::from_secs(2);
 
 /// With less time than this a query is not begun: its timeout would be blamed on the source.
@@ -254,10 +254,6 @@ fn kind(answer: &Answer) -> Option<FailureKind> {
         Answer::Frames { .. } => None,
         Answer::Failed(failure) => Some(failure.kind),
     }
-}
-
-fn left(end: Instant) -> Duration {
-    end.saturating_duration_since(Instant::now())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -8,7 +8,7 @@ use futures_util::stream::{BoxStream, StreamExt, once};
 use tokio::time::Instant;
 
 use super::blind::Tally;
-use super::counting::{self, Task, series_of};
+use super::counting::{self, Task};
 use super::faults::{Faults, Turn};
 use super::linked::{clusters, linked};
 use super::open::Open;
@@ -191,7 +191,7 @@ impl Asking {
         let of = |part: &Part| {
             let newest_only = self.faults.newest_only(part.id, at);
             let reach = Reach::of(&world.ledger, &part.group, at, shared.settings.step, newest_only);
-            let open = self.open.oldest(&world.ledger, series_of(&part.group), at);
+            let open = self.open.oldest(&world.ledger, part.group.series(), at);
             open.filter(|_| !newest_only).map_or(reach, |end| reach.with(end, shared.settings.step))
         };
         let widest = parts.iter().map(of).min_by_key(|reach| reach.from);

@@ -27,7 +27,7 @@ use crate::slo::time::{Span, Ts};
 
 /// How long one query may take.
 const LIMIT: Duration = Duration::from_secs(60);
-/// Pause when there is nothing to do, or the source does not answer; the longest between two queries.
+/// Pause when there is nothing to do, or the source does not answer; the longest rest after a piece.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Runs until shutdown.
@@ -149,10 +149,9 @@ fn not_whole(job: &Job, left_open: Option<Failure>) -> Result<(), Failure> {
 /// out: in the very first slot births cannot be told from older lives, and would be withheld.
 fn before(shared: &Shared, job: &Job) -> Span {
     let world = shared.world.read();
-    let mut wanted = job.parts.iter().flat_map(|part| &part.members).flat_map(|member| &member.wanted);
+    let mut series = job.parts.iter().flat_map(|part| part.series());
     let begun = |first: Option<Ts>| first.is_some_and(|first| first < job.piece.from);
-    let all_begun =
-        wanted.all(|w| world.ledger.series(w.series).is_none_or(|series| begun(series.first_known())));
+    let all_begun = series.all(|ix| world.ledger.series(ix).is_none_or(|series| begun(series.first_known())));
     match job.piece.tier {
         _ if all_begun => Span::ZERO,
         Tier::Fine => shared.settings.step.span(),

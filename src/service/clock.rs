@@ -1,6 +1,9 @@
 //! The one place that asks what time it is.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
+use tokio::time::Instant;
 
 use crate::slo::time::{Span, Ts};
 
@@ -32,6 +35,11 @@ pub fn now_ms() -> i64 {
 #[expect(clippy::disallowed_methods, reason = "this is service::clock")]
 pub fn now_precise() -> DateTime<Utc> {
     Utc::now()
+}
+
+/// How long it is until then.
+pub(super) fn left(end: Instant) -> Duration {
+    end.saturating_duration_since(Instant::now())
 }
 
 #[cfg(test)]

@@ -4,13 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, Stream, StreamExt, unfold};
 use tokio::time::Instant;
 
 use super::asking::Asked;
+use super::clock::left;
 use super::doubts::{question, raise};
 use super::gather::{Gathered, gather, knows};
 use super::parts::Part;
@@ -43,7 +43,7 @@ pub(super) struct Task {
 
 /// A part that rests: nothing is known, and nothing is asked.
 pub(super) fn at_rest(part: &Part, at: Ts) -> Asked {
-    let settles = series_of(&part.group).map(|series| (Question::Series(series), false)).collect();
+    let settles = part.group.series().map(|series| (Question::Series(series), false)).collect();
     Asked { source: part.group.source.clone(), at, settles, ..Asked::default() }
 }
 
@@ -91,7 +91,7 @@ struct Series {
 impl<'a> Counting<'a> {
     fn begin(shared: &'a Shared, task: Task) -> Self {
         let Task { parts, reach, at, end, plan } = task;
-        let awaited: BTreeSet<SeriesIx> = parts.iter().flat_map(|part| series_of(&part.group)).collect();
+        let awaited: BTreeSet<SeriesIx> = parts.iter().flat_map(|part| part.group.series()).collect();
         let pairs = plan.buckets.iter().filter(|pair| awaited.contains(&pair.bucket));
         let pairs: BTreeMap<_, _> = pairs.map(|pair| (pair.bucket, pair.clone())).collect();
         let counting = Self {
@@ -154,12 +154,12 @@ impl<'a> Counting<'a> {
             }
         }
         let Gathered { facts, failure, left_open, open } = gathered;
-        asked.tally.count(series_of(&part.group).count(), failure.as_ref());
+        asked.tally.count(part.group.series().count(), failure.as_ref());
         asked.left_open = left_open.map(|failure| {
             let what = part.group.selector();
             format!("what is new among {what} is left out and asked for again: {}", failure.message)
         });
-        for series in series_of(&part.group) {
+        for series in part.group.series() {
             self.awaited.remove(&series);
         }
         for facts in facts {
@@ -208,13 +208,4 @@ impl<'a> Counting<'a> {
         asked.open.extend(open);
         asked.facts.push(facts);
     }
-}
-
-/// The series of a query group.
-pub(super) fn series_of(group: &QueryGroup) -> impl Iterator<Item = SeriesIx> {
-    group.members.iter().flat_map(|member| &member.wanted).map(|wanted| wanted.series)
-}
-
-fn left(end: Instant) -> Duration {
-    end.saturating_duration_since(Instant::now())
 }

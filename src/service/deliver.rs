@@ -201,9 +201,9 @@ impl Queue {
 mod tests {
     use futures_util::future::BoxFuture;
 
-    use super::super::queue_tests::{FALLBACK, messages, notice, owed_since, page, pair, pending, service};
     use super::*;
     use crate::notify::Reason;
+    use crate::service::testing::{FALLBACK, messages, notice, owed_since, page, pair, pending, service};
     use crate::slo::time::Ts;
     use crate::store::Status;
 

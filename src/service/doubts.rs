@@ -120,7 +120,7 @@ mod tests {
     use super::*;
     use crate::engine::fact::{GroupFact, SlotFact, Trust};
     use crate::service::planner::keeps;
-    use crate::service::tests::{latency, plan};
+    use crate::service::testing::{latency, plan};
     use crate::slo::time::Step;
 
     fn known(events: i64) -> SlotState {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
+use super::clock::left;
 use super::shared::Shared;
 use crate::engine::collect::{Ask, Collect, LookUp};
 use crate::engine::fact::{Facts, SeriesIx, SlotState, Tier};
@@ -75,7 +76,7 @@ pub(super) async fn gather(
 
 async fn answer(shared: &Shared, ask: &Ask, priority: Priority, end: Instant, limit: Duration) -> Answer {
     let left = match priority {
-        Priority::Tick | Priority::FollowUp => end.saturating_duration_since(Instant::now()),
+        Priority::Tick | Priority::FollowUp => left(end),
         Priority::Background => limit,
     };
     super::linked::ask(shared, ask.query.clone(), priority, left).await

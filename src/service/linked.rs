@@ -20,7 +20,7 @@ pub(super) fn clusters(plan: &Plan) -> Vec<Vec<usize>> {
 pub(super) fn link(groups: &[Arc<QueryGroup>], pairs: &[BucketPair]) -> Vec<Vec<usize>> {
     let mut place_of = BTreeMap::new();
     for (place, group) in groups.iter().enumerate() {
-        place_of.extend(group.members.iter().flat_map(|m| &m.wanted).map(|w| (w.series, place)));
+        place_of.extend(group.series().map(|series| (series, place)));
     }
     let mut clusters: Vec<BTreeSet<usize>> = (0..groups.len()).map(|place| BTreeSet::from([place])).collect();
     for pair in pairs {
@@ -66,32 +66,13 @@ pub(super) async fn ask(shared: &Shared, query: Query, priority: Priority, limit
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::plan::PlanContext;
-    use crate::slo::time::Step;
-    use crate::slo::{Context, SourceFile, load};
+    use crate::service::testing::{document, plan, slo};
 
-    fn plan() -> Plan {
-        let text = "apiVersion: damper.dev/v1\nkind: ServiceLevelObjective\nmetadata: {name: latency}\nspec:\n  service: shop\n  sli:\n    latency: {histogram: d_seconds, selector: '{job=\"shop\"}', unit: s, objectives: [{percent: 99, within: 300ms}, {percent: 90, within: 100ms}]}\n---\napiVersion: damper.dev/v1\nkind: ServiceLevelObjective\nmetadata: {name: availability}\nspec:\n  service: shop\n  objective: 99\n  sli:\n    events: {bad: 'r_total{code=\"500\"}', total: r_total}\n";
-        let files = [SourceFile { path: "a.yaml".into(), text: text.into() }];
-        let loaded = load(&files, &Context { step: Step::DEFAULT, sources: vec![] });
-        assert_eq!(
-            loaded.problems().filter(|p| p.level == crate::slo::problem::Level::Error).count(),
-            0,
-            "{loaded:?}"
-        );
-        let slos: Vec<_> = loaded.slos().cloned().map(Arc::new).collect();
-        let context = PlanContext {
-            step: Step::DEFAULT,
-            default_source: "local".into(),
-            sources: BTreeMap::new(),
-            intervals: BTreeMap::new(),
-        };
-        Plan::build(&slos, &context)
-    }
+    const LATENCY: &str = "  sli:\n    latency: {histogram: d_seconds, selector: '{job=\"shop\"}', unit: s, objectives: [{percent: 99, within: 300ms}, {percent: 90, within: 100ms}]}\n";
 
     #[test]
     fn a_histogram_s_count_and_buckets_are_one_cluster_and_the_rest_stands_alone() {
-        let plan = plan();
+        let plan = plan(&[document("latency", LATENCY), slo("availability")].join("---\n"));
         assert_eq!(plan.buckets.len(), 2);
         let clusters = clusters(&plan);
         let mut places: Vec<usize> = clusters.iter().flatten().copied().collect();

@@ -107,9 +107,7 @@ impl Measuring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::testing::Service;
-    use crate::service::tests::source::Source;
-    use crate::service::tests::{plan, slo};
+    use crate::service::testing::{Service, Source, plan, slo};
 
     fn changes(measuring: &mut Measuring, intervals: &[u32]) -> Vec<bool> {
         let selector = Selector { metric: "r_total".into(), matchers: vec![] };

@@ -36,8 +36,6 @@ mod owed;
 mod parts;
 mod planner;
 mod probes;
-#[cfg(test)]
-mod queue_tests;
 mod reach;
 mod reading;
 mod reload;

@@ -78,7 +78,7 @@ pub(super) fn keeps(plan: &Plan, now: Ts) -> Vec<Keep> {
             | Form::Timeslice { .. }
             | Form::Direct { .. } => Span::ZERO,
         };
-        reaches.extend(group.members.iter().flat_map(|m| &m.wanted).map(|w| (w.series, reach)));
+        reaches.extend(group.series().map(|series| (series, reach)));
     }
     let keep = |(ix, series): (u32, &plan::Series)| Keep {
         key: series.key.clone(),
@@ -144,29 +144,18 @@ fn kind(kind: SourceKind) -> plan::SourceKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slo::time::Step;
-    use crate::slo::{Context, SourceFile, load};
+    use crate::service::testing::{document, plan};
 
     #[test]
     fn the_groups_of_bad_and_good_are_decided_by_their_total() {
         let slo = |name: &str, part: &str| {
-            format!(
-                "apiVersion: damper.dev/v1\nkind: ServiceLevelObjective\nmetadata: {{name: {name}}}\nspec:\n  service: shop\n  objective: 99\n  sli:\n    events: {{{part}, total: r_total}}\n  groupBy: [route]\n"
-            )
+            let sli = format!("  sli:\n    events: {{{part}, total: r_total}}\n");
+            document(name, &format!("  objective: 99\n{sli}  groupBy: [route]\n"))
         };
         let text = [slo("a", "bad: 'r_total{code=\"500\"}'"), slo("b", "good: 'r_total{code=\"200\"}'")];
-        let files = [SourceFile { path: "a.yaml".into(), text: text.join("---\n") }];
-        let loaded = load(&files, &Context { step: Step::DEFAULT, sources: vec![] });
-        let slos: Vec<_> = loaded.slos().cloned().map(Arc::new).collect();
-        let context = PlanContext {
-            step: Step::DEFAULT,
-            default_source: "local".into(),
-            sources: BTreeMap::new(),
-            intervals: BTreeMap::new(),
-        };
-        let plan = Plan::build(&slos, &context);
+        let plan = plan(&text.join("---\n"));
         let keeps = keeps(&plan, Ts(1_790_000_100));
-        let [a, b] = &plan.slos[..] else { panic!("{:?}", loaded.problems().collect::<Vec<_>>()) };
+        let [a, b] = &plan.slos[..] else { panic!("{:?}", plan.slos) };
         let total = a.total[0].1;
         assert_eq!(b.total[0].1, total, "one series");
         let totals = BTreeSet::from([total]);

@@ -24,8 +24,7 @@ impl Reach {
     pub(super) fn of(ledger: &Ledger, group: &QueryGroup, at: Ts, step: Step, newest_only: bool) -> Self {
         let usual = begin(group, at, step);
         let earliest = at.minus(GAP.max(Span::from_secs_saturating(GAP_SLOTS * step.secs())));
-        let wanted = group.members.iter().flat_map(|member| &member.wanted);
-        let known = wanted.filter_map(|wanted| ledger.series(wanted.series)?.answered().last());
+        let known = group.series().filter_map(|series| ledger.series(series)?.answered().last());
         // One that was never asked, or not for longer, is no reason to ask more of all the others.
         let gap = known.filter(|known| *known >= earliest && !newest_only).min();
         // The newest slots of before a gap have not been asked again yet either.
@@ -59,10 +58,7 @@ fn begin(group: &QueryGroup, newest: Ts, step: Step) -> Ts {
 mod tests {
     use super::*;
     use crate::engine::fact::{Facts, SeriesIx, SlotFact, SlotState, Tier};
-    use crate::engine::plan::{Plan, PlanContext};
-    use crate::slo::{Context, SourceFile, load};
-    use std::collections::BTreeMap;
-    use std::sync::Arc;
+    use crate::service::testing::{document, plan};
 
     const NOW: Ts = Ts(1_800_000_000);
     const STEP: Step = Step::DEFAULT;
@@ -73,22 +69,11 @@ mod tests {
 
     /// The reach of a group of two, each known up to so many slots before now.
     fn reach(known: [Option<i64>; 2], newest_only: bool) -> (i64, bool) {
-        let slo = |service: &str| {
-            format!(
-                "apiVersion: damper.dev/v1\nkind: ServiceLevelObjective\nmetadata: {{name: a}}\nspec:\n  service: {service}\n  objective: 99\n  sli:\n    events: {{bad: 'bad_total{{job=\"{service}\"}}', total: 'all_total{{job=\"{service}\"}}'}}\n"
-            )
+        let slo = |job: &str| {
+            let events = format!("bad: 'bad_total{{job=\"{job}\"}}', total: 'all_total{{job=\"{job}\"}}'");
+            document(job, &format!("  objective: 99\n  sli:\n    events: {{{events}}}\n"))
         };
-        let text = format!("{}---\n{}", slo("cart"), slo("pay"));
-        let files = [SourceFile { path: "a.yaml".into(), text }];
-        let loaded = load(&files, &Context { step: STEP, sources: vec![] });
-        let slos: Vec<_> = loaded.slos().cloned().map(Arc::new).collect();
-        let context = PlanContext {
-            step: STEP,
-            default_source: "local".into(),
-            sources: BTreeMap::new(),
-            intervals: BTreeMap::new(),
-        };
-        let plan = Plan::build(&slos, &context);
+        let plan = plan(&[slo("cart"), slo("pay")].join("---\n"));
         let group = plan.groups.iter().find(|group| group.members.len() == 2).unwrap();
         let mut ledger = Ledger::default();
         ledger.adopt(super::super::planner::keeps(&plan, NOW));

@@ -1,12 +1,12 @@
 //! Questions that are asked whole or not at all: whether targets are up, and direct windows.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::asking::Asked;
 use super::blind::failure;
+use super::clock::left;
 use super::linked::ask as ask_source;
 use super::parts::PartId;
 use super::shared::Shared;
@@ -87,7 +87,7 @@ pub(super) fn not_now(source: &str, question: Question, at: Ts) -> Asked {
 
 /// The SLOs that a query group is for.
 pub(super) fn slos_of(plan: &Plan, group: &QueryGroup) -> String {
-    let wanted: BTreeSet<SeriesIx> = group.members.iter().flat_map(|m| &m.wanted).map(|w| w.series).collect();
+    let wanted: BTreeSet<SeriesIx> = group.series().collect();
     named(plan.slos.iter().filter(|planned| {
         planned.bad.iter().chain(&planned.total).any(|(_, series)| wanted.contains(series))
     }))
@@ -111,8 +111,4 @@ fn single(id: PartId, every: Span, what: impl FnOnce() -> String, answer: &Answe
 fn outcome(source: &str, at: Ts, question: Question, answer: &Answer) -> Asked {
     let settles = vec![(question, matches!(answer, Answer::Frames { .. }))];
     Asked { source: source.to_owned(), at, settles, ..Asked::default() }
-}
-
-fn left(end: Instant) -> Duration {
-    end.saturating_duration_since(Instant::now())
 }

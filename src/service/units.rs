@@ -154,7 +154,7 @@ fn max(a: Horizon, b: &Horizon) -> Horizon {
 }
 
 fn series_of(parts: &[Arc<QueryGroup>]) -> impl Iterator<Item = SeriesIx> {
-    parts.iter().flat_map(|part| &part.members).flat_map(|member| &member.wanted).map(|wanted| wanted.series)
+    parts.iter().flat_map(|part| part.series())
 }
 
 /// What the series of these query groups lack, and how many of them lack something.
@@ -181,17 +181,17 @@ mod tests {
 
     use super::*;
     use crate::engine::fact::{Facts, SlotFact, SlotState};
-    use crate::engine::plan::PlanContext;
     use crate::service::planner::keeps;
+    use crate::service::testing::{document, plan};
     use crate::slo::time::Step;
-    use crate::slo::{Context, SourceFile, load};
 
     const NOW: Ts = Ts(1_800_000_000);
 
     fn slo(name: &str, metric: &str) -> String {
-        format!(
-            "apiVersion: damper.dev/v1\nkind: ServiceLevelObjective\nmetadata: {{name: {name}}}\nspec:\n  service: shop\n  objective: 99\n  sli:\n    events:\n      bad: {metric}{{service=\"{name}\",code=\"500\"}}\n      total: {metric}{{service=\"{name}\"}}\n"
-        )
+        let spec = format!(
+            "  objective: 99\n  sli:\n    events:\n      bad: {metric}{{service=\"{name}\",code=\"500\"}}\n      total: {metric}{{service=\"{name}\"}}\n"
+        );
+        document(name, &spec)
     }
 
     struct Shop {
@@ -202,16 +202,7 @@ mod tests {
 
     impl Shop {
         fn of(slos: &[String]) -> Self {
-            let files = [SourceFile { path: "a.yaml".into(), text: slos.join("---\n") }];
-            let loaded = load(&files, &Context { step: Step::DEFAULT, sources: vec![] });
-            let slos: Vec<_> = loaded.slos().cloned().map(Arc::new).collect();
-            let context = PlanContext {
-                step: Step::DEFAULT,
-                default_source: "local".into(),
-                sources: BTreeMap::new(),
-                intervals: BTreeMap::new(),
-            };
-            let plan = Arc::new(Plan::build(&slos, &context));
+            let plan = Arc::new(plan(&slos.join("---\n")));
             let mut ledger = Ledger::default();
             ledger.adopt(keeps(&plan, NOW));
             assert!(!plan.groups.is_empty());

@@ -51,8 +51,7 @@ impl Waits {
     pub(super) fn of(plan: &Plan, control: &Control, observed: &Observed) -> Self {
         let holds = |slo: &Planned, ix| control.is_firing(&slo.id) || !observed.alive.contains_key(&ix);
         let mut by_question: BTreeMap<Question, BTreeSet<usize>> = BTreeMap::new();
-        let wanted = plan.groups.iter().flat_map(|group| &group.members).flat_map(|m| &m.wanted);
-        let asked: BTreeSet<SeriesIx> = wanted.map(|w| w.series).collect();
+        let asked: BTreeSet<SeriesIx> = plan.groups.iter().flat_map(|group| group.series()).collect();
         let alive_of: BTreeMap<_, _> = plan
             .alive_groups
             .iter()
@@ -105,7 +104,7 @@ impl Waits {
 mod tests {
     use super::*;
     use crate::engine::alert::{AlertKey, AlertState, Firing, Subject};
-    use crate::service::tests::{plan, slo};
+    use crate::service::testing::{plan, slo};
     use crate::slo::model::{Labels, Severity};
     use crate::slo::time::Ts;
 

@@ -13,12 +13,11 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
 use super::labels::{
-    DeliveryLabels, KindLabels, QueryLabels, ReceiverLabels, SeverityLabels, SloLabels, SourceLabels,
-    VersionLabels, WindowLabels,
+    DeliveryLabels, KindLabels, QueryLabels, ReceiverLabels, SeverityLabels, SourceLabels, VersionLabels,
 };
-use crate::notify::Outcome;
-
 use super::logs::VERSION;
+use super::slo_gauges::SloGauges;
+use crate::notify::Outcome;
 
 /// Content type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -206,53 +205,16 @@ impl Metrics {
     }
 }
 
-/// Per-SLO gauges, made anew for each scrape: an SLO that is gone leaves no series behind.
-#[derive(Default, Debug)]
-pub struct SloGauges {
-    burn_rate: Family<WindowLabels, Gauge>,
-    budget: Family<SloLabels, Gauge>,
-    objective: Family<SloLabels, Gauge>,
-}
-
-impl SloGauges {
-    /// Burn rate over a window such as `5m`, groups pooled; 1 uses up the budget exactly over the period.
-    pub fn burn_rate(&mut self, service: &str, slo: &str, window: &str, burn: f64) {
-        self.burn_rate.get_or_create(&WindowLabels::new(service, slo, window)).set(burn);
-    }
-
-    /// Budget left over the period: 1 all of it, negative when overdrawn.
-    pub fn budget_remaining(&mut self, service: &str, slo: &str, ratio: f64) {
-        self.budget.get_or_create(&SloLabels::new(service, slo)).set(ratio);
-    }
-
-    /// Objective as a ratio: 0.999.
-    pub fn objective(&mut self, service: &str, slo: &str, ratio: f64) {
-        self.objective.get_or_create(&SloLabels::new(service, slo)).set(ratio);
-    }
-
-    fn into_registry(self) -> Registry {
-        let mut registry = Registry::with_prefix("damper");
-        let mut set = Set(&mut registry);
-        set.add("slo_burn_rate", "Burn rate of the SLO over the window, groups pooled", self.burn_rate);
-        set.add(
-            "slo_error_budget_remaining_ratio",
-            "Error budget left over the period, negative when overdrawn",
-            self.budget,
-        );
-        set.add("slo_objective_ratio", "Objective of the SLO", self.objective);
-        registry
-    }
-}
-
 fn histograms<L: Clone + std::hash::Hash + Eq>(durations: Durations) -> Histograms<L> {
     Family::new_with_constructor(durations)
 }
 
-struct Set<'r>(&'r mut Registry);
+/// A registry while it is filled.
+pub(super) struct Set<'r>(pub(super) &'r mut Registry);
 
 impl Set<'_> {
     /// Registers a metric and gives a handle to it.
-    fn add<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
+    pub(super) fn add<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
         self.0.register(name, help, metric.clone());
         metric
     }

@@ -19,10 +19,7 @@ const SERVICES: [&str; 8] = ["stuck", "burning", "ok1", "ok2", "ok3", "ok4", "ok
 async fn queries_that_hang_delay_no_page_of_others() {
     let shop = Shop::open(Version::New, &SERVICES).await;
     let proxy = Proxy::start(&shop.prometheus.url());
-    let mut damper = shop.damper(&proxy.url());
-    for service in SERVICES {
-        damper.definition(&format!("{service}.yaml"), &Shop::slo(service, &[PAGE]));
-    }
+    let mut damper = shop.watched(&proxy.url(), &SERVICES);
     for name in ["a", "b", "c", "d"] {
         damper.definition(&format!("{name}.yaml"), &hanging(name));
     }
@@ -44,10 +41,7 @@ async fn queries_that_hang_delay_no_page_of_others() {
 async fn a_query_that_is_refused_delays_no_page_of_others() {
     let shop = Shop::open(Version::New, &SERVICES).await;
     let proxy = Proxy::start(&shop.prometheus.url());
-    let mut damper = shop.damper(&proxy.url());
-    for service in SERVICES {
-        damper.definition(&format!("{service}.yaml"), &Shop::slo(service, &[PAGE]));
-    }
+    let mut damper = shop.watched(&proxy.url(), &SERVICES);
     damper.start().await;
     until_whole(&damper, "burning").await;
     let refused = r#"{"status":"error","errorType":"execution","error":"no"}"#;

@@ -13,10 +13,7 @@ const SERVICES: [&str; 3] = ["burning", "healthy", "spoiled"];
 async fn one_query_that_fails_blinds_nobody_else_and_says_why() {
     let shop = Shop::open(Version::New, &SERVICES).await;
     let proxy = Proxy::start(&shop.prometheus.url());
-    let mut damper = shop.damper(&proxy.url());
-    for service in SERVICES {
-        damper.definition(&format!("{service}.yaml"), &Shop::slo(service, &[PAGE]));
-    }
+    let mut damper = shop.watched(&proxy.url(), &SERVICES);
     damper.start().await;
     for service in SERVICES {
         until_whole(&damper, service).await;

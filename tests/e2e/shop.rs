@@ -70,6 +70,15 @@ impl Shop {
         ))
     }
 
+    /// The same with a page for each of these services.
+    pub fn watched(&self, source: &str, services: &[&str]) -> Damper {
+        let damper = self.damper(source);
+        for service in services {
+            damper.definition(&format!("{service}.yaml"), &Self::slo(service, &[PAGE]));
+        }
+        damper
+    }
+
     /// The SLO of one service, with these rules.
     pub fn slo(service: &str, rules: &[&str]) -> String {
         let rules: Vec<String> = rules.iter().map(|rule| format!("      - {rule}\n")).collect();

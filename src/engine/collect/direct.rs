@@ -35,12 +35,11 @@ pub(super) fn facts(group: &QueryGroup, grid: &Grid, answer: &Answer) -> Vec<Fac
             SlotState::Known(groups.iter().map(|(labels, ratio)| fact(labels, *ratio, take)).collect())
         }
     };
-    let wanted = group.members.iter().flat_map(|member| &member.wanted);
     let series = |w: &crate::engine::plan::Wanted| {
         let slots = grid.ends().map(|end| SlotFact { end, state: state(end, w.take) }).collect();
         Facts { series: w.series, tier: grid.tier, slots }
     };
-    wanted.map(series).collect()
+    group.wanted().map(series).collect()
 }
 
 fn fact(labels: &Labels, ratio: Finite, take: Take) -> GroupFact {

@@ -54,8 +54,7 @@ pub(super) fn facts(group: &QueryGroup, grid: &Grid, answer: &Answer) -> Vec<Fac
             verdicts.bad += i64::from(bad);
         }
     }
-    let wanted = group.members.iter().flat_map(|member| &member.wanted);
-    wanted.map(|w| series(w, grid.tier, &slots, &groups, frames.is_none())).collect()
+    group.wanted().map(|w| series(w, grid.tier, &slots, &groups, frames.is_none())).collect()
 }
 
 /// The slot a slice's end lies in.

@@ -176,6 +176,16 @@ impl QueryGroup {
         Some((member, group))
     }
 
+    /// What is read off the answer: the series of all members.
+    pub fn wanted(&self) -> impl Iterator<Item = &Wanted> {
+        self.members.iter().flat_map(|member| &member.wanted)
+    }
+
+    /// Which series that are.
+    pub fn series(&self) -> impl Iterator<Item = SeriesIx> {
+        self.wanted().map(|wanted| wanted.series)
+    }
+
     /// One group per member, for when the merged query fails. A single member gives itself.
     pub fn split(&self) -> Vec<Self> {
         (0..self.members.len()).map(|place| self.part(place..place + 1)).collect()

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::engine::fact::{SeriesIx, What};
+use crate::engine::testing;
 use crate::slo::model::*;
 use crate::slo::period::Period;
 use crate::slo::query::{Atom, Counting, Linear, MatchOp, Matcher, Selector, Term};
 use crate::slo::time::{Step, Ts};
-use crate::slo::unit::Events;
 
 const SLOT: Span = Span::from_secs(30);
 
@@ -36,50 +36,13 @@ fn one(selector: Selector) -> Linear {
 }
 
 fn slo(name: &str, sli: Sli, by: &[&str]) -> Arc<Slo> {
-    let rule = |long, short| Rule {
-        severity: Severity::Page,
-        burn_rate: "14.4".parse().unwrap(),
-        long,
-        short: Some(short),
-        hold_for: Span::ZERO,
-        keep_firing_for: Span::ZERO,
-        min_bad_events: Events::ZERO,
-        labels: Labels::new(),
-    };
-    let group_by = GroupBy {
-        labels: by.iter().map(|l| (*l).into()).collect(),
-        limit: 500,
-        on_overflow: Overflow::Other,
-        expire_after: Span::from_days(1),
-        objectives: vec![],
-    };
+    let rule = |long, short| testing::rule(Severity::Page, "14.4", long, Some(short));
+    let rules =
+        vec![rule(Span::from_hours(1), Span::from_mins(5)), rule(Span::from_days(3), Span::from_hours(6))];
     Arc::new(Slo {
-        id: SloId { service: "shop".into(), name: name.into() },
-        description: String::new(),
-        labels: Labels::new(),
-        annotations: Labels::new(),
-        source: None,
-        objective: "99.9".parse().unwrap(),
-        period: Period::Rolling(Span::from_days(28)),
-        sli,
         alive: Some(selector("up", &[("job", MatchOp::Equal, name)])),
-        absent: Absent {
-            means: AbsentMeans::Unknown,
-            after: Span::from_mins(10),
-            severity: Severity::Ticket,
-        },
-        group_by: (!by.is_empty()).then_some(group_by),
-        alerting: Alerting {
-            name: "ErrorBudgetBurn".into(),
-            mode: AlertMode::Live,
-            page: SeverityOptions::default(),
-            ticket: SeverityOptions::default(),
-            rules: vec![
-                rule(Span::from_hours(1), Span::from_mins(5)),
-                rule(Span::from_days(3), Span::from_hours(6)),
-            ],
-        },
-        place: Place::default(),
+        group_by: (!by.is_empty()).then(|| testing::group_by(by)),
+        ..testing::slo("shop", name, sli, rules)
     })
 }
 

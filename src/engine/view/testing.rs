@@ -4,17 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Look;
-use crate::engine::fact::{Facts, GroupFact, SeriesIx, SeriesKey, SlotFact, SlotState, Tier, Trust, What};
+use crate::engine::fact::{Facts, GroupFact, SeriesIx, SlotFact, SlotState, Tier, Trust, What};
 use crate::engine::ledger::{Keep, Ledger};
 use crate::engine::plan::Planned;
 use crate::engine::step::{Control, Inputs, Observed, step, step_sources};
-use crate::slo::model::{
-    Absent, AbsentMeans, AlertMode, Alerting, GroupBy, Labels, Overflow, Place, Rule, Severity,
-    SeverityOptions, Sli, Slo, SloId,
-};
-use crate::slo::period::Period;
-use crate::slo::query::{Atom, Counting, Linear, Selector, Term};
-use crate::slo::time::{Span, Step, Ts};
+use crate::engine::testing::{atom, group_by, keep, linear, rule, slo};
+use crate::slo::model::{Labels, Rule, Severity, Sli, Slo};
+use crate::slo::time::{Span, Ts};
 use crate::slo::unit::Events;
 
 /// Length of a slice, in seconds.
@@ -38,7 +34,7 @@ impl Example {
         let slos: Vec<Planned> =
             (0u32..).zip(names).map(|(i, name)| planned(name, grouped.contains(name), i * 2)).collect();
         let mut ledger = Ledger::default();
-        ledger.adopt(slos.iter().flat_map(|p| [keep(p, "all"), keep(p, "bad")]).collect());
+        ledger.adopt(slos.iter().flat_map(|p| [kept(p, "all"), kept(p, "bad")]).collect());
         let observed = Observed { blind: BTreeMap::from([("local".into(), false)]), ..Observed::default() };
         let external = Labels::from([("cluster".into(), "eu1".into())]);
         Self { slos, ledger, control: Control::default(), observed, external, now: START }
@@ -110,87 +106,38 @@ pub(crate) fn group(route: &str) -> Labels {
     if route.is_empty() { Labels::new() } else { Labels::from([("route".into(), route.into())]) }
 }
 
-fn atom(name: &str, what: &str) -> Atom {
-    let selector = Selector { metric: format!("{name}_{what}_total"), matchers: vec![] };
-    Atom { selector, counting: Counting::Counter }
-}
-
-fn linear(name: &str, what: &str) -> Linear {
-    Linear { terms: vec![Term { weight: 1_000_000, atom: atom(name, what) }] }
-}
-
-fn rule(severity: Severity, rate: &str, long: Span, short: Span) -> Rule {
-    Rule {
-        severity,
-        burn_rate: rate.parse().unwrap(),
-        long,
-        short: Some(short),
-        hold_for: if severity == Severity::Page { Span::ZERO } else { Span::from_mins(10) },
-        keep_firing_for: Span::ZERO,
-        min_bad_events: Events::whole(3),
-        labels: Labels::new(),
-    }
+fn metric(name: &str, what: &str) -> String {
+    format!("{name}_{what}_total")
 }
 
 fn planned(name: &str, grouped: bool, first: u32) -> Planned {
+    let (page, ticket) = (Severity::Page, Severity::Ticket);
     let rules = vec![
-        rule(Severity::Page, "13.44", Span::from_hours(1), Span::from_mins(5)),
-        rule(Severity::Ticket, "1", Span::from_hours(6), Span::from_mins(30)),
+        rule(page, "13.44", Span::from_hours(1), Some(Span::from_mins(5))),
+        Rule {
+            hold_for: Span::from_mins(10),
+            ..rule(ticket, "1", Span::from_hours(6), Some(Span::from_mins(30)))
+        },
     ];
-    let id = SloId { service: "shop".into(), name: name.into() };
+    let linear = |what| linear(&metric(name, what));
+    let slo = Slo {
+        description: "Requests answered without a server error.".into(),
+        group_by: grouped.then(|| group_by(&["route"])),
+        ..slo("shop", name, Sli::Counted { bad: linear("bad"), total: linear("all") }, rules)
+    };
     Planned {
-        id: id.to_string(),
+        id: slo.id.to_string(),
         source: "local".into(),
         total: vec![(1_000_000, SeriesIx(first))],
         bad: vec![(1_000_000, SeriesIx(first + 1))],
         alive: None,
         direct: vec![],
-        rule_names: rules.iter().map(Rule::name).collect(),
-        slo: Arc::new(Slo {
-            id,
-            description: "Requests answered without a server error.".into(),
-            labels: Labels::from([("team".into(), "payments".into())]),
-            annotations: Labels::new(),
-            source: None,
-            objective: "99.9".parse().unwrap(),
-            period: Period::Rolling(Span::from_days(28)),
-            sli: Sli::Counted { bad: linear(name, "bad"), total: linear(name, "all") },
-            alive: None,
-            absent: Absent {
-                means: AbsentMeans::Unknown,
-                after: Span::from_mins(10),
-                severity: Severity::Ticket,
-            },
-            group_by: grouped.then(|| GroupBy {
-                labels: vec!["route".into()],
-                limit: 500,
-                on_overflow: Overflow::Other,
-                expire_after: Span::from_hours(24),
-                objectives: vec![],
-            }),
-            alerting: Alerting {
-                name: "ErrorBudgetBurn".into(),
-                mode: AlertMode::Live,
-                page: SeverityOptions::default(),
-                ticket: SeverityOptions::default(),
-                rules,
-            },
-            place: Place::default(),
-        }),
+        rule_names: slo.alerting.rules.iter().map(Rule::name).collect(),
+        slo: Arc::new(slo),
     }
 }
 
-fn keep(planned: &Planned, what: &str) -> Keep {
-    let by = planned.slo.group_by.iter().flat_map(|by| by.labels.clone()).collect();
-    let atom = atom(&planned.slo.id.name, what);
-    let key = SeriesKey { source: "local".into(), what: What::Atom(atom), by, step: Step::DEFAULT };
-    Keep {
-        key,
-        span: Span::from_days(28),
-        reach: Span::from_mins(10),
-        limit: 500,
-        overflow: Overflow::Other,
-        follows: Vec::new(),
-        cuts: Vec::new(),
-    }
+fn kept(planned: &Planned, what: &str) -> Keep {
+    let by: Vec<String> = planned.slo.group_by.iter().flat_map(|by| by.labels.clone()).collect();
+    keep(What::Atom(atom(&metric(&planned.slo.id.name, what))), &by)
 }

@@ -1,7 +1,7 @@
 //! Evidence in plain words, for somebody who was just woken: what burns, how fast, what is left.
 //!
-//! Pure, because these lines are annotations of the alert at decision time, and notifications,
-//! explain and the API repeat them.
+//! Pure, because these lines are annotations of the alert at decision time, and notifications
+//! and the API repeat them.
 
 mod number;
 

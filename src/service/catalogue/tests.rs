@@ -1,13 +1,15 @@
 //! Which documents stay, go or wait.
 
 use super::*;
+use crate::service::testing;
 use crate::slo::time::Step;
 use crate::slo::{Context, SourceFile, load};
 
 fn document(name: &str, objective: &str) -> String {
-    format!(
-        "apiVersion: damper.dev/v1\nkind: ServiceLevelObjective\nmetadata: {{name: {name}}}\nspec:\n  service: shop\n  objective: {objective}\n  sli:\n    events:\n      bad: r_total{{job=\"shop\",code=~\"5..\"}}\n      total: r_total{{job=\"shop\"}}\n"
-    )
+    let spec = format!(
+        "  objective: {objective}\n  sli:\n    events:\n      bad: r_total{{job=\"shop\",code=~\"5..\"}}\n      total: r_total{{job=\"shop\"}}\n"
+    );
+    testing::document(name, &spec)
 }
 
 fn loaded(files: &[(&str, String)]) -> Loaded {

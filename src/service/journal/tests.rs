@@ -7,8 +7,7 @@ use crate::engine::fact::{GroupFact, Trust};
 use crate::engine::ledger::Ledger;
 use crate::engine::plan::Plan;
 use crate::service::planner::keeps;
-use crate::service::testing::Service;
-use crate::service::tests::{plan, slo};
+use crate::service::testing::{Service, plan, slo};
 use crate::slo::model::Labels;
 use crate::slo::unit::Events;
 

@@ -111,8 +111,7 @@ impl Round<'_> {
         self.answered_until.insert(asked.source.clone(), asked.at);
         for (part, failure) in &asked.outcomes {
             let Some(failure) = failure else { continue };
-            let wanted = part.group.members.iter().flat_map(|member| &member.wanted);
-            self.failures.extend(wanted.map(|wanted| (wanted.series, failure.message.clone())));
+            self.failures.extend(part.group.series().map(|series| (series, failure.message.clone())));
         }
         self.failures.extend(asked.unsettled.clone());
         journal.book(self.shared, &self.plan, &asked.facts);

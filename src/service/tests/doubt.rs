@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{NOWHERE, Rig, slo};
 use crate::engine::alert::{AlertKey, AlertState, Firing, Subject};
 use crate::engine::step::Delta;
 use crate::service::decide::{decide, make_sure};
+use crate::service::testing::{NOWHERE, Rig, slo};
 use crate::slo::model::{Labels, Severity};
 use crate::slo::time::Span;
 use crate::store::{Decisions, StatePut};

@@ -1,22 +1,32 @@
 //! Follow-up questions without an answer: whether many errors at once are newly born, and how much
 //! was counted in a slice in which a series fell.
 
-use super::source::Source;
-use super::{Rig, slo};
+use crate::service::clock;
+use crate::service::testing::{Rig, Source, slo};
 use crate::slo::model::Labels;
-use crate::slo::time::{Span, Ts};
+use crate::slo::time::{Span, Step, Ts};
 use crate::slo::unit::Events;
 
-/// 300 requests a slice; 500 errors in the slice that ends then.
-async fn burst(at: i64) -> Source {
-    Source::start(move |query, part, t| match part {
-        "a" | "m" if query.contains("500") => Some(if t >= at { 505 } else { 5 }),
+/// 300 requests a slice; 500 errors in the slice that ends then, and no answer whether they are new.
+async fn burst() -> (Rig, Source, Ts) {
+    let at = in_a_minute();
+    let source = Source::start(move |query, part, t| match part {
+        "a" | "m" if query.contains("500") => Some(if t >= at.0 { 505 } else { 5 }),
         "a" | "m" => Some(t * 10),
         // Nothing is newborn; targets are up.
         "d" => Some(0),
         _ => Some(1),
     })
-    .await
+    .await;
+    let mut rig = Rig::of(&slo("cart"), &source.url).await;
+    rig.tick().await;
+    source.refuse(is_about_births);
+    (rig, source, at)
+}
+
+/// The end of a slice.
+fn in_a_minute() -> Ts {
+    Step::DEFAULT.floor(clock::now()).plus(Span::from_secs(60))
 }
 
 /// Errors in the slice that ends then.
@@ -35,12 +45,7 @@ fn is_about_births(query: &str) -> bool {
 
 #[tokio::test]
 async fn a_slice_left_open_is_asked_again_until_it_is_known() {
-    let now = super::Step::DEFAULT.floor(super::clock::now());
-    let burst_at = now.plus(Span::from_secs(60));
-    let source = burst(burst_at.0).await;
-    let mut rig = Rig::of(&slo("cart"), &source.url).await;
-    rig.tick().await;
-    source.refuse(is_about_births);
+    let (mut rig, source, burst_at) = burst().await;
     while rig.at < burst_at.plus(Span::from_mins(4)) {
         rig.tick().await;
     }
@@ -61,12 +66,7 @@ async fn a_slice_left_open_is_asked_again_until_it_is_known() {
 
 #[tokio::test]
 async fn a_slice_that_stays_open_is_given_up_after_ten_minutes() {
-    let now = super::Step::DEFAULT.floor(super::clock::now());
-    let burst_at = now.plus(Span::from_secs(60));
-    let source = burst(burst_at.0).await;
-    let mut rig = Rig::of(&slo("cart"), &source.url).await;
-    rig.tick().await;
-    source.refuse(is_about_births);
+    let (mut rig, source, burst_at) = burst().await;
     while rig.at < burst_at.plus(Span::from_mins(10)) {
         source.asked();
         rig.tick().await;
@@ -83,8 +83,7 @@ async fn a_slice_that_stays_open_is_given_up_after_ten_minutes() {
 
 #[tokio::test]
 async fn a_slice_that_is_not_known_at_all_is_left_to_history_and_widens_no_tick() {
-    let now = super::Step::DEFAULT.floor(super::clock::now());
-    let fell_at = now.plus(Span::from_secs(60));
+    let fell_at = in_a_minute();
     let source = Source::start(move |query, part, t| match part {
         "a" | "m" if query.contains("500") => Some(0),
         "m" if t == fell_at.0 => Some(t * 10 + 1),

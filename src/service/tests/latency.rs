@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::source::Source;
-use super::{Rig, clock, latency};
-use crate::service::testing::wait_until;
+use crate::service::clock;
+use crate::service::testing::{Rig, Source, latency, wait_until};
 use crate::slo::time::{Span, Step, Ts};
 
 /// 300 requests a slice, and as many series with the bucket as with a count; all of `pay` are slow
@@ -79,7 +78,8 @@ async fn what_is_not_settled_in_a_tick_counts_as_not_judged_and_is_told() {
 
 #[tokio::test]
 async fn history_whose_doubts_are_not_settled_is_asked_again() {
-    let slow_after = minutes_from_now(5);
+    // What is urgent begins at five whole minutes: the slice in doubt is in the first piece.
+    let slow_after = minutes_from_now(10).floor_to(Span::from_mins(5));
     let source = shop(slow_after).await;
     let mut rig = watched(&source, slow_after).await;
     source.refuse(is_about_buckets);

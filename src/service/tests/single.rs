@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::source::Source;
-use super::{NOWHERE, Rig, ratio, slo};
 use crate::engine::alert::{AlertKey, AlertState, Firing, Subject};
+use crate::service::clock;
+use crate::service::testing::{NOWHERE, Rig, Source, ratio, slo};
 use crate::slo::model::{Labels, Severity};
-use crate::slo::time::Span;
+use crate::slo::time::{Span, Step};
 use crate::store::OutboxFilter;
 
 /// Everything is well.
@@ -104,7 +104,7 @@ async fn a_source_that_nothing_is_asked_of_any_more_is_not_blind() {
 
 #[tokio::test]
 async fn a_page_does_not_wait_for_targets_because_a_ticket_fires() {
-    let begin = super::Step::DEFAULT.floor(super::clock::now());
+    let begin = Step::DEFAULT.floor(clock::now());
     let burst = begin.plus(Span::from_mins(62));
     let surge = move |t: i64| if t >= burst.0 { 100_000 } else { 0 };
     let source = Source::start(move |query, part, t| match part {

@@ -134,13 +134,7 @@ fn a_route_added_over_an_outage_is_told_of_the_incident_people_know() {
 #[test]
 fn a_group_that_new_series_have_not_seen_ends_only_once_they_are_known_for_long() {
     let mut grouped = slo(vec![rule(Severity::Page, "14.4", 60, Some(5))]);
-    grouped.group_by = Some(GroupBy {
-        labels: vec!["route".into()],
-        limit: 100,
-        on_overflow: Overflow::Other,
-        expire_after: Span::from_hours(24),
-        objectives: vec![],
-    });
+    grouped.group_by = Some(group_by(&["route"]));
     let group = |name: &str, value: &str, events| GroupFact {
         group: Labels::from([(name.into(), value.into())]),
         ..fact(events)

@@ -237,13 +237,7 @@ fn a_definition_that_went_resolves_what_was_told() {
 #[test]
 fn groups_have_alerts_of_their_own_and_end_with_their_series() {
     let mut grouped = slo(vec![rule(Severity::Page, "14.4", 60, Some(5))]);
-    grouped.group_by = Some(GroupBy {
-        labels: vec!["route".into()],
-        limit: 100,
-        on_overflow: Overflow::Other,
-        expire_after: Span::from_hours(24),
-        objectives: vec![],
-    });
+    grouped.group_by = Some(group_by(&["route"]));
     let mut world = World::new(grouped);
     let group = |route: &str, events| GroupFact {
         group: Labels::from([("route".into(), route.into())]),

@@ -12,69 +12,25 @@ use std::sync::Arc;
 
 use super::*;
 use crate::engine::alert::{AlertKey, Subject};
-use crate::engine::fact::{Facts, GroupFact, SeriesIx, SeriesKey, SlotFact, SlotState, Tier, Trust, What};
+use crate::engine::fact::{Facts, GroupFact, SeriesIx, SlotFact, SlotState, Tier, Trust, What};
 use crate::engine::ledger::{Expiry, Keep};
 use crate::engine::notice::Event;
 use crate::engine::plan::{AliveIx, AliveReading};
-use crate::slo::model::{
-    Absent, AbsentMeans, AlertMode, Alerting, GroupBy, Overflow, Place, Rule, Severity, SeverityOptions, Sli,
-    Slo, SloId,
-};
-use crate::slo::period::Period;
-use crate::slo::query::{Atom, Counting, Linear, Selector, Term};
-use crate::slo::time::Step;
+use crate::engine::testing::{self, atom, group_by, keep, linear};
+use crate::slo::model::{AlertMode, Rule, Severity, Sli, Slo};
 use crate::slo::unit::Events;
 
 const S: i64 = 30;
 const START: i64 = 1_790_000_100;
 
-fn atom(metric: &str) -> Atom {
-    Atom { selector: Selector { metric: metric.into(), matchers: vec![] }, counting: Counting::Counter }
-}
-
-fn linear(metric: &str) -> Linear {
-    Linear { terms: vec![Term { weight: 1_000_000, atom: atom(metric) }] }
-}
-
 fn rule(severity: Severity, rate: &str, long: u32, short: Option<u32>) -> Rule {
-    Rule {
-        severity,
-        burn_rate: rate.parse().unwrap(),
-        long: Span::from_mins(long),
-        short: short.map(Span::from_mins),
-        hold_for: Span::ZERO,
-        keep_firing_for: Span::ZERO,
-        min_bad_events: Events::whole(3),
-        labels: Labels::new(),
-    }
+    testing::rule(severity, rate, Span::from_mins(long), short.map(Span::from_mins))
 }
 
 fn slo(rules: Vec<Rule>) -> Slo {
-    Slo {
-        id: SloId { service: "checkout".into(), name: "availability".into() },
-        description: String::new(),
-        labels: Labels::from([("team".into(), "payments".into())]),
-        annotations: Labels::from([("runbook".into(), "https://run/checkout".into())]),
-        source: None,
-        objective: "99.9".parse().unwrap(),
-        period: Period::Rolling(Span::from_days(28)),
-        sli: Sli::Counted { bad: linear("bad_total"), total: linear("all_total") },
-        alive: None,
-        absent: Absent {
-            means: AbsentMeans::Unknown,
-            after: Span::from_mins(10),
-            severity: Severity::Ticket,
-        },
-        group_by: None,
-        alerting: Alerting {
-            name: "ErrorBudgetBurn".into(),
-            mode: AlertMode::Live,
-            page: SeverityOptions::default(),
-            ticket: SeverityOptions::default(),
-            rules,
-        },
-        place: Place::default(),
-    }
+    let sli = Sli::Counted { bad: linear("bad_total"), total: linear("all_total") };
+    let annotations = Labels::from([("runbook".into(), "https://run/checkout".into())]);
+    Slo { annotations, ..testing::slo("checkout", "availability", sli, rules) }
 }
 
 struct World {
@@ -92,20 +48,7 @@ struct World {
 impl World {
     fn new(slo: Slo) -> Self {
         let by: Vec<String> = slo.group_by.iter().flat_map(|g| g.labels.clone()).collect();
-        let keep = |metric: &str| Keep {
-            key: SeriesKey {
-                source: "local".into(),
-                what: What::Atom(atom(metric)),
-                by: by.clone(),
-                step: Step::DEFAULT,
-            },
-            span: Span::from_days(28),
-            reach: Span::from_mins(10),
-            limit: 100,
-            overflow: Overflow::Other,
-            follows: Vec::new(),
-            cuts: Vec::new(),
-        };
+        let keep = |metric: &str| keep(What::Atom(atom(metric)), &by);
         let mut ledger = Ledger::default();
         ledger.adopt(vec![keep("all_total"), keep("bad_total")]);
         let rule_names = slo.alerting.rules.iter().map(Rule::name).collect();

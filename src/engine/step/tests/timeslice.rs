@@ -11,25 +11,15 @@ fn timeslices(minutes: i64, hours: i64) -> World {
     }]);
     s.objective = "99".parse().unwrap();
     let mut world = World::new(s);
-    let keep = |bad: bool| Keep {
-        key: SeriesKey {
-            source: "local".into(),
-            what: What::Timeslice {
-                query: "q".into(),
-                good: Comparison { op: CompareOp::Less, value: 1.0 },
-                slice: Span::from_mins(u32::try_from(minutes).unwrap()),
-                reduce: Reduce::Last,
-                bad,
-            },
-            by: vec![],
-            step: Step::DEFAULT,
-        },
-        span: Span::from_days(28),
-        reach: Span::ZERO,
-        limit: 1,
-        overflow: Overflow::Other,
-        follows: Vec::new(),
-        cuts: Vec::new(),
+    let keep = |bad: bool| {
+        let what = What::Timeslice {
+            query: "q".into(),
+            good: Comparison { op: CompareOp::Less, value: 1.0 },
+            slice: Span::from_mins(u32::try_from(minutes).unwrap()),
+            reduce: Reduce::Last,
+            bad,
+        };
+        Keep { reach: Span::ZERO, limit: 1, ..keep(what, &[]) }
     };
     world.ledger.adopt(vec![keep(false), keep(true)]);
     let begin = (START / 3600 + 1) * 3600;

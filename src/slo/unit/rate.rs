@@ -1,12 +1,10 @@
-//! Quantities that cannot hold nonsense: once one of these values exists it is right.
-//!
-//! None can be NaN or infinite, and every comparison an alert depends on is made on
-//! integers, because `(100 - 99.9) / 100` is not `0.001` in binary floating point.
+//! What is promised, and how fast what is left of it may burn.
 
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use super::decimal;
+use super::events::Events;
 
 /// Parts per billion in one whole.
 pub const PPB: u32 = 1_000_000_000;
@@ -52,7 +50,7 @@ impl Objective {
 impl FromStr for Objective {
     type Err = UnitError;
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let ppb = parse_decimal(text, 7).ok_or(UnitError::NotADecimal)?;
+        let ppb = decimal::parse(text, 7).ok_or(UnitError::NotADecimal)?;
         if ppb >= u64::from(PPB) {
             return Err(UnitError::ObjectiveTooHigh);
         }
@@ -62,7 +60,7 @@ impl FromStr for Objective {
 
 impl fmt::Display for Objective {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_decimal(f, u64::from(self.0), 7)?;
+        decimal::write(f, u64::from(self.0), 7)?;
         f.write_str("%")
     }
 }
@@ -122,108 +120,19 @@ impl BurnRate {
 impl FromStr for BurnRate {
     type Err = UnitError;
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        Self::from_millionths(parse_decimal(text, 6).ok_or(UnitError::NotADecimal)?)
+        Self::from_millionths(decimal::parse(text, 6).ok_or(UnitError::NotADecimal)?)
     }
 }
 
 impl fmt::Display for BurnRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_decimal(f, self.0, 6)
+        decimal::write(f, self.0, 6)
     }
 }
 
 impl fmt::Debug for BurnRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "BurnRate({self})")
-    }
-}
-
-/// A count of events in integer thousandths. May be negative inside one slice
-/// (`total − good` of a late scrape); windows clamp at zero.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Events(i64);
-
-impl Events {
-    /// No events.
-    pub const ZERO: Self = Self(0);
-
-    /// From thousandths of an event.
-    pub const fn from_thousandths(thousandths: i64) -> Self {
-        Self(thousandths)
-    }
-
-    /// From whole events; saturates far beyond any counter (9.2 · 10¹⁵).
-    pub const fn whole(events: i64) -> Self {
-        Self(events.saturating_mul(1000))
-    }
-
-    /// From a number of events, rounded to thousandths; `None` when not finite or beyond ±9 · 10¹⁵.
-    #[expect(clippy::cast_possible_truncation, reason = "range checked first")]
-    pub fn from_f64(events: f64) -> Option<Self> {
-        let thousandths = events * 1000.0;
-        (thousandths.is_finite() && thousandths.abs() < 9e18).then(|| Self(thousandths.round() as i64))
-    }
-
-    /// Thousandths of an event.
-    pub const fn thousandths(self) -> i64 {
-        self.0
-    }
-
-    /// The number of events, for display and division.
-    #[expect(clippy::cast_precision_loss, reason = "display precision")]
-    pub fn as_f64(self) -> f64 {
-        self.0 as f64 / 1000.0
-    }
-
-    /// Zero where negative.
-    pub fn clamped(self) -> Self {
-        Self(self.0.max(0))
-    }
-
-    /// Sum that saturates instead of wrapping.
-    #[must_use]
-    pub const fn plus(self, other: Self) -> Self {
-        Self(self.0.saturating_add(other.0))
-    }
-
-    /// Difference that saturates instead of wrapping.
-    #[must_use]
-    pub const fn minus(self, other: Self) -> Self {
-        Self(self.0.saturating_sub(other.0))
-    }
-
-    /// `self · numerator / denominator` in wide arithmetic, rounded down; saturates.
-    /// A zero denominator gives `self`.
-    #[must_use]
-    pub fn scaled(self, numerator: i64, denominator: i64) -> Self {
-        if denominator == 0 {
-            return self;
-        }
-        let wide = i128::from(self.0) * i128::from(numerator) / i128::from(denominator);
-        Self(i64::try_from(wide).unwrap_or(if wide < 0 { i64::MIN } else { i64::MAX }))
-    }
-}
-
-impl fmt::Debug for Events {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.as_f64())
-    }
-}
-
-/// A finite number.
-#[derive(Clone, Copy, PartialEq, PartialOrd, Debug)]
-pub struct Finite(f64);
-
-impl Finite {
-    /// `None` for NaN and infinities.
-    pub fn new(value: f64) -> Option<Self> {
-        value.is_finite().then_some(Self(value))
-    }
-
-    /// The number.
-    pub fn get(self) -> f64 {
-        self.0
     }
 }
 
@@ -242,36 +151,6 @@ pub enum UnitError {
     /// Zero or absurdly large.
     #[error("a burn rate must be above 0 and at most 1000000000")]
     BurnRateRange,
-}
-
-/// `text` as an integer of `10^-decimals` units; `None` for signs, exponents, blanks or more decimals.
-fn parse_decimal(text: &str, decimals: u32) -> Option<u64> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
-    if whole.is_empty() || !digits(whole) || !digits(fraction) || (text.contains('.') && fraction.is_empty())
-    {
-        return None;
-    }
-    let fraction = fraction.trim_end_matches('0');
-    let missing = decimals.checked_sub(u32::try_from(fraction.len()).ok()?)?;
-    let unit = 10u64.checked_pow(decimals)?;
-    let fraction = if fraction.is_empty() { 0 } else { fraction.parse::<u64>().ok()? };
-    whole
-        .parse::<u64>()
-        .ok()?
-        .checked_mul(unit)?
-        .checked_add(fraction.checked_mul(10u64.checked_pow(missing)?)?)
-}
-
-fn write_decimal(f: &mut fmt::Formatter<'_>, value: u64, decimals: u32) -> fmt::Result {
-    let unit = 10u64.pow(decimals);
-    write!(f, "{}", value / unit)?;
-    let rest = value % unit;
-    if rest == 0 {
-        return Ok(());
-    }
-    let padded = format!("{rest:0width$}", width = decimals as usize);
-    write!(f, ".{}", padded.trim_end_matches('0'))
 }
 
 #[cfg(test)]
@@ -308,15 +187,5 @@ mod tests {
         let objective: Objective = "90".parse().unwrap();
         assert!("9.999999".parse::<BurnRate>().unwrap().reachable(objective));
         assert!(!"10".parse::<BurnRate>().unwrap().reachable(objective));
-    }
-
-    #[test]
-    fn events_refuse_what_is_not_a_number() {
-        assert_eq!(Events::from_f64(f64::NAN), None);
-        assert_eq!(Events::from_f64(f64::INFINITY), None);
-        assert_eq!(Events::from_f64(1e300), None);
-        assert_eq!(Events::from_f64(1.2346), Some(Events::from_thousandths(1235)));
-        assert_eq!(Events::whole(10).scaled(3, 2), Events::whole(15));
-        assert_eq!(Events::whole(i64::MAX).scaled(i64::MAX, 1), Events::from_thousandths(i64::MAX));
     }
 }

@@ -2,24 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use tempfile::TempDir;
-
-use super::clock;
-use super::fallback::look;
-use super::owed::owe;
-use super::shared::Shared;
 use crate::engine::notice::{Event, Notice};
-use crate::notify::testing;
+use crate::service::clock;
+use crate::service::fallback::look;
+use crate::service::shared::Shared;
+use crate::service::testing::{
+    FALLBACK, messages, notice, owed_since, page, pair, pending, receivers, service,
+};
 use crate::settings::Settings;
 use crate::slo::model::Severity;
-use crate::store::{Decisions, Lease, Options, OutboxFilter, OutboxRow, Status, Store};
+use crate::store::Status;
 
-pub(super) const FALLBACK: &str = "
-receivers:
-  - {name: main, webhook: {url: 'http://127.0.0.1:9/'}}
-  - {name: other, webhook: {url: 'http://127.0.0.1:9/'}}
-route: {receiver: main, fallback: other}
-";
 const LEVEL_MAIN: &str = "
 receivers:
   - {name: main, alertmanager: {urls: ['http://127.0.0.1:9/']}}
@@ -36,71 +29,18 @@ route: {receiver: new}
 ";
 const NOBODY: &str = "";
 
-/// A service with these receivers that leads, on a store of its own.
-pub(super) async fn service(receivers: &str) -> (Shared, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = format!("sqlite:{}", folder.path().join("damper.db").display());
-    let store = Store::open(&file, Options::default()).await.unwrap();
-    let settings = format!("prometheus: {{url: 'http://127.0.0.1:9'}}\ndefinitions: [slos]\n{receivers}");
-    let settings = Settings::parse("damper.yaml", &settings, [], &[]).unwrap();
-    let shared = Shared::new(settings, store, BTreeMap::new(), 0);
-    let Lease::Acquired { epoch } = shared.store.acquire("test", 0, i64::MAX).await.unwrap() else {
-        panic!()
-    };
-    shared.set_epoch(Some(epoch));
-    (shared, folder)
-}
-
 /// The same service after a restart with other receivers.
-fn restarted(before: Shared, receivers: &str) -> Shared {
+fn restarted(before: Shared, those: &str) -> Shared {
     let epoch = before.epoch();
-    let settings = format!("prometheus: {{url: 'http://127.0.0.1:9'}}\ndefinitions: [slos]\n{receivers}");
-    let settings = Settings::parse("damper.yaml", &settings, [], &[]).unwrap();
+    let settings = Settings::parse("damper.yaml", &receivers(those), [], &[]).unwrap();
     let after = Shared::new(settings, before.store, BTreeMap::new(), 0);
     after.set_epoch(epoch);
     after
 }
 
-pub(super) fn notice(receiver: &str, incident: &str, severity: Severity, event: Event) -> Notice {
-    let mut notice = if event == Event::Firing { testing::firing() } else { testing::resolved() };
-    notice.id = format!("{incident}-{}-{receiver}", event.as_str());
-    (notice.incident, notice.receiver, notice.alert.severity) = (incident.into(), receiver.into(), severity);
-    notice
-}
-
-pub(super) fn page(receiver: &str, event: Event) -> Notice {
-    notice(receiver, "p", Severity::Page, event)
-}
-
 /// Owed an hour ago.
 async fn owed(shared: &Shared, notices: Vec<Notice>) {
     owed_since(shared, 3_600_000, notices).await;
-}
-
-/// Owed so many milliseconds ago.
-pub(super) async fn owed_since(shared: &Shared, age: i64, notices: Vec<Notice>) {
-    let mut decisions = Decisions::default();
-    for notice in notices {
-        owe(shared, notice, None, clock::now_ms() - age, &mut decisions);
-    }
-    shared.store.commit(shared.epoch().unwrap(), &decisions).await.unwrap();
-}
-
-/// Messages of a receiver, the oldest first.
-pub(super) async fn messages(shared: &Shared, receiver: &str) -> Vec<OutboxRow> {
-    let filter = OutboxFilter { receiver: Some(receiver.into()), ..OutboxFilter::default() };
-    let mut rows = shared.store.outbox(&filter, None, 1000).await.unwrap().items;
-    rows.reverse();
-    rows
-}
-
-pub(super) async fn pending(shared: &Shared, receiver: &str) -> Vec<(String, String)> {
-    let rows = messages(shared, receiver).await.into_iter().filter(|row| row.status == Status::Pending);
-    rows.map(|row| (row.incident, row.event)).collect()
-}
-
-pub(super) fn pair(incident: &str, event: &str) -> (String, String) {
-    (incident.to_owned(), event.to_owned())
 }
 
 #[tokio::test]

@@ -1,0 +1,86 @@
+//! Gaps, absence and samples that stopped: what a later answer closes, and what it leaves.
+
+use super::*;
+
+#[test]
+fn a_gap_without_samples_is_closed_by_the_difference_that_reaches_over_it() {
+    let mut ledger = ledger();
+    for slice in 1..=10 {
+        tell(&mut ledger, slice * S, SlotState::Known(vec![fact("a", 5, Trust::Counted)]));
+    }
+    for slice in 11..=14 {
+        tell(&mut ledger, slice * S, SlotState::Known(vec![fact("a", 0, Trust::Stale)]));
+    }
+    let stale = |ledger: &Ledger| {
+        ledger.series(SeriesIx(0)).unwrap().group(&route("a")).unwrap().unsure(Ts(0), Ts(99_999))
+    };
+    assert_eq!(stale(&ledger), 4 * S);
+    tell(&mut ledger, 15 * S, SlotState::Known(vec![fact("a", 25, Trust::Counted)]));
+    assert_eq!(stale(&ledger), 0);
+    // Asked again, the old slots still look stale; they stay closed.
+    tell(&mut ledger, 14 * S, SlotState::Known(vec![fact("a", 0, Trust::Stale)]));
+    assert_eq!(stale(&ledger), 0);
+}
+
+#[test]
+fn absence_is_closed_by_the_difference_that_reaches_over_it_and_no_other() {
+    let mut ledger = ledger();
+    let absent = |ledger: &Ledger| ledger.series(SeriesIx(0)).unwrap().absent().overlap(Ts(0), Ts(99_999));
+    tell(&mut ledger, S, SlotState::Known(vec![fact("a", 5, Trust::Counted)]));
+    for slice in 2..=20 {
+        tell(&mut ledger, slice * S, SlotState::Absent);
+    }
+    assert_eq!(absent(&ledger), 19 * S);
+    tell(&mut ledger, 21 * S, SlotState::Known(vec![fact("a", 25, Trust::Counted)]));
+    assert_eq!(absent(&ledger), 0);
+    // Asked again, the old slots are still absent; they stay closed.
+    assert!(!tell(&mut ledger, 20 * S, SlotState::Absent));
+    for slice in 22..=42 {
+        tell(&mut ledger, slice * S, SlotState::Absent);
+    }
+    tell(&mut ledger, 43 * S, SlotState::Known(vec![fact("a", 25, Trust::Counted)]));
+    assert_eq!(absent(&ledger), 21 * S, "nothing reaches back over eleven minutes");
+}
+
+#[test]
+fn samples_that_had_stopped_may_turn_out_to_have_ended() {
+    let mut ledger = ledger();
+    let stale = |ledger: &Ledger, group: &str| {
+        ledger.series(SeriesIx(0)).unwrap().group(&route(group)).unwrap().is_stale(Ts(60))
+    };
+    tell(&mut ledger, 30, SlotState::Known(vec![fact("a", 5, Trust::Counted), fact("b", 5, Trust::Counted)]));
+    tell(&mut ledger, 60, SlotState::Known(vec![fact("a", 0, Trust::Stale), fact("b", 0, Trust::Stale)]));
+    assert!(stale(&ledger, "a") && stale(&ledger, "b"));
+    // One of two groups: it has no events.
+    assert!(tell(&mut ledger, 60, SlotState::Known(vec![fact("b", 0, Trust::Stale)])));
+    assert!(!stale(&ledger, "a") && stale(&ledger, "b"));
+    // All of them: absent.
+    assert!(tell(&mut ledger, 60, SlotState::Absent));
+    assert!(!stale(&ledger, "b") && ledger.series(SeriesIx(0)).unwrap().absent().contains(Ts(60)));
+    assert!(!tell(&mut ledger, 30, SlotState::Absent), "what was counted stays");
+}
+
+#[test]
+fn what_is_known_is_not_unlearned_by_a_source_that_lost_its_data() {
+    let mut ledger = ledger();
+    tell(&mut ledger, 300, SlotState::Known(vec![fact("a", 7, Trust::Counted)]));
+    assert!(!tell(&mut ledger, 300, SlotState::Absent));
+    assert!(!tell(&mut ledger, 300, SlotState::Unknown));
+    assert_eq!(
+        ledger.series(SeriesIx(0)).unwrap().group(&route("a")).unwrap().sum(Ts(0), Ts(300)),
+        Events::whole(7)
+    );
+}
+
+#[test]
+fn a_ruling_is_remembered_for_the_slot_that_is_asked_again() {
+    let mut ledger = ledger();
+    let ruled = GroupFact { withheld: Events::whole(1_000_000), ..fact("a", 1_000_020, Trust::Counted) };
+    tell(&mut ledger, 300, SlotState::Known(vec![ruled.clone()]));
+    assert!(!tell(&mut ledger, 300, SlotState::Known(vec![ruled])));
+    let past = ledger.past(SeriesIx(0), &route("a"), Tier::Fine, Ts(300));
+    assert_eq!(past.ruling.map(|r| r.withheld), Some(Events::whole(1_000_000)));
+    assert_eq!(past.largest, Events::whole(20));
+    assert!(!past.begun);
+    assert!(ledger.past(SeriesIx(0), &route("a"), Tier::Fine, Ts(360)).begun);
+}

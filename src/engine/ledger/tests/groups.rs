@@ -1,0 +1,111 @@
+//! Which groups are kept apart, for how long, and what becomes of the others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+use crate::engine::window::Book;
+
+#[test]
+fn groups_beyond_the_limit_are_summed_into_one() {
+    let mut ledger = ledger();
+    let facts: Vec<GroupFact> = ["a", "b", "c", "d", "e"].map(|g| fact(g, 10, Trust::Counted)).into();
+    tell(&mut ledger, 30, SlotState::Known(facts.clone()));
+    tell(&mut ledger, 30, SlotState::Known(facts));
+    let series = ledger.series(SeriesIx(0)).unwrap();
+    assert_eq!(series.groups().len(), 4);
+    assert_eq!(series.group(&route(OTHER)).unwrap().sum(Ts(0), Ts(30)), Events::whole(20));
+}
+
+#[test]
+fn groups_beyond_the_limit_are_left_out_where_that_is_wanted() {
+    let mut ledger = Ledger::default();
+    ledger.adopt(vec![Keep { overflow: Overflow::Drop, ..keep("x_total", 28) }]);
+    let facts: Vec<GroupFact> = ["a", "b", "other", "d", "e"].map(|g| fact(g, 10, Trust::Counted)).into();
+    tell(&mut ledger, 30, SlotState::Known(facts));
+    let series = ledger.series(SeriesIx(0)).unwrap();
+    let names: Vec<&Labels> = series.groups().iter().map(|g| &g.labels).collect();
+    assert_eq!(names, [&route("a"), &route("b"), &route("other")]);
+    assert_eq!(series.group(&route("other")).unwrap().sum(Ts(0), Ts(30)), Events::whole(10), "its own");
+}
+
+/// These series drop groups after a day, by these totals.
+fn day<const N: usize>(series: std::ops::Range<u32>, totals: [u32; N]) -> BTreeMap<SeriesIx, Expiry> {
+    let totals: BTreeSet<SeriesIx> = totals.into_iter().map(SeriesIx).collect();
+    series.map(|ix| (SeriesIx(ix), Expiry { after: Span::from_hours(24), totals: totals.clone() })).collect()
+}
+
+#[test]
+fn groups_not_seen_are_forgotten_and_their_place_is_free_again() {
+    let mut ledger = ledger();
+    tell(&mut ledger, 30, SlotState::Known(vec![fact("a", 1, Trust::Counted), fact("b", 1, Trust::Counted)]));
+    tell(&mut ledger, 90_000, SlotState::Known(vec![fact("b", 1, Trust::Counted)]));
+    ledger.expire(Ts(90_000), &day(0..1, [0]));
+    let series = ledger.series(SeriesIx(0)).unwrap();
+    assert!(series.group(&route("a")).is_none());
+    assert_eq!(series.group(&route("b")).unwrap().sum(Ts(0), Ts(90_000)), Events::whole(2));
+}
+
+/// Total, and bad or good events whose groups follow those of the total.
+fn pair() -> Ledger {
+    let mut ledger = Ledger::default();
+    let follows = vec![SeriesIx(0)];
+    ledger.adopt(vec![keep("all_total", 28), Keep { follows, ..keep("part_total", 28) }]);
+    ledger
+}
+
+fn tell_of(ledger: &mut Ledger, series: u32, end: i64, groups: &[(&str, i64)]) {
+    let facts = groups.iter().map(|(group, events)| fact(group, *events, Trust::Counted)).collect();
+    let slots = vec![SlotFact { end: Ts(end), state: SlotState::Known(facts) }];
+    ledger.apply(&Facts { series: SeriesIx(series), tier: Tier::Fine, slots });
+}
+
+#[test]
+fn a_group_keeps_the_history_of_its_errors_for_as_long_as_it_is_asked_for() {
+    let mut ledger = pair();
+    tell_of(&mut ledger, 0, 30, &[("pay", 100), ("list", 100), ("old", 100)]);
+    tell_of(&mut ledger, 1, 30, &[("pay", 50), ("old", 50)]);
+    tell_of(&mut ledger, 0, 90_000, &[("pay", 100), ("list", 100)]);
+    tell_of(&mut ledger, 1, 90_000, &[("list", 1)]);
+    ledger.expire(Ts(90_000), &day(0..2, [0]));
+    let bad = ledger.series(SeriesIx(1)).unwrap();
+    let sum = |name| bad.group(&route(name)).map(|group| group.sum(Ts(0), Ts(90_000)));
+    assert_eq!((sum("pay"), sum("old")), (Some(Events::whole(50)), None));
+    let total = ledger.series(SeriesIx(0)).unwrap();
+    assert!(total.group(&route("old")).is_none() && total.group(&route("pay")).is_some());
+}
+
+#[test]
+fn what_total_keeps_apart_its_errors_are_kept_apart_too_and_nothing_else() {
+    // Three are kept apart: of bad others are seen first.
+    for bad_first in [false, true] {
+        let mut ledger = pair();
+        for end in [30, 60] {
+            let total: Vec<_> = ["a", "b", "c", "d", "e", "f", "g", "h"].map(|g| (g, 100)).into();
+            let bad = [("f", 1), ("g", 2), ("h", 4), ("d", 8), ("c", 16)];
+            if bad_first {
+                tell_of(&mut ledger, 1, end, &bad);
+                tell_of(&mut ledger, 0, end, &total);
+            } else {
+                tell_of(&mut ledger, 0, end, &total);
+                tell_of(&mut ledger, 1, end, &bad);
+            }
+        }
+        let (bad, total) = (vec![(1_000_000, SeriesIx(1))], vec![(1_000_000, SeriesIx(0))]);
+        let read = |name: &str| {
+            let book = Book::open(&ledger, &bad, &total, &route(name)).unwrap();
+            let counts = book.between(Ts(0), Ts(60));
+            (counts.bad, counts.total, counts.covered)
+        };
+        assert_eq!(read("c"), (Events::whole(32), Events::whole(200), 60), "{bad_first}");
+        assert_eq!(read(OTHER), (Events::whole(30), Events::whole(1000), 60), "{bad_first}");
+    }
+}
+
+#[test]
+fn a_series_that_follows_is_bounded_too() {
+    let mut ledger = pair();
+    let names: Vec<String> = (0..50).map(|n| n.to_string()).collect();
+    let groups: Vec<(&str, i64)> = names.iter().map(|name| (name.as_str(), 1)).collect();
+    tell_of(&mut ledger, 1, 30, &groups);
+    assert_eq!(ledger.series(SeriesIx(1)).unwrap().groups().len(), 7);
+}
