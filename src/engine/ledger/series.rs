@@ -144,24 +144,26 @@ impl Series {
                 changed
             }
             SlotState::Known(facts) => {
+                let told = known_before && self.answered.overlap(from, end) == end.since(from).secs();
                 self.answered.insert(from, end);
                 // A difference reaches back over absence, too.
                 let before = self.born.filter(|born| *born < from && end.since(*born) <= self.keep.reach);
                 self.absent.remove(before.unwrap_or(from), end);
                 self.born = self.born.max(Some(end));
-                self.book(tier, (from, end), facts) || !known_before
+                self.book(tier, (from, end), facts, told) || !known_before
             }
         }
     }
 
-    fn book(&mut self, tier: Tier, slot: (Ts, Ts), facts: &[GroupFact]) -> bool {
+    fn book(&mut self, tier: Tier, slot: (Ts, Ts), facts: &[GroupFact], told: bool) -> bool {
         let (step, reach) = (self.keep.key.step, self.keep.reach);
+        let book = |group: &mut Group, fact: &GroupFact| group.book(tier, slot, fact, step, reach, told);
         let mut changed = false;
         let mut overflow: Option<GroupFact> = None;
         for fact in facts {
             match self.group_ix(&fact.group) {
                 Some(ix) => {
-                    changed |= self.groups.get_mut(ix).is_some_and(|g| g.book(tier, slot, fact, step, reach));
+                    changed |= self.groups.get_mut(ix).is_some_and(|group| book(group, fact));
                 }
                 None if self.keep.overflow == Overflow::Drop => {}
                 None => overflow = Some(fold(overflow, fact)),
@@ -176,7 +178,7 @@ impl Series {
         }
         let Some(fact) = overflow else { return changed };
         let ix = self.other_ix(&fact.group);
-        changed | self.groups.get_mut(ix).is_some_and(|g| g.book(tier, slot, &fact, step, reach))
+        changed | self.groups.get_mut(ix).is_some_and(|group| book(group, &fact))
     }
 
     /// Remembers what lies before the beginning of the present calendar period.
@@ -286,8 +288,10 @@ fn fold(sum: Option<GroupFact>, fact: &GroupFact) -> GroupFact {
     sum.raw = sum.raw.plus(fact.raw);
     sum.withheld = sum.withheld.plus(fact.withheld);
     // One idle group must not make the sum stale; a part withheld makes it partial.
-    if fact.trust == Trust::Partial {
-        sum.trust = Trust::Partial;
-    }
+    sum.trust = match (sum.trust, fact.trust) {
+        (Trust::Open, _) | (_, Trust::Open) => Trust::Open,
+        (_, Trust::Partial) => Trust::Partial,
+        (sum, _) => sum,
+    };
     sum
 }

@@ -52,6 +52,23 @@ fn an_outage_whose_errors_are_withheld_for_want_of_proof_is_told_as_not_known() 
 }
 
 #[test]
+fn an_alert_goes_on_while_what_was_counted_cannot_be_asked_again() {
+    let mut world = World::well(vec![rule(Severity::Page, "14.4", 60, Some(5))]);
+    for _ in 0..3 {
+        world.tick(100, 100);
+    }
+    assert_eq!(world.events(), burn_fired());
+    // The newest slots are asked anew in every tick; this time a follow-up has no answer.
+    let open = GroupFact { trust: Trust::Open, ..fact(0) };
+    world.tell(SlotState::Known(vec![fact(100)]), SlotState::Known(vec![open.clone()]));
+    let slot =
+        |back: i64| SlotFact { end: Ts(world.now - back * S), state: SlotState::Known(vec![open.clone()]) };
+    let slots = (1..=3).rev().map(slot).collect();
+    world.ledger.apply(&Facts { series: SeriesIx(1), tier: Tier::Fine, slots });
+    assert_eq!(world.decide(), 0, "{:?}", world.events());
+}
+
+#[test]
 fn a_deploy_whose_births_are_in_doubt_for_a_few_slices_is_no_news() {
     let mut world = World::well(vec![rule(Severity::Page, "14.4", 60, Some(5))]);
     let withheld = GroupFact { withheld: Events::whole(100), trust: Trust::Partial, ..fact(100) };
