@@ -59,19 +59,21 @@ type Pieces = Vec<(i64, i64)>;
 ///
 /// Where all were answered, and a part of what was born was withheld from some, the slot leaves the
 /// sums only while slices are kept: later five minutes or an hour of well-known events would leave
-/// with it, typically those of a bad deploy. It is in no case covered. Withheld good events would be
-/// bad ones, and for them it leaves at any age.
-fn sweep<'a>(all: impl Iterator<Item = Source<'a>>, newest: Ts, from: Ts, to: Ts) -> (Pieces, Pieces) {
+/// with it, typically those of a bad deploy. It is in no case covered. Where one series is taken from
+/// another it leaves at any age: good events withheld would be bad ones, and of a total they would
+/// hide bad ones of other slots.
+fn sweep<'a>(all: impl Iterator<Item = Source<'a>> + Clone, newest: Ts, from: Ts, to: Ts) -> (Pieces, Pieces) {
     let fine = newest.minus(FINE_REACH).0;
+    let subtracts = all.clone().any(|(.., taken)| taken);
     let mut edges: Vec<(i64, i32, i32, i32)> = vec![(to.0, 0, 0, 0)];
     let mut count = 0;
-    for (series, group, taken) in all {
+    for (series, group, _) in all {
         count += 1;
         edges.extend(series.answered().within(from, to).flat_map(|(a, b)| [(a, 1, 0, 0), (b, -1, 0, 0)]));
         let Some(group) = group else { continue };
         let unsure = group.unsure_pieces(from, to);
         edges.extend(unsure.within(from, to).flat_map(|(a, b)| [(a, 0, 1, 0), (b, 0, -1, 0)]));
-        let grave = if taken { &unsure } else { group.stale() };
+        let grave = if subtracts { &unsure } else { group.stale() };
         edges.extend(grave.within(from, to).flat_map(|(a, b)| [(a, 0, 0, 1), (b, 0, 0, -1)]));
     }
     edges.sort_unstable();

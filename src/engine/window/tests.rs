@@ -248,3 +248,10 @@ fn good_events_withheld_in_part_are_never_bad_ones() {
     let counts = doubtful(0, 1, Trust::Partial);
     assert_eq!((counts.total, counts.bad), (Events::whole(2870 * 100), Events::whole(2870 * 10)));
 }
+
+#[test]
+fn a_total_withheld_in_part_takes_no_bad_events_away() {
+    let counts = doubtful(0, 0, Trust::Partial);
+    assert_eq!((counts.total, counts.bad), (Events::whole(2870 * 100), Events::whole(2870 * 10)));
+}
+
