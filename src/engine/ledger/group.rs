@@ -189,6 +189,11 @@ impl Group {
         self.partial.contains(end)
     }
 
+    /// Seconds of `(from, to]` in slots a part of which was withheld without proof.
+    pub fn partial(&self, from: Ts, to: Ts) -> i64 {
+        self.partial.overlap(from, to)
+    }
+
     /// The largest slice of the last one to two days.
     pub fn largest(&self, at: Ts) -> Events {
         let day = at.0.div_euclid(86_400);

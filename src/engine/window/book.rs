@@ -128,6 +128,13 @@ impl<'a> Book<'a> {
         self.entries().filter_map(|e| e.group).any(|group| group.is_partial(at))
     }
 
+    /// Whether a part of any slice of a window was withheld without proof.
+    pub fn any_partial(&self, window: Span, at: Ts) -> bool {
+        let at = self.settled(at);
+        let from = at.minus(window);
+        self.entries().filter_map(|e| e.group).any(|group| group.partial(from, at) > 0)
+    }
+
     fn entries(&self) -> impl Iterator<Item = &Entry<'a>> {
         self.total.iter().chain(&self.bad)
     }

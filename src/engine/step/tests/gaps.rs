@@ -52,6 +52,22 @@ fn an_outage_whose_errors_are_withheld_for_want_of_proof_is_told_as_not_known() 
 }
 
 #[test]
+fn errors_withheld_in_most_slices_but_not_in_all_are_told_as_not_known_once() {
+    let mut world = World::well(vec![rule(Severity::Page, "14.4", 60, Some(5))]);
+    let withheld = GroupFact { withheld: Events::whole(100), trust: Trust::Partial, ..fact(100) };
+    for slice in 0..60 {
+        let bad = if slice % 3 < 2 { withheld.clone() } else { fact(0) };
+        world.tell(SlotState::Known(vec![fact(100)]), SlotState::Known(vec![bad]));
+        world.decide();
+    }
+    assert_eq!(world.events(), [("SLOUnknown".into(), Event::Firing)]);
+    for _ in 0..10 {
+        world.tick(100, 0);
+    }
+    assert_eq!(world.events().last(), Some(&("SLOUnknown".into(), Event::Resolved)));
+}
+
+#[test]
 fn an_alert_goes_on_while_what_was_counted_cannot_be_asked_again() {
     let mut world = World::well(vec![rule(Severity::Page, "14.4", 60, Some(5))]);
     for _ in 0..3 {
