@@ -204,10 +204,15 @@ impl Series {
         }
     }
 
-    /// Whether a group was seen within this time before the newest slot with any group.
-    pub(super) fn saw_within(&self, time: Span, labels: &Labels) -> bool {
+    /// The newest slot with any group.
+    pub(super) fn born(&self) -> Option<Ts> {
+        self.born
+    }
+
+    /// Whether a group was seen within this time before a slot.
+    pub(super) fn saw_within(&self, time: Span, labels: &Labels, newest: Option<Ts>) -> bool {
         let seen = self.group(labels).map(|group| group.seen);
-        seen.is_some_and(|seen| self.born.is_none_or(|newest| newest.since(seen) <= time))
+        seen.is_some_and(|seen| newest.is_none_or(|newest| newest.since(seen) <= time))
     }
 
     pub(super) fn remove_groups(&mut self, gone: &BTreeSet<Labels>) {

@@ -319,6 +319,28 @@ fn groups_not_seen_are_forgotten_and_their_place_is_free_again() {
     assert_eq!(series.group(&route("b")).unwrap().sum(Ts(0), Ts(90_000)), Events::whole(2));
 }
 
+#[test]
+fn a_group_that_its_total_dropped_does_not_live_on_where_all_errors_ended() {
+    let mut ledger = pair();
+    tell_of(&mut ledger, 0, 30, &[("old", 100), ("pay", 100)]);
+    tell_of(&mut ledger, 1, 30, &[("old", 50), ("pay", 50)]);
+    tell_of(&mut ledger, 0, 90_000, &[("pay", 100)]);
+    ledger.expire(Ts(90_000), &day(0..2, [0]));
+    for series in ledger.all() {
+        assert_eq!(series.groups().iter().map(|g| &g.labels).collect::<Vec<_>>(), [&route("pay")]);
+    }
+}
+
+#[test]
+fn a_total_that_is_not_answered_for_a_day_drops_no_errors() {
+    let mut ledger = pair();
+    tell_of(&mut ledger, 0, 30, &[("old", 100), ("pay", 100)]);
+    tell_of(&mut ledger, 1, 30, &[("old", 50), ("pay", 50)]);
+    tell_of(&mut ledger, 1, 90_000, &[("pay", 1)]);
+    ledger.expire(Ts(90_000), &day(0..2, [0]));
+    assert!(ledger.all().iter().all(|series| series.groups().len() == 2));
+}
+
 /// Total, and bad or good events whose groups follow those of the total.
 fn pair() -> Ledger {
     let mut ledger = Ledger::default();
