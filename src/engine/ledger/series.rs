@@ -33,6 +33,11 @@ pub struct Keep {
 /// The label value that stands for all groups beyond the limit.
 pub const OTHER: &str = "other";
 
+/// Groups of one series at most, so that its image is never refused: what one that follows may keep
+/// at the largest limit of a definition, 10,000. Twice that by itself, as many decided by its total,
+/// and one for all others.
+pub(super) const MOST_GROUPS: usize = 3 * 10_000 + 1;
+
 /// One series of slices.
 #[derive(Clone, Debug)]
 pub struct Series {
@@ -230,7 +235,8 @@ impl Series {
     /// Keeps a group apart that another series decides on. One that it has room for but does not
     /// keep yet may take up to twice the limit.
     pub(super) fn follow(&mut self, labels: Labels, decided: bool) {
-        if decided || self.groups.len() < self.keep.limit.saturating_mul(2) {
+        let most = if decided { MOST_GROUPS - 1 } else { self.keep.limit.saturating_mul(2) };
+        if self.groups.len() < most {
             self.add_group(labels);
         }
     }

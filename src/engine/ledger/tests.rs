@@ -407,6 +407,22 @@ fn a_series_that_follows_is_bounded_too() {
 }
 
 #[test]
+fn a_series_that_follows_never_outgrows_its_image() {
+    let wide = |metric| Keep { limit: 10_000, ..keep(metric, 1) };
+    let mut ledger = Ledger::default();
+    ledger.adopt(vec![wide("all_total"), Keep { follows: vec![SeriesIx(0)], ..wide("part_total") }]);
+    let names: Vec<String> = (0..32_000).map(|n| n.to_string()).collect();
+    let groups: Vec<(&str, i64)> = names.iter().map(|name| (name.as_str(), 1)).collect();
+    // Errors of others are seen before any total is; then those of all that total keeps apart.
+    tell_of(&mut ledger, 1, 30, &groups[..20_000]);
+    tell_of(&mut ledger, 0, 30, &groups[20_000..]);
+    tell_of(&mut ledger, 1, 60, &groups[20_000..]);
+    let bad = ledger.series(SeriesIx(1)).unwrap();
+    assert_eq!(bad.groups().len(), 30_001);
+    assert!(SeriesImage::from_bytes(&SeriesImage::of(bad).to_bytes()).is_ok());
+}
+
+#[test]
 fn a_calendar_period_that_begins_inside_an_hour_is_exact_to_its_end() {
     // A month that began at midnight in Kolkata, 18:30 UTC, told as it came; and one backfilled.
     let start = Ts(1_800_000_000 - 1_800_000_000 % 86_400 + 66_600);
