@@ -44,10 +44,12 @@ fn an_outage_whose_errors_are_withheld_for_want_of_proof_is_told_as_not_known() 
     }
     let told: usize = (0..4).map(|_| tick(&mut world)).sum();
     assert_eq!((told, world.events()), (1, vec![("SLOUnknown".into(), Event::Firing)]));
-    // The question is answered: the errors were real.
-    for _ in 0..3 {
-        world.tick(100, 100);
+    // The question is answered, the errors were real: it is over once the rules can be judged again.
+    for _ in 0..4 {
+        assert_eq!(world.tick(100, 100), 0, "{:?}", world.events());
     }
+    world.tick(100, 100);
+    assert!(world.events().contains(&burn_fired()[0]), "{:?}", world.events());
     assert!(world.events().contains(&("SLOUnknown".into(), Event::Resolved)), "{:?}", world.events());
 }
 
