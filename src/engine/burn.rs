@@ -23,7 +23,7 @@ pub struct Budget {
     pub counts: Counts,
     /// `1 − Σbad / (b · Σtotal)`: 1 is untouched, 0 spent, below overspent; 1 where nothing happened.
     pub remaining: f64,
-    /// The same if every missing slice was all bad at the mean traffic.
+    /// The same if every slice that is missing, or not known whole, was all bad at the mean traffic.
     pub lowest: f64,
     /// The same if every missing slice was all good.
     pub highest: f64,
@@ -48,14 +48,14 @@ pub fn budget(book: &Book<'_>, objective: Objective, period: &Period, to: Ts) ->
     let rest = counts.mean_traffic(end.since(to).secs());
     let expected = counts.total.plus(rest);
     let since = counts.to.since(counts.from.max(begun)).secs();
-    let missing = (since - counts.covered - counts.absent).max(0);
-    let unseen = counts.mean_traffic(missing);
+    let without = |known: i64| (since - known - counts.absent).max(0);
+    let (unseen, uncovered) = (counts.mean_traffic(without(counts.summed)), without(counts.covered));
     Some(Budget {
         counts,
         remaining: remaining(counts.bad, expected, objective),
-        lowest: remaining(counts.bad.plus(unseen), expected.plus(unseen), objective),
+        lowest: remaining(counts.bad.plus(counts.mean_traffic(uncovered)), expected.plus(unseen), objective),
         highest: remaining(counts.bad, expected.plus(unseen), objective),
-        coverage: share(since - missing, since),
+        coverage: share(since - uncovered, since),
     })
 }
 
@@ -95,6 +95,7 @@ mod tests {
             bad: Events::whole(bad),
             total: Events::whole(total),
             covered,
+            summed: covered,
             absent: 0,
         }
     }

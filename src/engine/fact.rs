@@ -133,6 +133,9 @@ pub enum Trust {
     Stale,
     /// A part was withheld without proof either way; the slot is not whole.
     Partial,
+    /// It cannot be read, or a question about it that follows has no answer: so much at least. It
+    /// takes nothing away from what was told of the slot before.
+    Open,
 }
 
 impl SeriesKey {

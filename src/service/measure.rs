@@ -92,7 +92,8 @@ pub(super) fn trust(shared: &Shared, slots: &[SlotFact]) {
     for slot in slots {
         let SlotState::Known(groups) = &slot.state else { continue };
         let count = |trust| groups.iter().filter(|fact| fact.trust == trust).count();
-        shared.metrics.slices_partial.inc_by(u64::try_from(count(Trust::Partial)).unwrap_or(0));
+        let partial = count(Trust::Partial) + count(Trust::Open);
+        shared.metrics.slices_partial.inc_by(u64::try_from(partial).unwrap_or(0));
         shared.metrics.slices_estimated.inc_by(u64::try_from(count(Trust::Estimated)).unwrap_or(0));
     }
 }

@@ -77,7 +77,7 @@ fn known(cells: &[(&Labels, &Cell)], position: usize, wanted: &Wanted) -> SlotSt
         let withheld = cell.withheld.get(position).copied().unwrap_or_default();
         // What was left out uninvestigated is no ruling; the next time it is asked it may be one.
         let (raw, withheld) = if cell.open { (raw.minus(withheld), Events::ZERO) } else { (raw, withheld) };
-        let trust = if cell.unreadable { Trust::Partial } else { cell.trust };
+        let trust = if cell.unreadable || cell.open { Trust::Open } else { cell.trust };
         GroupFact { group: (*labels).clone(), raw, withheld, trust }
     };
     SlotState::Known(cells.iter().map(fact).collect())

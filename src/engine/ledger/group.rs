@@ -60,7 +60,7 @@ impl Group {
         }
     }
 
-    /// Books one fact; says whether anything changed.
+    /// Books one fact of a slot that was `told` of before, in whole, or not; says whether anything changed.
     pub(super) fn book(
         &mut self,
         tier: Tier,
@@ -68,8 +68,14 @@ impl Group {
         fact: &GroupFact,
         step: Step,
         reach: Span,
+        told: bool,
     ) -> bool {
+        let open = fact.trust == Trust::Open;
+        if open && told && self.is_whole(end) {
+            return false;
+        }
         let booked = fact.raw.minus(fact.withheld);
+        let booked = if open { booked.max(self.track.sum(from, end)) } else { booked };
         let changed = match tier {
             Tier::Fine => self.track.set_fine(end, booked),
             Tier::FiveMinutes => {
@@ -78,7 +84,9 @@ impl Group {
             }
         };
         self.seen = self.seen.max(end);
-        self.rule(tier, end, Ruling { withheld: fact.withheld, trust: fact.trust });
+        if !open {
+            self.rule(tier, end, Ruling { withheld: fact.withheld, trust: fact.trust });
+        }
         self.note_largest(end, booked, tier.span(step).secs() / step.secs());
         let before = (self.stale.contains(end), self.partial.contains(end));
         match fact.trust {
@@ -88,7 +96,7 @@ impl Group {
                 self.stale.remove(end.minus(reach).min(from), end);
                 self.counted = self.counted.max(end);
             }
-            Trust::Partial => self.partial.insert(from, end),
+            Trust::Partial | Trust::Open => self.partial.insert(from, end),
             Trust::Stale => {
                 let bridged = self.counted > end && self.counted.since(end) <= reach;
                 if !bridged {
@@ -166,6 +174,11 @@ impl Group {
         &self.stale
     }
 
+    /// Whether a slot that was told of may have held the group, and nothing about it is in doubt.
+    fn is_whole(&self, end: Ts) -> bool {
+        end <= self.seen && !self.stale.contains(end) && !self.partial.contains(end)
+    }
+
     /// Whether the slot that ends at `end` has no young sample.
     pub fn is_stale(&self, end: Ts) -> bool {
         self.stale.contains(end)
@@ -174,6 +187,11 @@ impl Group {
     /// Whether a part of the slot that ends at `end` was withheld without proof.
     pub fn is_partial(&self, end: Ts) -> bool {
         self.partial.contains(end)
+    }
+
+    /// Seconds of `(from, to]` in slots a part of which was withheld without proof.
+    pub fn partial(&self, from: Ts, to: Ts) -> i64 {
+        self.partial.overlap(from, to)
     }
 
     /// The largest slice of the last one to two days.

@@ -42,11 +42,16 @@ pub(super) fn apart(ledger: &Ledger, facts: &Facts) -> BTreeMap<Labels, bool> {
 }
 
 /// The groups of a series that have dropped out; `None` when it has none to lose.
+///
+/// Error series vanish with the process that had errors, so that the newest slot of all of them may be
+/// the last in which this group was seen: what only they have seen is measured by their totals too.
 pub(super) fn gone(ledger: &Ledger, ix: SeriesIx, expiry: &Expiry) -> Option<BTreeSet<Labels>> {
     let series = ledger.series(ix).filter(|series| !series.keep().key.by.is_empty())?;
     let totals: Vec<&Series> = expiry.totals.iter().filter_map(|ix| ledger.series(*ix)).collect();
+    let newest = totals.iter().filter_map(|total| total.born()).chain(series.born()).max();
     let is_seen = |labels: &Labels| {
-        [series].iter().chain(&totals).any(|series| series.saw_within(expiry.after, labels))
+        totals.iter().any(|total| total.saw_within(expiry.after, labels, total.born()))
+            || series.saw_within(expiry.after, labels, newest)
     };
     Some(series.groups().iter().map(|g| &g.labels).filter(|labels| !is_seen(labels)).cloned().collect())
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::group::{Group, MOST_CUTS, Ruled};
 use super::intervals::Intervals;
 use super::ring::Ring;
-use super::series::{Keep, Series};
+use super::series::{Keep, MOST_GROUPS, Series};
 use crate::engine::collect::Ruling;
 use crate::engine::fact::{Tier, Trust};
 use crate::slo::model::Labels;
@@ -15,8 +15,7 @@ use crate::slo::unit::Events;
 /// Version of the layout, to be raised with any change of what is written below; another one is not
 /// read but asked again.
 const VERSION: u8 = 2;
-/// Groups and slots an image may hold; more is not ours.
-const MOST_GROUPS: usize = 20_000;
+/// Slots an image may hold; more is not ours.
 const MOST_SLOTS: usize = 20_000;
 
 /// Everything about one series.

@@ -33,6 +33,11 @@ pub struct Keep {
 /// The label value that stands for all groups beyond the limit.
 pub const OTHER: &str = "other";
 
+/// Groups of one series at most, so that its image is never refused: what one that follows may keep
+/// at the largest limit of a definition, 10,000. Twice that by itself, as many decided by its total,
+/// and one for all others.
+pub(super) const MOST_GROUPS: usize = 3 * 10_000 + 1;
+
 /// One series of slices.
 #[derive(Clone, Debug)]
 pub struct Series {
@@ -144,24 +149,26 @@ impl Series {
                 changed
             }
             SlotState::Known(facts) => {
+                let told = known_before && self.answered.overlap(from, end) == end.since(from).secs();
                 self.answered.insert(from, end);
                 // A difference reaches back over absence, too.
                 let before = self.born.filter(|born| *born < from && end.since(*born) <= self.keep.reach);
                 self.absent.remove(before.unwrap_or(from), end);
                 self.born = self.born.max(Some(end));
-                self.book(tier, (from, end), facts) || !known_before
+                self.book(tier, (from, end), facts, told) || !known_before
             }
         }
     }
 
-    fn book(&mut self, tier: Tier, slot: (Ts, Ts), facts: &[GroupFact]) -> bool {
+    fn book(&mut self, tier: Tier, slot: (Ts, Ts), facts: &[GroupFact], told: bool) -> bool {
         let (step, reach) = (self.keep.key.step, self.keep.reach);
+        let book = |group: &mut Group, fact: &GroupFact| group.book(tier, slot, fact, step, reach, told);
         let mut changed = false;
         let mut overflow: Option<GroupFact> = None;
         for fact in facts {
             match self.group_ix(&fact.group) {
                 Some(ix) => {
-                    changed |= self.groups.get_mut(ix).is_some_and(|g| g.book(tier, slot, fact, step, reach));
+                    changed |= self.groups.get_mut(ix).is_some_and(|group| book(group, fact));
                 }
                 None if self.keep.overflow == Overflow::Drop => {}
                 None => overflow = Some(fold(overflow, fact)),
@@ -176,7 +183,7 @@ impl Series {
         }
         let Some(fact) = overflow else { return changed };
         let ix = self.other_ix(&fact.group);
-        changed | self.groups.get_mut(ix).is_some_and(|g| g.book(tier, slot, &fact, step, reach))
+        changed | self.groups.get_mut(ix).is_some_and(|group| book(group, &fact))
     }
 
     /// Remembers what lies before the beginning of the present calendar period.
@@ -202,10 +209,15 @@ impl Series {
         }
     }
 
-    /// Whether a group was seen within this time before the newest slot with any group.
-    pub(super) fn saw_within(&self, time: Span, labels: &Labels) -> bool {
+    /// The newest slot with any group.
+    pub(super) fn born(&self) -> Option<Ts> {
+        self.born
+    }
+
+    /// Whether a group was seen within this time before a slot.
+    pub(super) fn saw_within(&self, time: Span, labels: &Labels, newest: Option<Ts>) -> bool {
         let seen = self.group(labels).map(|group| group.seen);
-        seen.is_some_and(|seen| self.born.is_none_or(|newest| newest.since(seen) <= time))
+        seen.is_some_and(|seen| newest.is_none_or(|newest| newest.since(seen) <= time))
     }
 
     pub(super) fn remove_groups(&mut self, gone: &BTreeSet<Labels>) {
@@ -223,7 +235,8 @@ impl Series {
     /// Keeps a group apart that another series decides on. One that it has room for but does not
     /// keep yet may take up to twice the limit.
     pub(super) fn follow(&mut self, labels: Labels, decided: bool) {
-        if decided || self.groups.len() < self.keep.limit.saturating_mul(2) {
+        let most = if decided { MOST_GROUPS - 1 } else { self.keep.limit.saturating_mul(2) };
+        if self.groups.len() < most {
             self.add_group(labels);
         }
     }
@@ -286,8 +299,10 @@ fn fold(sum: Option<GroupFact>, fact: &GroupFact) -> GroupFact {
     sum.raw = sum.raw.plus(fact.raw);
     sum.withheld = sum.withheld.plus(fact.withheld);
     // One idle group must not make the sum stale; a part withheld makes it partial.
-    if fact.trust == Trust::Partial {
-        sum.trust = Trust::Partial;
-    }
+    sum.trust = match (sum.trust, fact.trust) {
+        (Trust::Open, _) | (_, Trust::Open) => Trust::Open,
+        (_, Trust::Partial) => Trust::Partial,
+        (sum, _) => sum,
+    };
     sum
 }

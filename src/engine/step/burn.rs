@@ -18,12 +18,16 @@ use crate::slo::model::{Labels, Severity};
 use crate::slo::time::{Span, Ts};
 
 /// How the groups of an SLO stand.
-#[derive(Default)]
 pub(super) struct Seen {
     pub standings: Vec<Standing>,
-    /// So much of the newest slices of a group was withheld without proof that rules of it cannot
-    /// be judged.
-    pub withheld: bool,
+    /// Whether so much of a group was withheld without proof that rules of it cannot be judged.
+    pub withheld: Verdict,
+}
+
+impl Seen {
+    pub(super) fn of(standings: Vec<Standing>) -> Self {
+        Self { standings, withheld: Verdict::Clear }
+    }
 }
 
 /// Moves the burn alerts of one SLO; gives back how its groups stand, `None` when a series of it
@@ -35,16 +39,18 @@ pub(super) fn step_slo(
     inputs: &Inputs<'_>,
     delta: &mut Delta,
 ) -> Option<Seen> {
-    let mut seen = Seen::default();
+    let mut seen = Seen::of(Vec::new());
     let alerts = control.of_slo(&planned.id);
     let groups = groups(planned, ledger);
     for group in &groups {
         let book = Book::open(ledger, &planned.bad, &planned.total, group)?;
         let judged = judge_group(planned, group, &book, inputs.observed, inputs.at);
         step_group(planned, group, &book, &judged, alerts, inputs, delta);
-        let unjudged = judged.rules.iter().any(|rule| rule.begins() == Verdict::Unknown);
-        let is_known = judged.standing.is_known(planned.slo.absent.means);
-        seen.withheld |= is_known && unjudged && book.is_partial(inputs.at);
+        match withheld(planned, &judged, &book, inputs.at) {
+            Verdict::Clear => {}
+            Verdict::Unknown if seen.withheld == Verdict::Holds => {}
+            verdict => seen.withheld = verdict,
+        }
         seen.standings.push(judged.standing);
     }
     if groups.is_empty()
@@ -56,6 +62,21 @@ pub(super) fn step_slo(
     }
     step_gone(planned, &groups, &seen.standings, ledger, inputs, alerts, delta);
     Some(seen)
+}
+
+/// Whether rules of a group cannot be judged for what was withheld. While it is only older slices of
+/// their windows, it is not over, and is not told anew either: a deploy is soon forgotten.
+fn withheld(planned: &Planned, judged: &JudgedGroup, book: &Book<'_>, at: Ts) -> Verdict {
+    if !judged.standing.is_known(planned.slo.absent.means) {
+        return Verdict::Clear;
+    }
+    let rules = planned.slo.alerting.rules.iter().zip(&judged.rules);
+    let unjudged = rules.filter(|(_, judged)| judged.begins() == Verdict::Unknown);
+    match unjudged.map(|(rule, _)| rule.short.unwrap_or(rule.long)).min() {
+        Some(_) if book.is_partial(at) => Verdict::Holds,
+        Some(window) if book.any_partial(window, at) => Verdict::Unknown,
+        _ => Verdict::Clear,
+    }
 }
 
 fn step_group(

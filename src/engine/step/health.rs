@@ -54,7 +54,7 @@ pub(super) fn step_health(
             _ if standings.contains(&Standing::BadNotPartOfTotal) => {
                 "it counts more bad events than events: bad is not a part of total"
             }
-            _ if seen.withheld => {
+            _ if seen.withheld != Verdict::Clear => {
                 "much of what its newest slices count may be older, and a question about that has no answer or no proof"
             }
             Some(window) if !standings.iter().all(|s| *s == Standing::Unknown) => {
@@ -75,7 +75,7 @@ pub(super) fn step_health(
 /// about not knowing move. The slice is judged later, when it is known.
 pub fn step_unanswered(planned: &Planned, control: &Control, inputs: &Inputs<'_>) -> Delta {
     let mut delta = Delta::default();
-    let seen = Seen { standings: vec![Standing::Unknown], withheld: false };
+    let seen = Seen::of(vec![Standing::Unknown]);
     step_health(planned, &seen, control.of_slo(&planned.id), inputs, &mut delta);
     delta
 }
@@ -148,10 +148,10 @@ fn is_unknown(seen: &Seen, stale: bool, blind: bool) -> Verdict {
         Verdict::Holds
     } else if blind {
         Verdict::Unknown
-    } else if stale || seen.withheld || standings.iter().all(|s| *s == Standing::Unknown) {
+    } else if stale || standings.iter().all(|s| *s == Standing::Unknown) {
         Verdict::Holds
     } else {
-        Verdict::Clear
+        seen.withheld
     }
 }
 

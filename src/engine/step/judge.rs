@@ -173,11 +173,13 @@ mod tests {
     use crate::slo::unit::Events;
 
     fn counts(span: i64) -> impl Strategy<Value = Counts> {
-        (0i64..40, 0i64..2000, 0i64..=10, 0i64..=10).prop_map(move |(bad, total, covered, absent)| {
+        let tenths = (0i64..=10, 0i64..=10, 0i64..=10);
+        (0i64..40, 0i64..2000, tenths).prop_map(move |(bad, total, (covered, withheld, absent))| {
             let covered = covered * span / 10;
-            let absent = absent * (span - covered) / 10;
+            let summed = covered + withheld * (span - covered) / 10;
+            let absent = absent * (span - summed) / 10;
             let (bad, total) = (Events::whole(bad), Events::whole(total));
-            Counts { from: Ts(100_000 - span), to: Ts(100_000), bad, total, covered, absent }
+            Counts { from: Ts(100_000 - span), to: Ts(100_000), bad, total, covered, summed, absent }
         })
     }
 

@@ -80,15 +80,18 @@ impl<'a> Book<'a> {
         if self.whole.is_some_and(|whole| whole.holds(from, to)) {
             let all = |group: &Group| events(group, from, to);
             let (bad, total) = (sum_by(&self.bad, all), sum_by(&self.total, all));
-            return Counts { from, to, bad, total, covered: to.0 - from.0, absent: 0 };
+            let span = to.0 - from.0;
+            return Counts { from, to, bad, total, covered: span, summed: span, absent: 0 };
         }
-        let Common { known, absent, torn } = common(sources(&self.total), sources(&self.bad), from, to);
+        let Common { known, withheld, absent, torn } =
+            common(sources(&self.total), sources(&self.bad), from, to);
         let of = |group: &Group| {
             let torn = torn.within(from, to).map(|(a, b)| events(group, Ts(a), Ts(b)));
             events(group, from, to).minus(torn.fold(Events::ZERO, Events::plus))
         };
         let (bad, total) = (sum_by(&self.bad, of), sum_by(&self.total, of));
-        Counts { from, to, bad, total, covered: (known - absent).max(0), absent }
+        let covered = (known - absent).max(0);
+        Counts { from, to, bad, total, covered, summed: covered + withheld, absent }
     }
 
     /// Where the source's answers about all series begin.
@@ -123,6 +126,13 @@ impl<'a> Book<'a> {
     pub fn is_partial(&self, at: Ts) -> bool {
         let at = self.settled(at);
         self.entries().filter_map(|e| e.group).any(|group| group.is_partial(at))
+    }
+
+    /// Whether a part of any slice of a window was withheld without proof.
+    pub fn any_partial(&self, window: Span, at: Ts) -> bool {
+        let at = self.settled(at);
+        let from = at.minus(window);
+        self.entries().filter_map(|e| e.group).any(|group| group.partial(from, at) > 0)
     }
 
     fn entries(&self) -> impl Iterator<Item = &Entry<'a>> {

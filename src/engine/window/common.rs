@@ -8,6 +8,8 @@ use crate::slo::time::Ts;
 pub(super) struct Common {
     /// Seconds that all of them know.
     pub known: i64,
+    /// Seconds more in which a part of bad alone was withheld, and which the sums hold all the same.
+    pub withheld: i64,
     /// Seconds of `known` in which no series of total existed.
     pub absent: i64,
     /// Where some know and others do not: none of it counts.
@@ -24,7 +26,7 @@ pub(super) fn common<'a>(
     from: Ts,
     to: Ts,
 ) -> Common {
-    let all = total.clone().chain(bad);
+    let all = total.clone().chain(bad.clone());
     let Some((first, ..)) = all.clone().next() else { return Common::default() };
     let alike = |(series, group, _): Source<'_>| {
         let unsure = group.is_some_and(|group| group.unsure(from, to) > 0);
@@ -32,71 +34,93 @@ pub(super) fn common<'a>(
     };
     if all.clone().all(alike) {
         let known = first.answered().overlap(from, to);
-        return Common {
-            known,
-            absent: absent(total, from, to).overlap(from, to),
-            torn: Intervals::default(),
-        };
+        return Common { known, absent: absent(total, from, to).overlap(from, to), ..Common::default() };
     }
     let newest = all.clone().filter_map(|(series, ..)| series.answered().last()).max().unwrap_or(to);
-    let (whole, torn) = sweep(all, newest, from, to);
-    let torn = widened(&torn, newest, (from, to));
-    let absent = absent(total, from, to);
-    let mut common = Common { torn, ..Common::default() };
-    for (a, b) in whole {
-        let (begin, end) = (Ts(a), Ts(b));
-        common.known += b - a - common.torn.overlap(begin, end);
-        common.absent += absent.overlap(begin, end) - absent.overlap_both(&common.torn, begin, end);
-    }
-    common
+    let cut = sweep(total.clone(), bad, newest, (from, to));
+    let torn = widened(&cut.torn, newest, (from, to));
+    let gone = absent(total, from, to);
+    let seconds = |pieces: Pieces| {
+        pieces.into_iter().map(|(a, b)| (Ts(a), Ts(b))).fold((0, 0), |(known, absent), (a, b)| {
+            let left = b.0 - a.0 - torn.overlap(a, b);
+            (known + left, absent + gone.overlap(a, b) - gone.overlap_both(&torn, a, b))
+        })
+    };
+    let ((known, absent), (withheld, without)) = (seconds(cut.whole), seconds(cut.withheld));
+    Common { known, absent, withheld: withheld - without, torn }
 }
 
 /// Pieces of a window, oldest first and apart from each other.
 type Pieces = Vec<(i64, i64)>;
+
+/// A window, cut up.
+#[derive(Default)]
+struct Cut {
+    /// All know it whole.
+    whole: Pieces,
+    /// It stays in the sums although a part of bad was withheld.
+    withheld: Pieces,
+    /// Some know it and others do not.
+    torn: Pieces,
+}
 
 /// Cuts a window into what all know, and what some know and others do not, by going over every
 /// beginning and end of what each series was answered and is unsure about.
 ///
 /// Where all were answered, and a part of what was born was withheld from some, the slot leaves the
 /// sums only while slices are kept: later five minutes or an hour of well-known events would leave
-/// with it, typically those of a bad deploy. It is in no case covered. Withheld good events would be
-/// bad ones, and for them it leaves at any age.
-fn sweep<'a>(all: impl Iterator<Item = Source<'a>>, newest: Ts, from: Ts, to: Ts) -> (Pieces, Pieces) {
+/// with it, typically those of a bad deploy. It is in no case covered. Where one series is taken from
+/// another it leaves at any age: good events withheld would be bad ones, and of a total they would
+/// hide bad ones of other slots.
+fn sweep<'a>(
+    total: impl Iterator<Item = Source<'a>> + Clone,
+    bad: impl Iterator<Item = Source<'a>> + Clone,
+    newest: Ts,
+    (from, to): (Ts, Ts),
+) -> Cut {
     let fine = newest.minus(FINE_REACH).0;
-    let mut edges: Vec<(i64, i32, i32, i32)> = vec![(to.0, 0, 0, 0)];
+    let subtracts = total.clone().chain(bad.clone()).any(|(.., taken)| taken);
+    // How many begin or cease there to be answered, unsure, stale, and unsure of total.
+    let mut edges: Vec<(i64, [i32; 4])> = vec![(to.0, [0; 4])];
+    let mut note = |pieces: &Intervals, what: [i32; 4]| {
+        let ends = |(a, b)| [(a, what), (b, what.map(|n| -n))];
+        edges.extend(pieces.within(from, to).flat_map(ends));
+    };
     let mut count = 0;
-    for (series, group, taken) in all {
+    for ((series, group, _), of_total) in total.map(|s| (s, 1)).chain(bad.map(|s| (s, 0))) {
         count += 1;
-        edges.extend(series.answered().within(from, to).flat_map(|(a, b)| [(a, 1, 0, 0), (b, -1, 0, 0)]));
-        let Some(group) = group else { continue };
-        let unsure = group.unsure_pieces(from, to);
-        edges.extend(unsure.within(from, to).flat_map(|(a, b)| [(a, 0, 1, 0), (b, 0, -1, 0)]));
-        let grave = if taken { &unsure } else { group.stale() };
-        edges.extend(grave.within(from, to).flat_map(|(a, b)| [(a, 0, 0, 1), (b, 0, 0, -1)]));
+        note(series.answered(), [1, 0, 0, 0]);
+        if let Some(group) = group {
+            note(&group.unsure_pieces(from, to), [0, 1, 0, of_total]);
+            note(group.stale(), [0, 0, 1, 0]);
+        }
     }
     edges.sort_unstable();
-    let (mut whole, mut torn) = (Pieces::new(), Pieces::new());
-    let (mut at, mut answered, mut unsure, mut grave) = (from.0, 0, 0, 0);
-    for (moment, answer, doubt, weight) in edges {
+    let (mut cut, mut at, mut open) = (Cut::default(), from.0, [0; 4]);
+    for (moment, change) in edges {
         if moment > at {
+            let [answered, unsure, stale, of_total] = open;
             match (Share::of(answered, count), Share::of(unsure, count)) {
-                (Share::All, Share::Some) if grave == 0 => {
+                (Share::All, Share::Some) if !subtracts && stale == 0 => {
                     if moment > fine {
-                        join(&mut torn, (at.max(fine), moment));
+                        join(&mut cut.torn, (at.max(fine), moment));
+                    }
+                    if at < fine && of_total == 0 {
+                        join(&mut cut.withheld, (at, moment.min(fine)));
                     }
                 }
-                (Share::Some, _) | (_, Share::Some) => join(&mut torn, (at, moment)),
-                (Share::All, Share::None) => join(&mut whole, (at, moment)),
+                (Share::Some, _) | (_, Share::Some) => join(&mut cut.torn, (at, moment)),
+                (Share::All, Share::None) => join(&mut cut.whole, (at, moment)),
                 // Nobody knows it, or nobody knows it well.
                 (Share::None, _) | (_, Share::All) => {}
             }
             at = moment;
         }
-        answered += answer;
-        unsure += doubt;
-        grave += weight;
+        for (open, change) in open.iter_mut().zip(change) {
+            *open += change;
+        }
     }
-    (whole, torn)
+    cut
 }
 
 enum Share {

@@ -1,7 +1,8 @@
 //! Windows of one SLO and group: bad and total events with coverage, summed from the ledger.
 //!
-//! An SLO reads several series, and each has gaps of its own. A slot counts only where all of them
-//! are equally known: `total` without its `good` would be all bad.
+//! An SLO reads several series, and each has gaps of its own. A slot is covered only where all of
+//! them are known whole, and the sums leave out what some know and others do not: `total` without its
+//! `good` would be all bad. Old errors withheld in part stay in the sums, uncovered (see `common.rs`).
 
 mod book;
 mod common;
@@ -27,12 +28,15 @@ pub struct Counts {
     pub from: Ts,
     /// The new edge.
     pub to: Ts,
-    /// Bad events, not below zero.
+    /// Bad events, not below zero; without those that were withheld.
     pub bad: Events,
-    /// All events, not below zero.
+    /// All events, not below zero; of how much of the window, `summed` says.
     pub total: Events,
-    /// Seconds of the window in which both are known.
+    /// Seconds of the window in which both are known whole.
     pub covered: i64,
+    /// Seconds of which `total` holds all events: what is covered, and where only bad ones were
+    /// withheld in part.
+    pub summed: i64,
     /// Seconds in which the source answered that no series of total exists.
     pub absent: i64,
 }
@@ -49,13 +53,18 @@ impl Counts {
         if self.span() == 0 { 0.0 } else { self.covered as f64 / self.span() as f64 }
     }
 
-    /// Seconds neither known nor absent.
-    pub fn missing(&self) -> i64 {
+    /// Seconds neither covered nor absent: bad events may lie in them that are not known.
+    pub fn uncovered(&self) -> i64 {
         (self.span() - self.covered - self.absent).max(0)
     }
 
-    /// Events of `seconds` at the mean traffic of what is known; zero where nothing is.
+    /// Seconds that `total` lacks events of, and that are not absent.
+    pub fn missing(&self) -> i64 {
+        (self.span() - self.summed - self.absent).max(0)
+    }
+
+    /// Events of `seconds` at the mean traffic of what is summed; zero where nothing is.
     pub fn mean_traffic(&self, seconds: i64) -> Events {
-        if self.covered == 0 { Events::ZERO } else { self.total.scaled(seconds, self.covered) }
+        if self.summed == 0 { Events::ZERO } else { self.total.scaled(seconds, self.summed) }
     }
 }

@@ -124,6 +124,7 @@ fn naive(slots: &[BTreeMap<i64, Slot>], (bad, total): &(Signal, Signal), from: i
             *(if gone { &mut counts.absent } else { &mut counts.covered }) += S;
         }
     }
+    counts.summed = counts.covered;
     Counts { bad: Events::whole(bads.max(0)), total: Events::whole(totals.max(0)), ..counts }
 }
 
@@ -247,4 +248,22 @@ fn a_slot_whose_samples_had_stopped_leaves_the_sums_with_its_five_minutes() {
 fn good_events_withheld_in_part_are_never_bad_ones() {
     let counts = doubtful(0, 1, Trust::Partial);
     assert_eq!((counts.total, counts.bad), (Events::whole(2870 * 100), Events::whole(2870 * 10)));
+}
+
+#[test]
+fn a_total_withheld_in_part_takes_no_bad_events_away() {
+    let counts = doubtful(0, 0, Trust::Partial);
+    assert_eq!((counts.total, counts.bad), (Events::whole(2870 * 100), Events::whole(2870 * 10)));
+}
+
+#[test]
+fn the_mean_traffic_is_that_of_the_time_whose_total_is_in_the_sums() {
+    let day = 86_400;
+    let errors = doubtful(1, 2, Trust::Partial);
+    assert_eq!((errors.covered, errors.missing()), (day - S, 0));
+    assert_eq!(errors.mean_traffic(day), errors.total);
+    // Of a total that is withheld itself more may have been.
+    let total = doubtful(1, 0, Trust::Partial);
+    assert_eq!((total.covered, total.missing()), (day - S, S));
+    assert!(total.mean_traffic(day) > total.total);
 }

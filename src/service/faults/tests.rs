@@ -3,7 +3,6 @@
 use super::*;
 use crate::engine::fact::SeriesIx;
 use crate::engine::plan::{Form, Member, Role, Take, Wanted};
-use crate::service::counting::series_of;
 use crate::slo::query::Selector;
 use crate::slo::time::Step;
 
@@ -219,7 +218,7 @@ fn over_a_new_plan_a_member_in_another_place_does_not_rest_for_the_one_at_fault(
         faults.keep(&Plan { groups: vec![Arc::clone(group)], ..Plan::default() });
         let parts = faults.parts(group, AT);
         let resting = parts.iter().filter(|part| faults.rests(part.id, AT));
-        resting.flat_map(|part| series_of(&part.group)).collect::<Vec<_>>()
+        resting.flat_map(|part| part.group.series().collect::<Vec<_>>()).collect::<Vec<_>>()
     };
     let same_places = QueryGroup { lookback: Span::from_mins(20), ..(*groups[0]).clone() };
     let same_places = Arc::new(same_places);

@@ -191,7 +191,7 @@ fn an_investigation_that_fails_withholds_what_is_newborn() {
         if ask.query.promql.contains("known") { failed() } else { model.answer(&group, ask) }
     });
     let fact = only(&facts, 0, NOON + 30);
-    assert_eq!((booked(&fact), fact.trust), (20.0, Trust::Partial));
+    assert_eq!((booked(&fact), fact.trust), (20.0, Trust::Open));
 }
 
 #[test]

@@ -158,7 +158,7 @@ fn a_fall_that_cannot_be_looked_into_leaves_only_its_group_unknown() {
     };
     let (facts, _) = run_with(&grouped, (30, 60), &calm, main_only(&model, &grouped));
     let SlotState::Known(groups) = slots(&facts, 0).remove(0).1 else { panic!() };
-    assert_eq!(groups.iter().map(|g| g.trust).collect::<Vec<_>>(), [Trust::Counted, Trust::Partial]);
+    assert_eq!(groups.iter().map(|g| g.trust).collect::<Vec<_>>(), [Trust::Counted, Trust::Open]);
 
     let alone = Model { streams: vec![reset], ..Model::default() };
     let (facts, _) = run_with(&group(), (30, 60), &calm, main_only(&alone, &group()));

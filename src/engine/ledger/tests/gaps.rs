@@ -84,3 +84,49 @@ fn a_ruling_is_remembered_for_the_slot_that_is_asked_again() {
     assert!(!past.begun);
     assert!(ledger.past(SeriesIx(0), &route("a"), Tier::Fine, Ts(360)).begun);
 }
+
+#[test]
+fn what_has_no_answer_this_time_takes_nothing_away_from_what_was_counted() {
+    let mut ledger = ledger();
+    let counted = |group, events| fact(group, events, Trust::Counted);
+    let open = |group, events| fact(group, events, Trust::Open);
+    let read = |ledger: &Ledger, name: &str, end: i64| {
+        let group = ledger.series(SeriesIx(0)).unwrap().group(&route(name)).unwrap();
+        (group.sum(Ts(end - S), Ts(end)).thousandths() / 1000, group.unsure(Ts(end - S), Ts(end)))
+    };
+    tell(&mut ledger, S, SlotState::Known(vec![counted("a", 300), counted("b", 5)]));
+    assert!(!tell(&mut ledger, S, SlotState::Known(vec![open("a", 0), counted("b", 5)])));
+    assert_eq!(read(&ledger, "a", S), (300, 0));
+
+    // Of a slot that nothing was told of it is what is known, and less than that is no news.
+    for (events, known) in [(0, 0), (20, 20), (10, 20)] {
+        tell(&mut ledger, 2 * S, SlotState::Known(vec![open("a", events)]));
+        assert_eq!(read(&ledger, "a", 2 * S), (known, S));
+    }
+    tell(&mut ledger, 2 * S, SlotState::Known(vec![counted("a", 300)]));
+    assert_eq!(read(&ledger, "a", 2 * S), (300, 0));
+    // A group that was not there when the slot was answered.
+    tell(&mut ledger, 2 * S, SlotState::Known(vec![counted("a", 300), open("b", 0)]));
+    assert_eq!(read(&ledger, "b", 2 * S), (0, S));
+
+    // Groups that are summed into one.
+    let mut many = ["c", "d", "e"].map(|group| counted(group, 10)).to_vec();
+    tell(&mut ledger, 3 * S, SlotState::Known(many.clone()));
+    many[1] = open("d", 0);
+    tell(&mut ledger, 3 * S, SlotState::Known(many));
+    assert_eq!(read(&ledger, OTHER, 3 * S), (20, 0));
+}
+
+#[test]
+fn five_minutes_that_cannot_be_read_keep_the_slices_that_were() {
+    for slice in [1, 10] {
+        let mut ledger = ledger();
+        tell(&mut ledger, slice * S, SlotState::Known(vec![fact("a", 7, Trust::Counted)]));
+        tell(&mut ledger, 86_400, SlotState::Known(vec![fact("a", 1, Trust::Counted)]));
+        let state = SlotState::Known(vec![fact("a", 0, Trust::Open)]);
+        let slots = vec![SlotFact { end: Ts(300), state }];
+        ledger.apply(&Facts { series: SeriesIx(0), tier: Tier::FiveMinutes, slots });
+        let group = ledger.series(SeriesIx(0)).unwrap().group(&route("a")).unwrap();
+        assert_eq!((group.sum(Ts(0), Ts(300)), group.unsure(Ts(0), Ts(300))), (Events::whole(7), 300));
+    }
+}

@@ -109,3 +109,41 @@ fn a_series_that_follows_is_bounded_too() {
     tell_of(&mut ledger, 1, 30, &groups);
     assert_eq!(ledger.series(SeriesIx(1)).unwrap().groups().len(), 7);
 }
+
+#[test]
+fn a_group_that_its_total_dropped_does_not_live_on_where_all_errors_ended() {
+    let mut ledger = pair();
+    tell_of(&mut ledger, 0, 30, &[("old", 100), ("pay", 100)]);
+    tell_of(&mut ledger, 1, 30, &[("old", 50), ("pay", 50)]);
+    tell_of(&mut ledger, 0, 90_000, &[("pay", 100)]);
+    ledger.expire(Ts(90_000), &day(0..2, [0]));
+    for series in ledger.all() {
+        assert_eq!(series.groups().iter().map(|g| &g.labels).collect::<Vec<_>>(), [&route("pay")]);
+    }
+}
+
+#[test]
+fn a_total_that_is_not_answered_for_a_day_drops_no_errors() {
+    let mut ledger = pair();
+    tell_of(&mut ledger, 0, 30, &[("old", 100), ("pay", 100)]);
+    tell_of(&mut ledger, 1, 30, &[("old", 50), ("pay", 50)]);
+    tell_of(&mut ledger, 1, 90_000, &[("pay", 1)]);
+    ledger.expire(Ts(90_000), &day(0..2, [0]));
+    assert!(ledger.all().iter().all(|series| series.groups().len() == 2));
+}
+
+#[test]
+fn a_series_that_follows_never_outgrows_its_image() {
+    let wide = |metric| Keep { limit: 10_000, ..keep(metric, 1) };
+    let mut ledger = Ledger::default();
+    ledger.adopt(vec![wide("all_total"), Keep { follows: vec![SeriesIx(0)], ..wide("part_total") }]);
+    let names: Vec<String> = (0..32_000).map(|n| n.to_string()).collect();
+    let groups: Vec<(&str, i64)> = names.iter().map(|name| (name.as_str(), 1)).collect();
+    // Errors of others are seen before any total is; then those of all that total keeps apart.
+    tell_of(&mut ledger, 1, 30, &groups[..20_000]);
+    tell_of(&mut ledger, 0, 30, &groups[20_000..]);
+    tell_of(&mut ledger, 1, 60, &groups[20_000..]);
+    let bad = ledger.series(SeriesIx(1)).unwrap();
+    assert_eq!(bad.groups().len(), 30_001);
+    assert!(SeriesImage::from_bytes(&SeriesImage::of(bad).to_bytes()).is_ok());
+}
