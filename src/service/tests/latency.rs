@@ -53,7 +53,8 @@ async fn a_service_that_hangs_keeps_no_page_of_another_on_the_same_histogram() {
 
     let (shared, at) = (rig.shared.clone(), rig.at.plus(Span::from_secs(30)));
     let judged = |slo: &str| shared.world.read().judged.get(slo).copied() == Some(at);
-    let soon = wait_until(Duration::from_secs(3), "pay to be judged", async || judged("shop/pay"));
+    // What hangs has ten seconds.
+    let soon = wait_until(Duration::from_secs(6), "pay to be judged", async || judged("shop/pay"));
     tokio::join!(rig.tick(), soon);
     assert!(source.asked().iter().any(|question| is_about_buckets(&question.query)));
     assert!(!judged("shop/cart"));
