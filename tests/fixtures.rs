@@ -201,8 +201,9 @@ async fn mail_without_the_right_password_is_refused() {
 #[tokio::test]
 async fn the_receiver_misbehaves_on_command() {
     let mut receiver = Receiver::start();
-    let client = reqwest::Client::builder().timeout(SECOND / 2).build().unwrap();
-    let send = async |url: String| client.post(url).body("{}").send().await;
+    let client = reqwest::Client::new();
+    let request = |url: String| client.post(url).body("{}");
+    let send = async |url: String| request(url).timeout(LIMIT).send().await;
     assert_eq!(send(receiver.url()).await.unwrap().status(), StatusCode::OK);
     receiver.behave(Behaviour::Fail(429, Some(7)));
     let answer = send(receiver.url()).await.unwrap();
@@ -211,7 +212,9 @@ async fn the_receiver_misbehaves_on_command() {
         (StatusCode::TOO_MANY_REQUESTS, &"7".parse().unwrap())
     );
     receiver.behave(Behaviour::Hang);
-    assert!(send(receiver.url()).await.unwrap_err().is_timeout());
+    assert!(request(receiver.url()).timeout(SECOND).send().await.unwrap_err().is_timeout());
+    wait_until(LIMIT, "the request that hangs", async || (receiver.requests().len() == 3).then_some(()))
+        .await;
     receiver.behave(Behaviour::Refuse);
     // The client's kept-alive connection is of no use either.
     assert!(send(receiver.url()).await.unwrap_err().is_connect());

@@ -100,21 +100,21 @@ mod tests {
 
     use super::*;
     use crate::notify::outcome::Reason;
-    use crate::notify::testing::{Behaviour, Mock, NOW};
+    use crate::notify::testing::{Behaviour, Mock, NOW, PATIENCE};
 
-    fn heartbeat(url: &str, more: &str) -> Heartbeat {
+    fn heartbeat(timeout: Duration, url: &str, more: &str) -> Heartbeat {
         let json = format!(r#"{{"url": "{url}/ping/uuid" {more}}}"#);
         let settings: HeartbeatSettings = serde_json::from_str(&json).unwrap();
         let mut config = settings.check("heartbeat", &mut Problems::default()).unwrap();
-        config.http.timeout = Duration::from_millis(300);
+        config.http.timeout = timeout;
         Heartbeat::new("heartbeat", &config).unwrap()
     }
 
     #[tokio::test]
     async fn it_beats_as_it_is_told() {
         let mock = Mock::start(Behaviour::Answer(200, vec![], "OK")).await;
-        assert_eq!(heartbeat(&mock.url, "").beat(NOW).await, Outcome::DELIVERED);
-        let post = heartbeat(&mock.url, r#", "method": "POST", "headers": {"X-Key": "k"}"#);
+        assert_eq!(heartbeat(PATIENCE, &mock.url, "").beat(NOW).await, Outcome::DELIVERED);
+        let post = heartbeat(PATIENCE, &mock.url, r#", "method": "POST", "headers": {"X-Key": "k"}"#);
         assert_eq!(post.beat(NOW).await, Outcome::DELIVERED);
         let seen = mock.seen();
         assert_eq!((seen[0].method.as_str(), seen[0].uri.path()), ("GET", "/ping/uuid"));
@@ -124,7 +124,7 @@ mod tests {
     #[tokio::test]
     async fn a_service_that_hangs_costs_its_timeout_and_no_more() {
         let mock = Mock::start(Behaviour::Hang).await;
-        let outcome = heartbeat(&mock.url, "").beat(NOW).await;
+        let outcome = heartbeat(Duration::from_millis(300), &mock.url, "").beat(NOW).await;
         assert_eq!(outcome.failure().map(|f| f.0), Some(Reason::Timeout));
     }
 }

@@ -92,6 +92,9 @@ pub(crate) fn resolved() -> Notice {
     notice
 }
 
+/// The timeout of a receiver that answers, on however busy a machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
 /// One request as received.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {

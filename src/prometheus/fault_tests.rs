@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::test_peer::{DEADLINE, Peer, ask, client, failed, instant, nothing, response};
+use super::test_peer::{PATIENCE, Peer, ask, ask_in_vain, client, failed, instant, nothing, response};
 use super::{SourceConfig, SourceSettings};
 use crate::engine::sample::{Answer, FailureKind, Query};
 use crate::secret::Secret;
@@ -25,7 +25,7 @@ async fn hangs_after(bytes: &'static str) -> FailureKind {
         std::future::pending::<()>().await;
     })
     .await;
-    failed(ask(&peer.client()).await).0
+    ask_in_vain(&peer.client()).await.0
 }
 
 #[tokio::test]
@@ -47,8 +47,8 @@ async fn a_host_that_takes_no_connection_is_a_timeout() {
     {
         queued.push(stream);
     }
-    let (kind, message) =
-        failed(ask(&client(SourceSettings::new("local", format!("http://{address}")))).await);
+    let settings = SourceSettings::new("local", format!("http://{address}"));
+    let (kind, message) = ask_in_vain(&client(settings)).await;
     assert_eq!(kind, FailureKind::Timeout, "{message}");
 }
 
@@ -56,7 +56,7 @@ async fn a_host_that_takes_no_connection_is_a_timeout() {
 async fn a_tls_handshake_that_hangs_is_a_timeout() {
     let peer = Peer::start(|_stream, _, _| std::future::pending()).await;
     let settings = SourceSettings::new("local", format!("https://{}", peer.address));
-    assert_eq!(failed(ask(&client(settings)).await).0, FailureKind::Timeout);
+    assert_eq!(ask_in_vain(&client(settings)).await.0, FailureKind::Timeout);
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn a_byte_at_a_time_is_a_timeout() {
         }
     })
     .await;
-    assert_eq!(failed(ask(&peer.client()).await).0, FailureKind::Timeout);
+    assert_eq!(ask_in_vain(&peer.client()).await.0, FailureKind::Timeout);
 }
 
 #[tokio::test]
@@ -183,8 +183,8 @@ async fn nobody_there_is_told_as_such() {
     let (kind, message) = failed(ask(&client(settings)).await);
     assert_eq!(kind, FailureKind::Unreachable);
     assert!(message.contains("refuses connections"), "{message}");
-    let (kind, message) =
-        failed(ask(&client(SourceSettings::new("local", "http://no-such-host.invalid"))).await);
+    let client = client(SourceSettings::new("local", "http://no-such-host.invalid"));
+    let (kind, message) = failed(client.ask(&instant("up"), Duration::from_secs(1)).await);
     assert!(matches!(kind, FailureKind::Unreachable | FailureKind::Timeout), "{message}");
 }
 
@@ -196,15 +196,12 @@ async fn a_connection_that_breaks_is_tried_again_and_a_refusal_is_not() {
         }
     })
     .await;
-    let answer = flaky.client().ask(&instant("up"), Duration::from_secs(5)).await;
+    let answer = ask(&flaky.client()).await;
     assert!(matches!(answer, Answer::Frames { .. }), "{answer:?}");
     assert_eq!(flaky.requests(), 2);
 
     let dead = Peer::says("").await;
-    assert_eq!(
-        failed(dead.client().ask(&instant("up"), Duration::from_secs(5)).await).0,
-        FailureKind::Unreachable
-    );
+    assert_eq!(failed(ask(&dead.client()).await).0, FailureKind::Unreachable);
     assert_eq!(dead.requests(), 3);
 
     let refusing = Peer::says(response("400 Bad Request", "", "no")).await;
@@ -268,7 +265,7 @@ async fn only_long_answers_are_asked_for_compressed() {
         let start = Ts(0);
         let end = start.plus(Span::from_secs(30 * (points - 1)));
         let query = Query { start, end, every: Span::from_secs(30), ..instant("up") };
-        let answer = requested.client().ask(&query, DEADLINE).await;
+        let answer = requested.client().ask(&query, PATIENCE).await;
         assert!(matches!(answer, Answer::Frames { .. }), "{points}: {answer:?}");
     }
 }
@@ -281,7 +278,7 @@ async fn a_range_is_asked_as_one() {
     .await;
     let mut query = instant("up");
     (query.start, query.end, query.every) = (Ts(100), Ts(160), Span::from_secs(30));
-    let (kind, message) = failed(peer.client().ask(&query, DEADLINE).await);
+    let (kind, message) = failed(peer.client().ask(&query, PATIENCE).await);
     assert_eq!(kind, FailureKind::Garbage, "a vector is no answer to a range: {message}");
 }
 
@@ -314,9 +311,9 @@ async fn a_token_file_is_read_for_each_request() {
 async fn the_version_is_known_where_the_server_says_it() {
     let body = r#"{"status":"success","data":{"version":"2.42.0+ds","revision":"x","goVersion":"go1.19.8"}}"#;
     let peer = Peer::says(response("200 OK", "", body)).await;
-    assert_eq!(peer.client().version(DEADLINE).await.as_deref(), Some("2.42.0+ds"));
+    assert_eq!(peer.client().version(PATIENCE).await.as_deref(), Some("2.42.0+ds"));
     for bytes in [response("404 Not Found", "", body), response("200 OK", "", "<html>"), String::new()] {
-        assert_eq!(Peer::says(bytes).await.client().version(DEADLINE).await, None);
+        assert_eq!(Peer::says(bytes).await.client().version(PATIENCE).await, None);
     }
 }
 

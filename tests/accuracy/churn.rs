@@ -103,8 +103,10 @@ async fn live(prometheus: &Prometheus, place: usize, target: &Target) -> (f64, f
         add("req", BURST);
         add("err", BURST);
         (requests, errors) = (requests + BURST, errors + BURST);
-        // The first may have begun before the burst.
-        target.scraped(2, LIMIT).await;
+        // A scrape that was answered counts once it is stored.
+        let errors_seen = format!("err{{pod=\"{pod}\"}}");
+        let stored = async || (prometheus.value(&errors_seen, now_ms()).await? == BURST).then_some(());
+        wait_until(LIMIT, "the burst to be stored", stored).await;
         target.fail(Some(503));
         let query = format!("up{{job=\"place-{place}\"}}");
         let down = async || (prometheus.value(&query, now_ms()).await? == 0.0).then_some(());

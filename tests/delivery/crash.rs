@@ -39,7 +39,8 @@ async fn a_killed_leader_on_postgresql_leads_again_without_waiting_for_its_lease
         damper.kill();
         damper.spawn();
         let leads = |json: &Value| json["leader"].as_bool()?.then_some(());
-        damper.wait_for(Duration::from_secs(8), "/api/v1/status", "the lease to be taken over", leads).await;
+        // The lease of the one that was killed would last fifteen seconds.
+        damper.wait_for(Duration::from_secs(10), "/api/v1/status", "the lease to be taken over", leads).await;
     }
 }
 

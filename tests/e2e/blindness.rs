@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::shop::{PAGE, SOON, Shop, events, told, until_told, until_whole};
-use super::truth::Truth;
+use super::truth::until_true;
 use crate::support::damper::Damper;
 use crate::support::prometheus::Version;
 use crate::support::proxy::Proxy;
@@ -92,7 +92,8 @@ async fn afterwards(shop: &Shop, damper: &Damper, outage: Outage) {
     assert_eq!(burning, ["firing"], "{outage:?}: it burns on, and everybody knows");
     for service in SERVICES {
         until_whole(damper, service).await;
-        until_true(shop, damper, service).await;
+        // The window over the outage too.
+        until_true(&shop.prometheus, damper, service).await;
     }
     shop.traffic.fail("burning", 0);
     shop.traffic.fail("late", 0);
@@ -104,7 +105,11 @@ async fn afterwards(shop: &Shop, damper: &Damper, outage: Outage) {
     assert_eq!(events(&shop.receiver, "healthy", "page"), [""; 0], "{outage:?}");
     // Where nothing was scraped, all of it is booked at the return, and nobody can know that it was
     // over long before: whether that is still hot when Damper looks again decides, but it is told once.
-    let passing = events(&shop.receiver, "passing", "page");
+    let told = wait_until(SOON, "the end of what passed", async || {
+        Some(events(&shop.receiver, "passing", "page"))
+            .filter(|told| told.last().is_some_and(|e| e != "firing"))
+    });
+    let passing = told.await;
     let page = outage != Outage::CutOff && passing == ["firing", "resolved"];
     assert!(page || passing == ["missed"], "{outage:?}: {passing:?}");
 }
@@ -124,19 +129,6 @@ async fn quiet_until(shop: &Shop, then: Instant) {
         let of_slos: Vec<_> = names.filter(|name| name != "SourceBlind").collect();
         assert_eq!(of_slos.len(), 1, "{of_slos:?}");
         (Instant::now() >= then).then_some(())
-    })
-    .await;
-}
-
-/// Waits until the window over the outage holds exactly what was scraped.
-async fn until_true(shop: &Shop, damper: &Damper, service: &str) {
-    let path = format!("/api/v1/slos/shop/{service}");
-    wait_until(SOON, &format!("the truth about {service}"), async || {
-        let view = damper.get(&path).await;
-        let counts = &view["groups"][0]["counts"]["5m"];
-        let truth = Truth::of(&shop.prometheus, service).await;
-        let (bad, total) = truth.window(counts["to"].as_i64()? * 1000, 300);
-        (counts["bad"] == bad && counts["total"] == total && counts["coverage"] == 1.0).then_some(())
     })
     .await;
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::shop::{PAGE, SOON, Shop, events, told, until_told, until_whole};
-use super::truth::Truth;
+use super::truth::until_true;
 use crate::support::damper::Damper;
 use crate::support::prometheus::Version;
 
@@ -33,8 +33,7 @@ async fn a_bad_edit_changes_nothing_names_its_line_and_the_good_one_is_live_at_o
 
     damper.definition("one.yaml", &with("one", "97"));
     live(&damper, "one", "97").await;
-    let status = damper.get("/api/v1/status").await;
-    assert_eq!(status["definitions"]["problems"], json!([]));
+    problems(&damper, 0).await;
     assert_eq!(damper.metric("damper_definitions_problems").await, Some(0.0));
     assert_eq!(damper.metric("damper_definitions_last_reload_success").await, Some(1.0));
 
@@ -47,8 +46,7 @@ async fn a_bad_edit_changes_nothing_names_its_line_and_the_good_one_is_live_at_o
     damper.definition("one.yaml", &both("95", "97").replace("objective: 97", "objective: [97"));
     live(&damper, "one", "95").await;
     assert_eq!(objective(&damper, "two").await, "97");
-    let view = damper.get("/api/v1/status").await["definitions"].clone();
-    assert_eq!(view["problems"].as_array().unwrap().len(), 1, "{view}");
+    problems(&damper, 1).await;
 
     // Written in place, as a shell does.
     std::fs::write(damper.path("slos/one.yaml"), both("94", "94")).unwrap();
@@ -141,15 +139,15 @@ async fn edits_of_a_firing_slo_tell_whoever_was_told() {
     let new = incidents[3 - resolved].to_owned();
     assert_ne!(new, incidents[0]);
 
-    // A changed objective keeps the history.
+    // A changed objective keeps the history: it is whole at once, and true.
     damper.definition("stays.yaml", &with("stays", "98"));
-    live(&damper, "stays", "98").await;
-    let view = damper.get("/api/v1/slos/shop/stays").await;
-    let counts = &view["groups"][0]["counts"]["5m"];
-    let (bad, total) =
-        Truth::of(&shop.prometheus, "stays").await.window(counts["to"].as_i64().unwrap() * 1000, 300);
-    assert_eq!((&counts["bad"], &counts["total"]), (&json!(bad), &json!(total)), "{counts}");
-    assert_eq!(counts["coverage"], 1.0);
+    let coverage = damper
+        .wait_for(SOON, "/api/v1/slos/shop/stays", "the new objective", |view| {
+            (view["objective"] == "98").then(|| view["groups"][0]["counts"]["5m"]["coverage"].clone())
+        })
+        .await;
+    assert_eq!(coverage, 1.0);
+    until_true(&shop.prometheus, &damper, "stays").await;
 
     // A removed definition that fires waits until somebody says so.
     std::fs::remove_file(damper.path("slos/fires.yaml")).unwrap();
@@ -222,9 +220,18 @@ async fn live(damper: &Damper, slo: &str, objective: &str) {
         .await;
 }
 
+/// Waits until so many problems are told: a moment after what is good of the same edit is live.
+async fn problems(damper: &Damper, count: usize) -> Vec<Value> {
+    let what = format!("{count} problems to be told");
+    damper
+        .wait_for(LIVE, "/api/v1/status", &what, |status| {
+            status["definitions"]["problems"].as_array().filter(|all| all.len() == count).cloned()
+        })
+        .await
+}
+
 async fn names_the_line(damper: &Damper, file: &str, line: usize) {
-    let status = damper.get("/api/v1/status").await;
-    let problem = &status["definitions"]["problems"][0];
+    let problem = &problems(damper, 1).await[0];
     assert!(problem["file"].as_str().unwrap().ends_with(file), "{problem}");
     assert_eq!((&problem["line"], &problem["error"]), (&json!(line), &json!(true)));
     let health = damper.get("/healthz").await;

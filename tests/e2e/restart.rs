@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::shop::{PAGE, SOON, Shop, events, told, until_told, until_whole};
-use super::truth::{Truth, ms};
+use super::truth::{ms, until_true};
 use crate::support::damper::Damper;
 use crate::support::prometheus::Version;
 use crate::support::proxy::Proxy;
@@ -55,11 +55,7 @@ async fn a_restart_asks_only_for_the_gap_and_goes_on_where_it_was() {
         assert_eq!(damper.get(&past).await["points"], before["points"], "clean: {clean}");
         backfilled(&damper).await;
         asked_only_for_the_gap(&proxy, last);
-        let view = damper.get("/api/v1/slos/shop/burning").await;
-        let counts = &view["groups"][0]["counts"]["5m"];
-        let truth = Truth::of(&shop.prometheus, "burning").await;
-        let (bad, total) = truth.window(counts["to"].as_i64().unwrap() * 1000, 300);
-        assert_eq!((&counts["bad"], &counts["total"]), (&json!(bad), &json!(total)), "clean: {clean}");
+        until_true(&shop.prometheus, &damper, "burning").await;
     }
 
     let fired = until_told(&shop.receiver, Duration::from_secs(120), "waiting", "firing").await;

@@ -3,9 +3,11 @@
 use chrono::DateTime;
 use serde_json::Value;
 
-use crate::support::now_ms;
+use super::shop::SOON;
+use crate::support::damper::Damper;
 use crate::support::prometheus::Prometheus;
 use crate::support::traffic::REQUESTS;
+use crate::support::{now_ms, wait_until};
 
 /// The error budget of the tests' SLOs.
 const BUDGET: f64 = 0.01;
@@ -55,6 +57,20 @@ impl Truth {
         let scrapes = self.scrapes.iter().map(|(t, ..)| *t);
         scrapes.filter(|t| *t > from).find(|t| is(*t)).expect("a scrape that changes it")
     }
+}
+
+/// Waits until a window of five minutes is whole and holds exactly what was scraped. A scrape that was
+/// stored late is missing in the newest slice, until it is asked again in the next tick.
+pub async fn until_true(prometheus: &Prometheus, damper: &Damper, service: &str) {
+    let path = format!("/api/v1/slos/shop/{service}");
+    wait_until(SOON, &format!("the truth about {service}"), async || {
+        let view = damper.get(&path).await;
+        let counts = &view["groups"][0]["counts"]["5m"];
+        let truth = Truth::of(prometheus, service).await;
+        let (bad, total) = truth.window(counts["to"].as_i64()? * 1000, 300);
+        (counts["bad"] == bad && counts["total"] == total && counts["coverage"] == 1.0).then_some(())
+    })
+    .await;
 }
 
 /// Milliseconds of an RFC 3339 time.

@@ -83,7 +83,7 @@ impl Alertmanager {
         let url = format!("{}/-/ready", self.url());
         let ask =
             async || self.client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success());
-        process.ready(Duration::from_secs(30), ask).await;
+        process.ready(Duration::from_secs(60), ask).await;
         self.process = Some(process);
     }
 

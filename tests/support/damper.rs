@@ -68,7 +68,7 @@ impl Damper {
         self.spawn();
         let (url, client) = (self.url("/readyz"), self.client.clone());
         let ask = async || client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success());
-        self.process.as_mut().expect("it was started").ready(Duration::from_secs(30), ask).await;
+        self.process.as_mut().expect("it was started").ready(Duration::from_secs(60), ask).await;
     }
 
     /// Starts it without waiting for anything.

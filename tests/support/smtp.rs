@@ -70,7 +70,7 @@ impl Smtp {
         let tls = self.tls;
         // It opens this port last.
         let ask = async || tokio::net::TcpStream::connect(("127.0.0.1", tls)).await.is_ok();
-        process.ready(Duration::from_secs(30), ask).await;
+        process.ready(Duration::from_secs(60), ask).await;
         self.process = Some(process);
     }
 

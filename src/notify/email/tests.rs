@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 
 use super::*;
 use crate::notify::problem::Problems;
-use crate::notify::testing::{NOW, firing, refusing};
+use crate::notify::testing::{NOW, PATIENCE, firing, refusing};
 
 /// Replies to the commands that begin so; an empty reply is none at all.
 type Script = &'static [(&'static str, &'static str)];
@@ -88,15 +88,21 @@ fn email(port: u16, more: &str) -> Email {
     let mut problems = Problems::default();
     let config = settings.check("mail", &mut problems);
     let mut config = config.unwrap_or_else(|| panic!("{problems:?}"));
-    config.timeout = Duration::from_millis(700);
+    config.timeout = PATIENCE;
     Email::new("mail", &config, "http://damper").unwrap()
 }
 
 const PLAIN: &str = r#", "tls": "none""#;
 
 async fn outcome(script: Script) -> (Outcome, Server) {
+    outcome_within(PATIENCE, script).await
+}
+
+async fn outcome_within(timeout: Duration, script: Script) -> (Outcome, Server) {
     let server = Server::start(script).await;
-    let outcome = email(server.port, PLAIN).deliver(&firing(), NOW).await;
+    let mut email = email(server.port, PLAIN);
+    email.config.timeout = timeout;
+    let outcome = email.deliver(&firing(), NOW).await;
     (outcome, server)
 }
 
@@ -175,15 +181,16 @@ async fn who_is_refused_at_last_does_not_take_the_mail_back_from_the_others() {
 
 #[tokio::test]
 async fn no_server_holds_a_conversation_beyond_its_timeout() {
+    let timeout = Duration::from_secs(1);
     for silent in ["GREETING", "EHLO", "MAIL", "RCPT", "DATA", "."] {
         let began = Instant::now();
         let script: Script = Box::leak(Box::new([(silent, "")]));
-        let (outcome, _server) = outcome(script).await;
+        let (outcome, _server) = outcome_within(timeout, script).await;
         assert!(matches!(outcome, Outcome::Retry { reason: Reason::Timeout, .. }), "{silent}: {outcome:?}");
-        assert!(began.elapsed() < Duration::from_secs(2), "{silent}");
+        assert!(began.elapsed() < timeout * 3, "{silent}");
     }
     // It has the mail; that it says no good-bye takes nothing back.
-    let (outcome, _server) = outcome(&[("QUIT", "")]).await;
+    let (outcome, _server) = outcome_within(timeout, &[("QUIT", "")]).await;
     assert_eq!(outcome, Outcome::DELIVERED);
 }
 
