@@ -136,7 +136,8 @@ impl Queue {
         }
     }
 
-    /// Somebody has to change something before the same is taken: of a page the fallback is told now.
+    /// Somebody has to change something before the same is taken: of a page that still fires the
+    /// fallback is told now.
     async fn refused(
         &self,
         epoch: i64,
@@ -154,10 +155,17 @@ impl Queue {
         if now.saturating_sub(first) > REFUSED_FOR_MS {
             return self.give_up(epoch, row, notice, error).await;
         }
-        if notice.event == Event::Firing && notice.alert.severity == Severity::Page {
+        let is_page = notice.event == Event::Firing && notice.alert.severity == Severity::Page;
+        if is_page && !self.is_over(row).await? {
             owe_fallback(&self.shared, epoch, std::slice::from_ref(notice)).await?;
         }
         self.retry(epoch, row, None, error).await
+    }
+
+    /// Whether the end of the incident waits behind a message, or was told already.
+    async fn is_over(&self, row: &OutboxRow) -> Result<bool, StoreError> {
+        let end = self.shared.store.told_as(&row.receiver, &row.incident, Event::Resolved.as_str());
+        Ok(end.await?.is_some())
     }
 
     /// Since when a message is refused that is refused now. A clock that was ahead then is not believed.
@@ -228,6 +236,7 @@ impl Queue {
 mod tests {
     use futures_util::future::BoxFuture;
 
+    use super::super::fallback::look;
     use super::super::queue_tests::{FALLBACK, messages, notice, owed_since, page, pair, pending, service};
     use super::*;
     use crate::notify::Reason;
@@ -312,6 +321,21 @@ mod tests {
         queue.receiver = Arc::new(IsDown);
         assert_eq!(tried(&queue).await, Status::Dead);
         assert_eq!(pending(&queue.shared, "other").await, [pair("p", "firing")]);
+    }
+
+    /// Also when its end was told already and somebody sends the page again by hand.
+    #[tokio::test]
+    async fn of_a_page_that_is_over_when_it_is_refused_nobody_else_is_told() {
+        let (shared, _folder) = service(FALLBACK).await;
+        owed_since(&shared, 0, vec![page("main", Event::Firing), page("main", Event::Resolved)]).await;
+        let queue = queue(shared);
+        assert_eq!(tried(&queue).await, Status::Pending);
+        look(&queue.shared).await.unwrap();
+        let epoch = queue.shared.epoch().unwrap();
+        queue.shared.store.delivered(epoch, "p-resolved-main", 1).await.unwrap();
+        assert_eq!(tried(&queue).await, Status::Pending);
+        look(&queue.shared).await.unwrap();
+        assert_eq!(messages(&queue.shared, "other").await, []);
     }
 
     /// Where the page stands after one more attempt.
