@@ -77,7 +77,7 @@ fn own_id(notice: &Notice, heir: &str) -> String {
     Notice::id_of(&notice.incident, notice.event, heir)
 }
 
-/// The message by which a receiver is told the same, if there is one.
+/// The message by which a receiver is told the same, if there is one that was not given up.
 async fn told_as(shared: &Shared, receiver: &str, notice: &Notice) -> Result<Option<String>, StoreError> {
     if is_level(shared, receiver) {
         return Ok(None);
