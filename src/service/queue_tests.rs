@@ -283,3 +283,57 @@ async fn no_page_is_owed_again_after_its_end_was_told() {
     look(&after).await.unwrap();
     assert_eq!(after.store.waited_for().await.unwrap(), [""; 0]);
 }
+
+/// The natural thing to do when `main` is down; what goes on firing is announced to whom it is new.
+#[tokio::test]
+async fn a_fallback_that_becomes_the_receiver_is_told_once() {
+    let (before, _folder) = service(FALLBACK).await;
+    owed(&before, vec![page("main", Event::Firing)]).await;
+    look(&before).await.unwrap();
+    let epoch = before.epoch().unwrap();
+    let told = messages(&before, "other").await.remove(0);
+    before.store.delivered(epoch, &told.id, 1).await.unwrap();
+    let after = restarted(before, &FALLBACK.replace("main, fallback: other", "other"));
+    owed(&after, vec![page("other", Event::Firing)]).await;
+    look(&after).await.unwrap();
+    assert_eq!(pending(&after, "other").await, []);
+    owed(&after, vec![page("main", Event::Resolved), page("other", Event::Resolved)]).await;
+    look(&after).await.unwrap();
+    assert_eq!(pending(&after, "other").await, [pair("p", "resolved")]);
+    assert_eq!(messages(&after, "other").await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_fallback_that_became_the_receiver_is_told_of_what_it_was_given_up_for() {
+    let (before, _folder) = service(FALLBACK).await;
+    owed(&before, vec![page("main", Event::Firing)]).await;
+    look(&before).await.unwrap();
+    let epoch = before.epoch().unwrap();
+    let told = messages(&before, "other").await.remove(0);
+    before.store.dead(epoch, &told.id, 1, "404").await.unwrap();
+    look(&before).await.unwrap();
+    assert_eq!(pending(&before, "other").await, [], "given up is given up");
+    let after = restarted(before, &FALLBACK.replace("main, fallback: other", "other"));
+    owed(&after, vec![page("other", Event::Firing)]).await;
+    assert_eq!(pending(&after, "other").await, [pair("p", "firing")]);
+}
+
+#[tokio::test]
+async fn a_receiver_that_becomes_the_fallback_is_told_once() {
+    let (before, _folder) = service(&FALLBACK.replace("main, fallback: other", "other")).await;
+    owed(&before, vec![page("other", Event::Firing)]).await;
+    let epoch = before.epoch().unwrap();
+    before.store.delivered(epoch, "p-firing-other", 1).await.unwrap();
+    let after = restarted(before, FALLBACK);
+    owed(&after, vec![page("main", Event::Firing)]).await;
+    look(&after).await.unwrap();
+    assert_eq!(pending(&after, "other").await, []);
+    assert_eq!(
+        after.store.overdue("main", "other", clock::now_ms(), 10).await.unwrap(),
+        [],
+        "or it never ends"
+    );
+    owed(&after, vec![page("main", Event::Resolved), page("other", Event::Resolved)]).await;
+    look(&after).await.unwrap();
+    assert_eq!(messages(&after, "other").await.len(), 2);
+}
