@@ -15,6 +15,7 @@ on_both! {
     messages_of_one_incident_are_found
     what_was_given_up_tells_nobody
     what_was_given_up_is_sent_again_once_it_is_owed_again
+    what_is_over_is_not_owed_again
     a_superseded_message_is_not_sent
     nothing_is_superseded_by_a_message_that_is_not_there
     a_finished_message_can_be_sent_again
@@ -155,12 +156,17 @@ async fn what_was_given_up_is_sent_again_once_it_is_owed_again(home: &Home) {
     assert_eq!((b.attempts, b.finished_at, b.fallback_of.as_deref()), (0, None, Some("x")));
     let c = store.outbox_row("m-c").await.unwrap().unwrap();
     assert_eq!((c.superseded_by, c.fallback_of), (None, None));
-    // What is over by now is not begun again.
-    store.dead(epoch, "m-b", 8, "404").await.unwrap();
-    let end = OutboxPut { event: "resolved".into(), ..message("end", "b", 9) };
-    assert_eq!(owe(&[end.clone()]).await, 1);
+}
+
+async fn what_is_over_is_not_owed_again(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    let end = OutboxPut { event: "resolved".into(), ..message("end", "i", 9) };
+    store.commit(epoch, &owing(&[message("m", "i", 0), end.clone()])).await.unwrap();
+    store.dead(epoch, "m", 8, "404").await.unwrap();
     store.delivered(epoch, "end", 10).await.unwrap();
-    assert_eq!(owe(&[m("b"), stand_in("b"), end]).await, 0);
+    let stand_in = OutboxPut { fallback_of: Some("x".into()), ..message("m", "i", 11) };
+    let again = store.commit(epoch, &owing(&[message("m", "i", 11), stand_in, end])).await.unwrap();
+    assert_eq!((again.new_outbox, due(&store, 20).await.len()), (0, 0));
 }
 
 async fn a_superseded_message_is_not_sent(home: &Home) {
