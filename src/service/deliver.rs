@@ -1,7 +1,7 @@
 //! Empties the outbox: one loop per receiver, so that a dead one delays no other. Each message is
 //! sent at least once, in the order of its incident, under the same key at every attempt.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,13 +27,15 @@ const LONGEST_WAIT_MS: i64 = 2 * 3600 * 1000;
 const LATE_MS: i64 = 10 * 60 * 1000;
 /// A message that fails for so long is given up and listed as dead.
 const FAILED_FOR_MS: i64 = 3 * 24 * 3600 * 1000;
-/// The same for one that is refused: the receiver may be in the middle of a deployment, or somebody
-/// is about to mend a password, and then it is taken.
+/// But not before so many attempts: what is that old and sent again by hand has its time too.
+const LEAST_ATTEMPTS: i64 = 30;
+/// The same for one that is refused, from the first refusal on: the receiver may be in the middle of a
+/// deployment, or somebody is about to mend a password, and then it is taken.
 const REFUSED_FOR_MS: i64 = 3600 * 1000;
 
 /// Runs one receiver's queue until shutdown.
 pub(super) async fn run(shared: Arc<Shared>, name: String, receiver: Arc<dyn Receiver>) {
-    let queue = Queue { shared, name, receiver, taken: Guarded::default() };
+    let queue = Queue::new(shared, name, receiver);
     loop {
         let woken = queue.shared.outbox_wake.notified();
         tokio::pin!(woken);
@@ -65,9 +67,16 @@ struct Queue {
     /// Messages that the receiver has taken and the store does not know of yet: they are marked
     /// once it can be written, and not sent again meanwhile.
     taken: Guarded<BTreeSet<String>>,
+    /// Since when messages are refused each time, in milliseconds since the epoch: that one waited for
+    /// a receiver out of reach says nothing of it. A restart only begins anew.
+    refused: Guarded<BTreeMap<String, i64>>,
 }
 
 impl Queue {
+    fn new(shared: Arc<Shared>, name: String, receiver: Arc<dyn Receiver>) -> Self {
+        Self { shared, name, receiver, taken: Guarded::default(), refused: Guarded::default() }
+    }
+
     /// Sends what is due; gives back how long nothing more is.
     async fn drain(&self) -> Result<Duration, StoreError> {
         loop {
@@ -77,6 +86,10 @@ impl Queue {
             let rows = self.shared.store.due(&self.name, now, TOGETHER.saturating_add(unmarked)).await?;
             if rows.is_empty() || self.shared.drained.is_cancelled() {
                 let next = self.shared.store.next_due(&self.name).await?;
+                if next.is_none() {
+                    // Others finish messages too: what makes room, or is told by a later one.
+                    self.refused.write().clear();
+                }
                 if next.is_some_and(|at| at.saturating_sub(now) > LONGEST_WAIT_MS) {
                     self.shared.store.hasten(epoch, &self.name, now, LONGEST_WAIT_MS).await?;
                 }
@@ -111,14 +124,20 @@ impl Queue {
                 self.mark_taken(epoch, row).await
             }
             Outcome::Retry { after, error, .. } => {
+                self.refused.write().remove(&row.id);
                 self.warn(row, &error);
-                self.retry(epoch, row, &notice, after, &error, FAILED_FOR_MS).await
+                let old = now.saturating_sub(row.created_at) > FAILED_FOR_MS;
+                if old && row.attempts >= LEAST_ATTEMPTS {
+                    return self.give_up(epoch, row, &notice, &error).await;
+                }
+                self.retry(epoch, row, after, &error).await
             }
             Outcome::Permanent { error, .. } => self.refused(epoch, row, &notice, &error).await,
         }
     }
 
-    /// Somebody has to change something before the same is taken: of a page the fallback is told now.
+    /// Somebody has to change something before the same is taken: of a page that still fires the
+    /// fallback is told now.
     async fn refused(
         &self,
         epoch: i64,
@@ -126,21 +145,42 @@ impl Queue {
         notice: &Notice,
         error: &str,
     ) -> Result<(), StoreError> {
-        if row.attempts == 0 {
+        let now = clock::now_ms();
+        let first = self.refused_since(&row.id, now);
+        if first == now {
             tracing::error!(receiver = self.name, id = row.id, error, "refused; tried again for an hour");
         } else {
             self.warn(row, error);
         }
-        if notice.event == Event::Firing && notice.alert.severity == Severity::Page {
+        if now.saturating_sub(first) > REFUSED_FOR_MS {
+            return self.give_up(epoch, row, notice, error).await;
+        }
+        let is_page = notice.event == Event::Firing && notice.alert.severity == Severity::Page;
+        if is_page && !self.is_over(row).await? {
             owe_fallback(&self.shared, epoch, std::slice::from_ref(notice)).await?;
         }
-        self.retry(epoch, row, notice, None, error, REFUSED_FOR_MS).await
+        self.retry(epoch, row, None, error).await
+    }
+
+    /// Whether the end of the incident waits behind a message, or was told already.
+    async fn is_over(&self, row: &OutboxRow) -> Result<bool, StoreError> {
+        let end = self.shared.store.told_as(&row.receiver, &row.incident, Event::Resolved.as_str());
+        Ok(end.await?.is_some())
+    }
+
+    /// Since when a message is refused that is refused now. A clock that was ahead then is not believed.
+    fn refused_since(&self, id: &str, now: i64) -> i64 {
+        let mut refused = self.refused.write();
+        let first = refused.entry(id.to_owned()).or_insert(now);
+        *first = now.min(*first);
+        *first
     }
 
     async fn mark_taken(&self, epoch: i64, row: &OutboxRow) -> Result<(), StoreError> {
         self.taken.write().insert(row.id.clone());
         self.shared.store.delivered(epoch, &row.id, clock::now_ms()).await?;
         self.taken.write().remove(&row.id);
+        self.refused.write().remove(&row.id);
         Ok(())
     }
 
@@ -153,18 +193,11 @@ impl Queue {
         &self,
         epoch: i64,
         row: &OutboxRow,
-        notice: &Notice,
         after: Option<Duration>,
         error: &str,
-        limit_ms: i64,
     ) -> Result<(), StoreError> {
-        let now = clock::now_ms();
-        let age = now.saturating_sub(row.created_at);
-        if age > limit_ms {
-            return self.give_up(epoch, row, notice, error).await;
-        }
         let wait = delay(row.attempts, after);
-        let next_at = now.saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+        let next_at = clock::now_ms().saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
         self.shared.store.failed(epoch, &row.id, row.attempts + 1, next_at, error).await.map(drop)
     }
 
@@ -177,7 +210,9 @@ impl Queue {
     ) -> Result<(), StoreError> {
         tracing::error!(receiver = self.name, id = row.id, error, "not delivered and given up");
         owe_fallback(&self.shared, epoch, std::slice::from_ref(notice)).await?;
-        self.shared.store.dead(epoch, &row.id, clock::now_ms(), error).await.map(drop)
+        self.shared.store.dead(epoch, &row.id, clock::now_ms(), error).await?;
+        self.refused.write().remove(&row.id);
+        Ok(())
     }
 
     /// A late firing whose resolve waits behind it is not sent: the resolve tells both.
@@ -201,6 +236,7 @@ impl Queue {
 mod tests {
     use futures_util::future::BoxFuture;
 
+    use super::super::fallback::look;
     use super::*;
     use crate::notify::Reason;
     use crate::service::testing::{FALLBACK, messages, notice, owed_since, page, pair, pending, service};
@@ -215,9 +251,16 @@ mod tests {
         }
     }
 
+    struct IsDown;
+
+    impl Receiver for IsDown {
+        fn deliver<'a>(&'a self, _: &'a Notice, _: Ts) -> BoxFuture<'a, Outcome> {
+            Box::pin(async { Outcome::retry(Reason::ServerError, "503") })
+        }
+    }
+
     fn queue(shared: Shared) -> Queue {
-        let (shared, receiver) = (Arc::new(shared), Arc::new(Refuses));
-        Queue { shared, name: "main".into(), receiver, taken: Guarded::default() }
+        Queue::new(Arc::new(shared), "main".into(), Arc::new(Refuses))
     }
 
     #[tokio::test]
@@ -234,13 +277,76 @@ mod tests {
         assert_eq!(pending(&queue.shared, "other").await, [pair("p", "firing")]);
     }
 
+    /// As a receiver does that was out of reach for long and is being deployed when it comes back.
     #[tokio::test]
-    async fn what_is_refused_for_more_than_an_hour_is_given_up() {
+    async fn only_what_is_refused_for_an_hour_from_its_first_refusal_on_is_given_up() {
         let (shared, _folder) = service(FALLBACK).await;
-        owed_since(&shared, REFUSED_FOR_MS + 1000, vec![page("main", Event::Firing)]).await;
-        let queue = queue(shared);
-        queue.drain().await.unwrap();
-        assert_eq!(messages(&queue.shared, "main").await[0].status, Status::Dead);
+        owed_since(&shared, 2 * REFUSED_FOR_MS, vec![page("main", Event::Firing)]).await;
+        let mut queue = queue(shared);
+        assert_eq!(tried(&queue).await, Status::Pending);
         assert_eq!(pending(&queue.shared, "other").await, [pair("p", "firing")]);
+        refused_for_long(&queue);
+        queue.receiver = Arc::new(IsDown);
+        assert_eq!(tried(&queue).await, Status::Pending);
+        queue.receiver = Arc::new(Refuses);
+        assert_eq!(tried(&queue).await, Status::Pending, "it was away in between");
+        refused_for_long(&queue);
+        assert_eq!(tried(&queue).await, Status::Dead);
+        assert!(queue.refused.read().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_again_by_hand_has_its_time_again() {
+        for receiver in [Arc::new(Refuses) as Arc<dyn Receiver>, Arc::new(IsDown)] {
+            let (shared, _folder) = service(FALLBACK).await;
+            owed_since(&shared, FAILED_FOR_MS + 1000, vec![page("main", Event::Firing)]).await;
+            let epoch = shared.epoch().unwrap();
+            shared.store.dead(epoch, "p-firing-main", 1, "given up").await.unwrap();
+            shared.store.resend(epoch, "p-firing-main", clock::now_ms()).await.unwrap();
+            let mut queue = queue(shared);
+            queue.receiver = receiver;
+            for _ in 0..5 {
+                assert_eq!(tried(&queue).await, Status::Pending);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_fails_for_days_is_given_up() {
+        let (shared, _folder) = service(FALLBACK).await;
+        owed_since(&shared, FAILED_FOR_MS + 1000, vec![page("main", Event::Firing)]).await;
+        let epoch = shared.epoch().unwrap();
+        shared.store.failed(epoch, "p-firing-main", LEAST_ATTEMPTS, 0, "503").await.unwrap();
+        let mut queue = queue(shared);
+        queue.receiver = Arc::new(IsDown);
+        assert_eq!(tried(&queue).await, Status::Dead);
+        assert_eq!(pending(&queue.shared, "other").await, [pair("p", "firing")]);
+    }
+
+    /// Also when its end was told already and somebody sends the page again by hand.
+    #[tokio::test]
+    async fn of_a_page_that_is_over_when_it_is_refused_nobody_else_is_told() {
+        let (shared, _folder) = service(FALLBACK).await;
+        owed_since(&shared, 0, vec![page("main", Event::Firing), page("main", Event::Resolved)]).await;
+        let queue = queue(shared);
+        assert_eq!(tried(&queue).await, Status::Pending);
+        look(&queue.shared).await.unwrap();
+        let epoch = queue.shared.epoch().unwrap();
+        queue.shared.store.delivered(epoch, "p-resolved-main", 1).await.unwrap();
+        assert_eq!(tried(&queue).await, Status::Pending);
+        look(&queue.shared).await.unwrap();
+        assert_eq!(messages(&queue.shared, "other").await, []);
+    }
+
+    /// Where the page stands after one more attempt.
+    async fn tried(queue: &Queue) -> Status {
+        let row = messages(&queue.shared, "main").await.remove(0);
+        queue.send(queue.shared.epoch().unwrap(), &row).await.unwrap();
+        messages(&queue.shared, "main").await[0].status
+    }
+
+    fn refused_for_long(queue: &Queue) {
+        let since = clock::now_ms() - REFUSED_FOR_MS - 1000;
+        *queue.refused.write().get_mut("p-firing-main").unwrap() = since;
     }
 }

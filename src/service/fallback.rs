@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::clock;
 use super::orphans::hand_over;
-use super::owed::{commit, fallback_for, fallback_id, is_level, owe, owe_fallback};
+use super::owed::{commit, fallback_for, is_level, owe_fallback, owe_in_stead};
 use super::shared::Shared;
 use crate::engine::notice::Notice;
 use crate::settings::Route;
@@ -76,10 +76,8 @@ async fn tell_fallback(
 async fn pass_on(shared: &Shared, epoch: i64) -> Result<(), StoreError> {
     let mut decisions = Decisions::default();
     for (payload, receiver) in shared.store.resolves_to_pass_on().await? {
-        let Ok(notice) = serde_json::from_str::<Notice>(&payload) else { continue };
-        let stands_in_for = notice.id.clone();
-        let notice = Notice { id: fallback_id(&notice.id, &receiver), receiver, ..notice };
-        owe(shared, notice, Some(stands_in_for), clock::now_ms(), &mut decisions);
+        let Ok(notice) = serde_json::from_str(&payload) else { continue };
+        owe_in_stead(shared, &notice, &receiver, &mut decisions);
     }
     commit(shared, epoch, &decisions).await
 }

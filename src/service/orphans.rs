@@ -41,7 +41,7 @@ async fn message(shared: &Shared, epoch: i64, row: &OutboxRow) -> Result<(), Sto
                 return shared.store.commit(epoch, &decisions).await.map(drop);
             }
             let mut owed = Decisions::default();
-            stand_in(shared, &notice, heir, own_id(&notice, heir), &mut owed).await?;
+            stand_in(shared, &notice, heir, &mut owed).await?;
             commit(shared, epoch, &owed).await?;
             format!("{gone}; `{heir}` is told instead")
         }
@@ -59,7 +59,7 @@ async fn level(shared: &Shared, epoch: i64, row: &LevelRow) -> Result<(), StoreE
         && told_as(shared, heir, &notice).await?.is_none()
     {
         let mut owed = Decisions::default();
-        stand_in(shared, &notice, heir, own_id(&notice, heir), &mut owed).await?;
+        stand_in(shared, &notice, heir, &mut owed).await?;
         commit(shared, epoch, &owed).await?;
     }
     tracing::warn!(
@@ -71,13 +71,7 @@ async fn level(shared: &Shared, epoch: i64, row: &LevelRow) -> Result<(), StoreE
     shared.store.remove_level(epoch, &row.receiver, &row.incident).await
 }
 
-/// The id that the heir's own message has: an alert that goes on firing is announced to a receiver
-/// that is new in the route too, and whichever of the two comes later must be the same message.
-fn own_id(notice: &Notice, heir: &str) -> String {
-    Notice::id_of(&notice.incident, notice.event, heir)
-}
-
-/// The message by which a receiver is told the same, if there is one.
+/// The message by which a receiver is told the same, if there is one that was not given up.
 async fn told_as(shared: &Shared, receiver: &str, notice: &Notice) -> Result<Option<String>, StoreError> {
     if is_level(shared, receiver) {
         return Ok(None);

@@ -51,34 +51,40 @@ pub(super) fn owe(
     });
 }
 
-/// Owes the fallback receiver the same, all in one transaction and each under an id of its own; at
-/// most once however often it is called.
+/// Owes the fallback receiver the same, all in one transaction; at most once however often it is
+/// called, unless it was given up meanwhile.
 pub(super) async fn owe_fallback(shared: &Shared, epoch: i64, notices: &[Notice]) -> Result<(), StoreError> {
     let mut decisions = Decisions::default();
     for notice in notices {
         let Some(fallback) = fallback_for(shared, &notice.receiver) else { continue };
-        let id = fallback_id(&notice.id, fallback);
-        stand_in(shared, notice, fallback, id, &mut decisions).await?;
+        stand_in(shared, notice, fallback, &mut decisions).await?;
     }
     commit(shared, epoch, &decisions).await
 }
 
-/// Adds what is owed to a receiver in another one's stead, under this id. A state that it is told anyway is left
+/// Adds what is owed to a receiver in another one's stead. A state that it is told anyway is left
 /// alone: "firing" could be older than what it knows.
 pub(super) async fn stand_in(
     shared: &Shared,
     notice: &Notice,
     receiver: &str,
-    id: String,
     to: &mut Decisions,
 ) -> Result<(), StoreError> {
     let begins = notice.event == Event::Firing && is_level(shared, receiver);
     if begins && shared.store.has_level(receiver, &notice.incident).await? {
         return Ok(());
     }
+    owe_in_stead(shared, notice, receiver, to);
+    Ok(())
+}
+
+/// The same whatever it knows, under the id that the receiver's own message has: what fires on is
+/// announced to a receiver that becomes the route's, and whichever of the two comes later must be the
+/// same message.
+pub(super) fn owe_in_stead(shared: &Shared, notice: &Notice, receiver: &str, to: &mut Decisions) {
+    let id = Notice::id_of(&notice.incident, notice.event, receiver);
     let stand_in = Notice { id, receiver: receiver.to_owned(), ..notice.clone() };
     owe(shared, stand_in, Some(notice.id.clone()), clock::now_ms(), to);
-    Ok(())
 }
 
 /// Commits what is owed and wakes who delivers it.
@@ -96,11 +102,6 @@ pub(super) async fn commit(shared: &Shared, epoch: i64, owed: &Decisions) -> Res
 /// The receiver that stands in for another one.
 pub(super) fn fallback_for<'a>(shared: &'a Shared, receiver: &str) -> Option<&'a str> {
     shared.settings.route.as_ref()?.fallback.as_deref().filter(|fallback| *fallback != receiver)
-}
-
-/// The id of the message that stands in for another one.
-pub(super) fn fallback_id(id: &str, receiver: &str) -> String {
-    format!("{id}-for-{receiver}")
 }
 
 /// Whether a receiver is told the present state instead of each transition.

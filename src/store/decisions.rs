@@ -112,7 +112,8 @@ pub struct HistoryPut {
 /// What a commit did.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Committed {
-    /// Outbox rows that were really new; less than asked for when a decision was repeated.
+    /// Outbox rows that were really new, or wait again after they were given up; less than asked for
+    /// when a decision was repeated.
     pub new_outbox: u64,
 }
 

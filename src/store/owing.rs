@@ -8,7 +8,8 @@ use super::error::Fault;
 
 each! {
     impl super::backend::Db<Database> {
-        /// Adds what is not there yet, by id; returns how many. Beyond the limit others make room.
+        /// Adds what is not there yet, by id, and what is owed again after it was given up; returns how
+        /// many. Beyond the limit others make room.
         pub(super) async fn put_outbox(
             &self,
             tx: &mut Transaction<'static, Database>,
@@ -21,7 +22,7 @@ each! {
             let rows: Vec<(i64, &OutboxPut)> = (first..).zip(puts).collect();
             let mut new = 0;
             for chunk in rows.chunks(CHUNK) {
-                new += QueryBuilder::<Database>::new(
+                let added = QueryBuilder::<Database>::new(
                     "insert into outbox (seq, id, receiver, incident, event, severity, payload, created_at,
                                          attempts, next_at, status, fallback_of) ",
                 )
@@ -45,11 +46,36 @@ each! {
                 .execute(&mut **tx)
                 .await?
                 .rows_affected();
+                new += added;
+                if added < u64::try_from(chunk.len()).unwrap_or(u64::MAX) {
+                    for (_, put) in chunk {
+                        new += Self::owe_again(tx, put).await?;
+                    }
+                }
             }
             if new > 0 {
                 self.make_room(tx, puts).await?;
             }
             Ok(new)
+        }
+
+        /// A message of this id that was given up, or left to another one, told its receiver nothing: it
+        /// waits again where it is owed in another one's stead, or was, unless the end of its incident
+        /// was owed since. A repeat of its own decision brings nothing back.
+        async fn owe_again(tx: &mut Transaction<'static, Database>, put: &OutboxPut) -> Result<u64, Fault> {
+            let again = sqlx::query(
+                "update outbox
+                    set status = 'pending', attempts = 0, next_at = $1, finished_at = null,
+                        superseded_by = null, fallback_of = $2
+                  where id = $3 and status in ('dead', 'superseded')
+                    and (fallback_of is not null or $2 is not null)
+                    and not exists (select 1 from outbox ending
+                                     where ending.receiver = outbox.receiver
+                                       and ending.incident = outbox.incident
+                                       and ending.event = 'resolved' and ending.seq > outbox.seq)",
+            );
+            let again = again.bind(put.not_before).bind(put.fallback_of.as_deref()).bind(&put.id);
+            Ok(again.execute(&mut **tx).await?.rows_affected())
         }
 
         /// Only pending messages can be superseded, and only by one that is there; one under way is

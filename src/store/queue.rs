@@ -83,12 +83,16 @@ both! {
         Ok(id.bind(&row.receiver).bind(&row.incident).bind(row.seq).fetch_optional(&self.queue).await?)
     }
 
-    /// The id of the message by which a receiver is told of an event, whatever became of it.
+    /// The id of the message by which a receiver is or was told of an event. What was given up, or left
+    /// to another receiver's message, tells it nothing.
     pub async fn told_as(&self, receiver: &str, incident: &str, event: &str) -> Result<Option<String>>
     while "reading who was told" {
         let id = sqlx::query_scalar(
-            "select id from outbox
-              where incident = $1 and event = $2 and receiver = $3 order by seq desc limit 1",
+            "select id from outbox o
+              where incident = $1 and event = $2 and receiver = $3 and status <> 'dead'
+                and not exists (select 1 from outbox other
+                                 where other.id = o.superseded_by and other.receiver <> o.receiver)
+              order by seq desc limit 1",
         );
         Ok(id.bind(incident).bind(event).bind(receiver).fetch_optional(&self.queue).await?)
     }

@@ -6,15 +6,20 @@ use super::backend::both;
 use super::levels::{Columns as LevelColumns, LevelRow};
 use super::outbox::{Columns, OutboxRow, columns};
 
-/// Nobody else was told that the incident of `o` fires. What was owed to a fallback before this one
-/// (`$4`) and was given up or left to another message told nobody.
+/// Nobody else was told in another's stead that the incident of `o` fires, and the fallback (`$4`) is
+/// not owed it: not that of a message which still waits, was given up or left to another one, as none
+/// of these told anybody. What the fallback was owed as such and was given up is not owed again, or
+/// this would not end.
 macro_rules! told_nowhere_else {
     () => {
         " and not exists (select 1 from outbox s
-                           where s.incident = o.incident and s.event = 'firing' and s.fallback_of is not null
-                             and s.receiver <> o.receiver
-                             and (s.receiver = $4 or s.status in ('pending', 'delivered')))
-          and not exists (select 1 from levels s where s.incident = o.incident and s.receiver <> o.receiver) "
+                           where s.incident = o.incident and s.event = 'firing' and s.receiver <> o.receiver
+                             and (s.status = 'delivered' and s.fallback_of is not null
+                                  or s.receiver = $4 and (s.status in ('pending', 'delivered')
+                                                          or s.status = 'dead' and s.fallback_of is not null)))
+          and not exists (select 1 from levels s
+                           where s.incident = o.incident and s.receiver <> o.receiver
+                             and (s.receiver = $4 or s.last_sent_at is not null)) "
     };
 }
 

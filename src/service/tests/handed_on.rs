@@ -167,3 +167,113 @@ route: {receiver: old}
         drop(folder);
     }
 }
+
+/// The former one is still in the settings, and takes as little as the receiver itself.
+#[tokio::test]
+async fn a_stand_in_that_waits_itself_is_no_reason_not_to_tell_the_new_fallback() {
+    for settings in [FALLBACK, LEVEL_MAIN] {
+        for kind in ["webhook: {url: 'http://127.0.0.1:9/'}", "alertmanager: {urls: ['http://127.0.0.1:9/']}"]
+        {
+            let with_both =
+                settings.replace("receivers:", &format!("receivers:\n  - {{name: former, {kind}}}"));
+            let (before, _folder) = service(&with_both.replace("fallback: other", "fallback: former")).await;
+            owed(&before, vec![page("main", Event::Firing)]).await;
+            look(&before).await.unwrap();
+            let waits = before.store.waited_for().await.unwrap();
+            assert!(waits.contains(&"former".to_owned()), "{waits:?}");
+            let after = restarted(before, &with_both);
+            look(&after).await.unwrap();
+            look(&after).await.unwrap();
+            assert_eq!(pending(&after, "other").await, [pair("p", "firing")]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_given_up_is_owed_again_when_its_stand_in_is_removed() {
+    for former in ["webhook: {url: 'http://127.0.0.1:9/'}", "alertmanager: {urls: ['http://127.0.0.1:9/']}"] {
+        let settings = FALLBACK.replace("{name: other, webhook: {url: 'http://127.0.0.1:9/'}}", "OTHER");
+        let settings = settings.replace("OTHER", &format!("{{name: former, {former}}}"));
+        let (before, _folder) = service(&settings.replace("fallback: other", "fallback: former")).await;
+        owed(&before, vec![page("main", Event::Firing)]).await;
+        look(&before).await.unwrap();
+        let epoch = before.epoch().unwrap();
+        before.store.dead(epoch, "p-firing-main", 1, "404").await.unwrap();
+        let after = restarted(before, FALLBACK);
+        look(&after).await.unwrap();
+        look(&after).await.unwrap();
+        assert_eq!(pending(&after, "main").await, [pair("p", "firing")]);
+        assert_eq!(pending(&after, "other").await, [pair("p", "firing")]);
+        assert_eq!(after.store.waited_for().await.unwrap().len(), 2);
+    }
+}
+
+/// The page was given up, its end was told: nothing fires any more.
+#[tokio::test]
+async fn no_page_is_owed_again_after_its_end_was_told() {
+    let (before, _folder) = service(&FALLBACK.replace("other", "former")).await;
+    owed(&before, vec![page("main", Event::Firing)]).await;
+    look(&before).await.unwrap();
+    let epoch = before.epoch().unwrap();
+    before.store.dead(epoch, "p-firing-main", 1, "404").await.unwrap();
+    owed(&before, vec![page("main", Event::Resolved)]).await;
+    before.store.delivered(epoch, "p-resolved-main", 2).await.unwrap();
+    let after = restarted(before, FALLBACK);
+    look(&after).await.unwrap();
+    look(&after).await.unwrap();
+    assert_eq!(after.store.waited_for().await.unwrap(), [""; 0]);
+}
+
+/// The natural thing to do when `main` is down; what goes on firing is announced to whom it is new.
+#[tokio::test]
+async fn a_fallback_that_becomes_the_receiver_is_told_once() {
+    let (before, _folder) = service(FALLBACK).await;
+    owed(&before, vec![page("main", Event::Firing)]).await;
+    look(&before).await.unwrap();
+    let epoch = before.epoch().unwrap();
+    let told = messages(&before, "other").await.remove(0);
+    before.store.delivered(epoch, &told.id, 1).await.unwrap();
+    let after = restarted(before, &FALLBACK.replace("main, fallback: other", "other"));
+    owed(&after, vec![page("other", Event::Firing)]).await;
+    look(&after).await.unwrap();
+    assert_eq!(pending(&after, "other").await, []);
+    owed(&after, vec![page("main", Event::Resolved), page("other", Event::Resolved)]).await;
+    look(&after).await.unwrap();
+    assert_eq!(pending(&after, "other").await, [pair("p", "resolved")]);
+    assert_eq!(messages(&after, "other").await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_fallback_that_became_the_receiver_is_told_of_what_it_was_given_up_for() {
+    let (before, _folder) = service(FALLBACK).await;
+    owed(&before, vec![page("main", Event::Firing)]).await;
+    look(&before).await.unwrap();
+    let epoch = before.epoch().unwrap();
+    let told = messages(&before, "other").await.remove(0);
+    before.store.dead(epoch, &told.id, 1, "404").await.unwrap();
+    look(&before).await.unwrap();
+    assert_eq!(pending(&before, "other").await, [], "given up is given up");
+    let after = restarted(before, &FALLBACK.replace("main, fallback: other", "other"));
+    owed(&after, vec![page("other", Event::Firing)]).await;
+    assert_eq!(pending(&after, "other").await, [pair("p", "firing")]);
+}
+
+#[tokio::test]
+async fn a_receiver_that_becomes_the_fallback_is_told_once() {
+    let (before, _folder) = service(&FALLBACK.replace("main, fallback: other", "other")).await;
+    owed(&before, vec![page("other", Event::Firing)]).await;
+    let epoch = before.epoch().unwrap();
+    before.store.delivered(epoch, "p-firing-other", 1).await.unwrap();
+    let after = restarted(before, FALLBACK);
+    owed(&after, vec![page("main", Event::Firing)]).await;
+    look(&after).await.unwrap();
+    assert_eq!(pending(&after, "other").await, []);
+    assert_eq!(
+        after.store.overdue("main", "other", clock::now_ms(), 10).await.unwrap(),
+        [],
+        "or it never ends"
+    );
+    owed(&after, vec![page("main", Event::Resolved), page("other", Event::Resolved)]).await;
+    look(&after).await.unwrap();
+    assert_eq!(messages(&after, "other").await.len(), 2);
+}

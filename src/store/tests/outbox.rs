@@ -13,6 +13,9 @@ on_both! {
     a_clock_that_was_ahead_delays_nothing_for_long
     a_message_is_given_up_once
     messages_of_one_incident_are_found
+    what_was_given_up_tells_nobody
+    what_was_given_up_is_sent_again_once_it_is_owed_again
+    what_is_over_is_not_owed_again
     a_superseded_message_is_not_sent
     nothing_is_superseded_by_a_message_that_is_not_there
     a_finished_message_can_be_sent_again
@@ -110,6 +113,60 @@ async fn messages_of_one_incident_are_found(home: &Home) {
     assert_eq!(told("hook", "resolved").await.as_deref(), Some("end"));
     assert_eq!(told("mail", "firing").await.as_deref(), Some("mail"));
     assert_eq!(told("mail", "resolved").await, None);
+}
+
+async fn what_was_given_up_tells_nobody(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    let mail = OutboxPut { receiver: "mail".into(), ..message("mail", "i", 2) };
+    let end = OutboxPut { event: "resolved".into(), ..message("end", "i", 1) };
+    store.commit(epoch, &owing(&[message("m", "i", 0), end, mail])).await.unwrap();
+    let told = async |receiver| store.told_as(receiver, "i", "firing").await.unwrap();
+    let supersede = async |id: &str, by: &str| {
+        let superseded = vec![Superseded { id: id.into(), by: by.into() }];
+        store.commit(epoch, &Decisions { superseded, ..Decisions::default() }).await.unwrap();
+    };
+    supersede("m", "end").await;
+    assert_eq!(told("hook").await.as_deref(), Some("m"), "by its own end");
+    supersede("mail", "end").await;
+    assert_eq!(told("mail").await, None, "somebody else is told");
+    store.resend(epoch, "mail", 3).await.unwrap();
+    assert_eq!(told("mail").await.as_deref(), Some("mail"));
+    store.dead(epoch, "mail", 4, "404").await.unwrap();
+    assert_eq!(told("mail").await, None);
+}
+
+async fn what_was_given_up_is_sent_again_once_it_is_owed_again(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    let owe = async |puts: &[OutboxPut]| store.commit(epoch, &owing(puts)).await.unwrap().new_outbox;
+    let m = |i: &str| message(&format!("m-{i}"), i, 5);
+    let stand_in = |i: &str| OutboxPut { fallback_of: Some("x".into()), ..m(i) };
+    assert_eq!(owe(&[m("a"), m("b"), stand_in("c"), m("d")]).await, 4);
+    store.delivered(epoch, "m-a", 6).await.unwrap();
+    assert_eq!(owe(&[m("a"), m("b")]).await, 0, "told, or waiting");
+    store.failed(epoch, "m-b", 7, 900, "503").await.unwrap();
+    store.dead(epoch, "m-b", 7, "404").await.unwrap();
+    let superseded = vec![Superseded { id: "m-c".into(), by: "m-d".into() }];
+    store.commit(epoch, &Decisions { superseded, ..Decisions::default() }).await.unwrap();
+    assert_eq!(owe(&[m("b")]).await, 0, "a repeat of its own decision");
+    assert_eq!(due(&store, 10).await, ["m-d"]);
+    // Twice in one commit, as two ends of one incident are.
+    assert_eq!(owe(&[stand_in("b"), m("c"), m("e"), stand_in("b")]).await, 3);
+    assert_eq!(due(&store, 10).await, ["m-b", "m-c", "m-d", "m-e"]);
+    let b = store.outbox_row("m-b").await.unwrap().unwrap();
+    assert_eq!((b.attempts, b.finished_at, b.fallback_of.as_deref()), (0, None, Some("x")));
+    let c = store.outbox_row("m-c").await.unwrap().unwrap();
+    assert_eq!((c.superseded_by, c.fallback_of), (None, None));
+}
+
+async fn what_is_over_is_not_owed_again(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    let end = OutboxPut { event: "resolved".into(), ..message("end", "i", 9) };
+    store.commit(epoch, &owing(&[message("m", "i", 0), end.clone()])).await.unwrap();
+    store.dead(epoch, "m", 8, "404").await.unwrap();
+    store.delivered(epoch, "end", 10).await.unwrap();
+    let stand_in = OutboxPut { fallback_of: Some("x".into()), ..message("m", "i", 11) };
+    let again = store.commit(epoch, &owing(&[message("m", "i", 11), stand_in, end])).await.unwrap();
+    assert_eq!((again.new_outbox, due(&store, 20).await.len()), (0, 0));
 }
 
 async fn a_superseded_message_is_not_sent(home: &Home) {

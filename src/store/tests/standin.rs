@@ -9,6 +9,7 @@ on_both! {
     a_page_that_waits_is_overdue_until_somebody_was_told_or_it_is_over
     any_number_of_tickets_that_wait_hides_no_page
     what_told_nobody_is_no_reason_not_to_tell_the_fallback
+    what_another_one_was_owed_and_did_not_take_told_nobody
     a_state_never_taken_is_overdue_until_somebody_was_told
     resolves_are_passed_on_to_whoever_stands_in
     a_stand_in_is_kept_until_it_is_owed_the_resolve
@@ -55,6 +56,9 @@ async fn a_page_that_waits_is_overdue_until_somebody_was_told_or_it_is_over(home
     assert_eq!(overdue(&store).await, ["a-f", "b-f", "c-f", "d-f"]);
     store.commit(epoch, &owing(&[stand_in("a"), resolve("b")])).await.unwrap();
     store.commit(epoch, &level("am", "c", LevelState::Firing)).await.unwrap();
+    assert_eq!(overdue(&store).await, ["c-f", "d-f"]);
+    let told = store.levels_due("am", 10, 0, 0, 10).await.unwrap();
+    store.levels_sent(epoch, &told, 11).await.unwrap();
     assert_eq!(overdue(&store).await, ["d-f"]);
     store.delivered(epoch, "d-f", 12).await.unwrap();
     assert_eq!(overdue(&store).await, Vec::<String>::new());
@@ -88,7 +92,7 @@ async fn what_told_nobody_is_no_reason_not_to_tell_the_fallback(home: &Home) {
         ..stand_in(incident)
     };
     store.commit(epoch, &owing(&[former("b"), former("c")])).await.unwrap();
-    assert_eq!(overdue(&store).await, ["a-f"]);
+    assert_eq!(overdue(&store).await, ["a-f", "b-f", "c-f"], "what waits told nobody yet");
     let superseded = vec![Superseded { id: "b-for-former".into(), by: "b-f".into() }];
     store.commit(epoch, &Decisions { superseded, ..Decisions::default() }).await.unwrap();
     store.dead(epoch, "c-for-former", 3, "the receiver is no more").await.unwrap();
@@ -97,6 +101,26 @@ async fn what_told_nobody_is_no_reason_not_to_tell_the_fallback(home: &Home) {
     store.commit(epoch, &owing(&[stand_in("a"), stand_in("b"), stand_in("c")])).await.unwrap();
     store.dead(epoch, "a-for-other", 4, "410").await.unwrap();
     assert_eq!(overdue(&store).await, [""; 0]);
+}
+
+async fn what_another_one_was_owed_and_did_not_take_told_nobody(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    store.commit(epoch, &owing(&[message("a-f", "a", 0), message("b-f", "b", 0)])).await.unwrap();
+    store.commit(epoch, &level("hook2", "a", LevelState::Firing)).await.unwrap();
+    store.commit(epoch, &level("other", "b", LevelState::Firing)).await.unwrap();
+    assert_eq!(overdue(&store).await, ["a-f"], "the fallback is owed it already");
+    let rows = store.levels_due("hook2", 10, 0, 0, 10).await.unwrap();
+    store.levels_sent(epoch, &rows, 11).await.unwrap();
+    assert_eq!(overdue(&store).await, [""; 0]);
+    // In its own right, and not only in another one's stead.
+    let own = OutboxPut { fallback_of: None, ..stand_in("c") };
+    store.commit(epoch, &owing(&[message("c-f", "c", 0), own])).await.unwrap();
+    assert_eq!(overdue(&store).await, [""; 0]);
+    store.dead(epoch, "c-for-other", 4, "410").await.unwrap();
+    assert_eq!(overdue(&store).await, ["c-f"]);
+    store.commit(epoch, &owing(&[stand_in("c")])).await.unwrap();
+    store.dead(epoch, "c-for-other", 5, "410").await.unwrap();
+    assert_eq!(overdue(&store).await, [""; 0], "or this would not end");
 }
 
 async fn a_state_never_taken_is_overdue_until_somebody_was_told(home: &Home) {
