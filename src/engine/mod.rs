@@ -15,6 +15,7 @@ pub mod notice;
 pub mod plan;
 pub mod reason;
 pub mod sample;
+pub mod scale;
 pub mod status;
 pub mod step;
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod load;
 pub mod model;
 pub mod nearest;
 pub mod period;
+pub mod policy;
 pub mod problem;
 pub mod promql;
 pub mod query;

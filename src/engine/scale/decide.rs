@@ -1,0 +1,105 @@
+//! The decision. What forbids it stands in the order in which it counts: the first is the reason,
+//! the next the runner-up.
+
+use super::burn::fastest;
+use super::look::{Look, Wish};
+use super::observed::Observed;
+use super::state::{Intent, State, Trial};
+use super::verdict::{Decision, Reason, Verdict};
+use super::{effect, fall, gates, rise, seen};
+use crate::slo::policy::{ScaleMode, ScalePolicy};
+use crate::slo::time::{Span, Ts};
+
+/// Decides about one policy. A write that the decision asks for is void after `valid`.
+pub fn decide(
+    now: Ts,
+    valid: Span,
+    observed: &Observed,
+    state: &State,
+    policy: &ScalePolicy,
+) -> (State, Decision) {
+    let mut state = state.clone();
+    state.forget(now);
+    let mut reasons = gates::before(observed, &state, policy);
+    let verdict = match &observed.workload {
+        Some(workload) => {
+            let look = Look { now, observed, workload, policy };
+            weigh(&look, valid, &mut state, &mut reasons)
+        }
+        None => {
+            (state.calm_since, state.ready_since) = (None, None);
+            reasons.push(Reason::WorkloadUnknown);
+            Verdict::Hold
+        }
+    };
+    let mut reasons = reasons.into_iter();
+    let reason = reasons.next().unwrap_or(Reason::WorkloadUnknown);
+    (state, Decision { at: now, verdict, reason, runner_up: reasons.next() })
+}
+
+fn weigh(look: &Look<'_>, valid: Span, state: &mut State, reasons: &mut Vec<Reason>) -> Verdict {
+    seen::take_in(look, state);
+    follow(look, state);
+    reasons.extend(gates::held(look, state));
+    if gates::is_settled(look, state) {
+        effect::judge(look, state);
+    }
+    let useless = fall::useless(look, state);
+    let Some(wish) = useless.or_else(|| rise::rise(look, state)).or_else(|| fall::calm(look, state)) else {
+        reasons.push(rest(look, state));
+        return Verdict::Hold;
+    };
+    reasons.extend(wish.against.iter().cloned());
+    let from = look.workload.position();
+    let verdict = if reasons.is_empty() {
+        act(look, valid, &wish, state);
+        Verdict::Scale { from, to: wish.to }
+    } else {
+        Verdict::Hold
+    };
+    reasons.push(wish.reason);
+    verdict
+}
+
+/// Keeps the times since when it has been calm, burning and ready.
+fn follow(look: &Look<'_>, state: &mut State) {
+    let known = || look.observed.burns.iter().map(|burn| burn.known.as_ref());
+    let below = look.policy.down.burn_rate;
+    let is_calm = known().all(|burning| burning.is_some_and(|burning| burning.is_below(below)));
+    let asks = look.policy.up.iter().map(|step| step.burn_rate).min();
+    let burns = asks.is_some_and(|rate| known().flatten().any(|burning| burning.reaches(rate)));
+    state.calm_since = is_calm.then(|| state.calm_since.unwrap_or(look.now));
+    if is_calm {
+        state.burning_since = None;
+    } else if burns {
+        state.burning_since.get_or_insert(look.now);
+    }
+    let all_ready = look.workload.ready >= look.workload.expected() && look.workload.wanted > 0;
+    state.ready_since = all_ready.then(|| state.ready_since.unwrap_or(look.now));
+}
+
+/// The write is counted before it is made: a cooldown holds also where it never comes.
+fn act(look: &Look<'_>, valid: Span, wish: &Wish, state: &mut State) {
+    let (now, from) = (look.now, look.workload.position());
+    state.cooldown_until = Some(now.plus(wish.cooldown));
+    state.writes.push(now);
+    if look.policy.mode == ScaleMode::DryRun {
+        return;
+    }
+    state.intent = Some(Intent { at: now, from, to: wish.to, until: now.plus(valid) });
+    state.ready_since = None;
+    if wish.to < from {
+        // Calm: whatever was tried has helped. Useless: it is being taken back.
+        state.trial = None;
+        return;
+    }
+    let first = Trial { before: fastest(&look.observed.burns), from, steps: 0 };
+    let trial = state.trial.unwrap_or(first);
+    state.trial = Some(Trial { steps: trial.steps.saturating_add(1), ..trial });
+}
+
+fn rest(look: &Look<'_>, state: &State) -> Reason {
+    let at = look.workload.position();
+    let calm = Reason::AtRest { at, base: state.base.unwrap_or(at) };
+    if state.calm_since.is_some() { calm } else { rise::between(look.observed).unwrap_or(calm) }
+}

@@ -1,0 +1,91 @@
+//! What holds a policy whatever burns.
+
+use super::fleet::Brake;
+use super::look::Look;
+use super::observed::Observed;
+use super::state::State;
+use super::verdict::Reason;
+use crate::slo::policy::ScalePolicy;
+use crate::slo::time::{Span, Ts};
+
+/// How far the clocks of two leaders may be apart.
+const SKEW: Span = Span::from_secs(10);
+
+/// What holds it without a look at the workload.
+pub(super) fn before(observed: &Observed, state: &State, policy: &ScalePolicy) -> Vec<Reason> {
+    let all = observed.brake.iter().filter(|brake| !matches!(brake, Brake::Added { .. }));
+    let mut reasons: Vec<Reason> = all.map(Reason::from).collect();
+    if state.paused {
+        let by = format!("damper scale pause {}", policy.name);
+        reasons.push(Reason::Paused { by });
+    }
+    reasons
+}
+
+/// What holds it at this moment, the gravest first.
+pub(super) fn held(look: &Look<'_>, state: &State) -> Vec<Reason> {
+    let (now, workload) = (look.now, look.workload);
+    let mut reasons = Vec::new();
+    if workload.paused {
+        reasons.push(Reason::Paused { by: "an annotation of the workload".to_owned() });
+    }
+    if workload.wanted == 0 {
+        reasons.push(Reason::AtZero);
+    }
+    if let Some(intent) = state.intent {
+        reasons.push(Reason::InFlight { to: intent.to, until: intent.until });
+    }
+    if let Some(fight) = state.fight.as_ref().filter(|fight| now < fight.until) {
+        reasons.push(Reason::Fight { by: fight.by.clone(), to: fight.to, until: fight.until });
+    }
+    if let Some(other) = state.overridden.as_ref().filter(|other| now < other.until) {
+        reasons.push(Reason::Overridden { by: other.by.clone(), to: other.to, until: other.until });
+    }
+    if let Some(burn) = look.observed.burns.iter().find(|burn| burn.known.is_none()) {
+        reasons.push(Reason::BurnUnknown { slo: burn.slo.clone() });
+    }
+    if let Some(why) = &workload.blocked {
+        reasons.push(Reason::Blocked { why: why.clone() });
+    }
+    if workload.ready < workload.expected() {
+        reasons.push(Reason::Starting { ready: workload.ready, wanted: workload.expected() });
+    }
+    if let Some(until) = cooldown(state).filter(|until| now < *until) {
+        reasons.push(Reason::Cooldown { until });
+    }
+    if let Some(until) = settled_at(look, state).filter(|until| now < *until) {
+        reasons.push(Reason::Settling { until });
+    }
+    reasons.extend(rate_limit(look, state));
+    let max = look.policy.replicas.max();
+    if workload.position() > max {
+        reasons.push(Reason::AboveMax { at: workload.position(), max });
+    }
+    reasons
+}
+
+/// Whether what was done last can be judged: everything is known, ready and quiet for long enough.
+pub(super) fn is_settled(look: &Look<'_>, state: &State) -> bool {
+    let known = look.observed.burns.iter().all(|burn| burn.known.is_some());
+    let passed = |until: Option<Ts>| until.is_some_and(|until| look.now >= until);
+    known && state.intent.is_none() && passed(settled_at(look, state)) && passed(cooldown(state))
+}
+
+fn cooldown(state: &State) -> Option<Ts> {
+    state.cooldown_until.map(|until| until.plus(SKEW))
+}
+
+/// When the workload will have settled; a step is seen once the short window holds nothing older.
+fn settled_at(look: &Look<'_>, state: &State) -> Option<Ts> {
+    let settle = look.policy.settle;
+    let span = if state.trial.is_some() { settle.max(look.policy.windows.short) } else { settle };
+    Some(state.ready_since?.plus(span))
+}
+
+fn rate_limit(look: &Look<'_>, state: &State) -> Option<Reason> {
+    let writes = u32::try_from(state.writes.len()).unwrap_or(u32::MAX);
+    let most = look.policy.max_actions_per_hour;
+    let surplus = usize::try_from(writes.checked_sub(most)?).ok()?;
+    let until = state.writes.get(surplus)?.plus(Span::from_hours(1));
+    Some(Reason::RateLimit { writes, until })
+}

@@ -1,0 +1,84 @@
+//! Where the lever is, against where it was left: a write that arrived, one that never came, or
+//! somebody else's.
+
+use super::look::Look;
+use super::observed::{Writer, WriterKind};
+use super::state::{Intent, Overridden, REVERTS_WITHIN, State};
+
+/// Takes in where the lever is.
+pub(super) fn take_in(look: &Look<'_>, state: &mut State) {
+    let (now, workload) = (look.now, look.workload);
+    let at = workload.position();
+    let Some(seen) = state.seen.filter(|_| state.owner.as_deref() == workload.owner()) else {
+        return begin(look, state);
+    };
+    let Some(intent) = state.intent else {
+        if at != seen {
+            foreign(look, workload.writer.as_ref(), state);
+        }
+        return;
+    };
+    let other = workload.writer.as_ref().filter(|w| w.kind != WriterKind::Damper && w.at >= intent.at);
+    match at {
+        // It came, and somebody answered it within one look.
+        _ if other.is_some() => {
+            state.arrived(intent);
+            foreign(look, other, state);
+        }
+        _ if at == intent.to => state.arrived(intent),
+        _ if at == intent.from && now <= intent.until => {}
+        _ if at == intent.from => state.never_came(),
+        _ => {
+            state.arrived(intent);
+            foreign(look, None, state);
+        }
+    }
+}
+
+/// First sight, or another lever than before.
+fn begin(look: &Look<'_>, state: &mut State) {
+    let at = look.workload.position();
+    state.owner = look.workload.owner().map(str::to_owned);
+    state.seen = Some(at);
+    state.base = Some(look.policy.replicas.clamp(at));
+    (state.intent, state.last, state.trial, state.useless, state.overridden) = (None, None, None, None, None);
+}
+
+/// Somebody else set the lever: their count holds for a while, and is what replicas are given back
+/// to. A controller that puts it back to where it was is no person: it will do so again.
+fn foreign(look: &Look<'_>, writer: Option<&Writer>, state: &mut State) {
+    let (now, at) = (look.now, look.workload.position());
+    let writer = writer.filter(|writer| writer.kind != WriterKind::Damper);
+    let by = writer.map(|writer| writer.name.clone());
+    let puts_back = state.last.is_some_and(|last| last.from == at && now.since(last.at) < REVERTS_WITHIN);
+    let until = now.plus(look.policy.respect_override);
+    state.seen = Some(at);
+    (state.calm_since, state.trial, state.useless, state.last) = (None, None, None, None);
+    if puts_back && writer.is_some_and(|writer| writer.kind == WriterKind::Controller) {
+        state.reverts.push(now);
+        if state.reverts.len() >= 2 {
+            state.fight = Some(Overridden { by, to: at, until });
+        }
+        return;
+    }
+    state.base = Some(look.policy.replicas.clamp(at));
+    state.overridden = Some(Overridden { by, to: at, until });
+}
+
+impl State {
+    /// The write was made.
+    pub fn arrived(&mut self, intent: Intent) {
+        self.seen = Some(intent.to);
+        self.last = Some(intent);
+        self.intent = None;
+    }
+
+    /// The write was not made, and will not be.
+    pub fn never_came(&mut self) {
+        self.intent = None;
+        self.trial = self.trial.filter(|trial| trial.steps > 1);
+        if let Some(trial) = &mut self.trial {
+            trial.steps -= 1;
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What is remembered of a policy between decisions; kept in the store, so that cooldowns and holds
+//! outlive a restart and a change of leader.
+
+use serde::{Deserialize, Serialize};
+
+use crate::slo::time::{Span, Ts};
+
+/// What is remembered of a policy. A new policy begins with the default.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct State {
+    /// Where replicas are given back to: what stood there before Damper added any, or what
+    /// somebody else set since.
+    pub base: Option<u32>,
+    /// The autoscaler whose floor is moved, if any.
+    pub owner: Option<String>,
+    /// Where the lever was seen, or brought by Damper, last.
+    pub seen: Option<u32>,
+    /// The last write that was made, while nobody else wrote since.
+    pub last: Option<Intent>,
+    /// A write that was decided and not seen yet.
+    pub intent: Option<Intent>,
+    /// No write before; counts also where the write never came.
+    pub cooldown_until: Option<Ts>,
+    /// When writes were decided, the newest last; of the last hour.
+    pub writes: Vec<Ts>,
+    /// Since when every window of every SLO stays below the rate for giving back.
+    pub calm_since: Option<Ts>,
+    /// Since when the windows ask for more.
+    pub burning_since: Option<Ts>,
+    /// Since when all replicas are ready.
+    pub ready_since: Option<Ts>,
+    /// Steps up whose effect is not judged yet.
+    pub trial: Option<Trial>,
+    /// Steps that did not help, and are given back.
+    pub useless: Option<Useless>,
+    /// A count that somebody else set.
+    pub overridden: Option<Overridden>,
+    /// When somebody put a write of Damper back to where it was.
+    pub reverts: Vec<Ts>,
+    /// Somebody else keeps writing the same lever.
+    pub fight: Option<Overridden>,
+    /// Paused by command.
+    pub paused: bool,
+    /// A version that is trusted although burn began with it, by when it began.
+    pub trusted: Option<Ts>,
+}
+
+/// A write that was decided.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Intent {
+    /// When.
+    pub at: Ts,
+    /// Where the lever stood.
+    pub from: u32,
+    /// Where it is brought.
+    pub to: u32,
+    /// After it the write is void.
+    pub until: Ts,
+}
+
+/// Steps up whose effect is not judged yet.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trial {
+    /// Burn rate of the short window before the first of them.
+    pub before: f64,
+    /// Where the lever stood before the first of them.
+    pub from: u32,
+    /// How many.
+    pub steps: u32,
+}
+
+/// Steps that did not help.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Useless {
+    /// How many in a row.
+    pub steps: u32,
+    /// Where the lever stood before the first of them.
+    pub from: u32,
+    /// Burn rate of the short window before the first of them, and when they were judged.
+    pub before: f64,
+    /// The same afterwards.
+    pub after: f64,
+    /// Nothing is added until then; `None` while one more may be tried.
+    pub hold_until: Option<Ts>,
+    /// How long that hold is; the next is twice as long.
+    pub hold: Span,
+}
+
+/// A count that somebody else set.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Overridden {
+    /// By whom, where the API tells.
+    pub by: Option<String>,
+    /// Where the lever was brought.
+    pub to: u32,
+    /// It is left alone until then.
+    pub until: Ts,
+}
+
+impl State {
+    /// Whether nothing is added because it did not help.
+    pub fn is_useless(&self, now: Ts) -> bool {
+        self.useless.and_then(|useless| useless.hold_until).is_some_and(|until| now < until)
+    }
+
+    /// Forgets writes and reverts that count no more.
+    pub(super) fn forget(&mut self, now: Ts) {
+        self.writes.retain(|at| now.since(*at) < Span::from_hours(1));
+        self.reverts.retain(|at| now.since(*at) < REVERTS_WITHIN);
+    }
+}
+
+/// Two reverts within this time are a fight.
+pub(super) const REVERTS_WITHIN: Span = Span::from_mins(10);

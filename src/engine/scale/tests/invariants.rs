@@ -1,0 +1,218 @@
+//! Whatever happens to the workload, the data, the clocks and the leaders, these hold.
+//!
+//! Two leaders with clocks apart decide over one store with compare-and-swap. They die between the
+//! intent and the write, and see the workload one look late. Others set any count at any time.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::engine::scale::{Intent, Writer, WriterKind};
+
+/// What happens before a decision.
+#[derive(Clone, Debug)]
+struct Event {
+    leader: bool,
+    burn: Option<f64>,
+    saturation: Option<f64>,
+    ready: bool,
+    foreign: Option<u32>,
+    pages: bool,
+    paused: bool,
+    stale: bool,
+    dies: bool,
+    passes: i64,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let burn = prop_oneof![
+        6 => prop_oneof![Just(0.1), Just(1.0), Just(1.6), Just(3.0)].prop_map(Some),
+        1 => Just(None)
+    ];
+    let saturation = prop_oneof![
+        6 => prop_oneof![Just(0.2), Just(0.6), Just(0.72), Just(0.95)].prop_map(Some),
+        1 => Just(None)
+    ];
+    let foreign = prop_oneof![30 => Just(None), 1 => (0u32..40).prop_map(Some)];
+    let rare = || prop::bool::weighted(0.05);
+    let times = prop_oneof![Just(0i64), Just(1), Just(15), Just(30), Just(31), Just(90), Just(240)];
+    (
+        any::<bool>(),
+        burn,
+        saturation,
+        prop::bool::weighted(0.95),
+        foreign,
+        rare(),
+        rare(),
+        rare(),
+        rare(),
+        times,
+    )
+        .prop_map(|(leader, burn, saturation, ready, foreign, pages, paused, stale, dies, passes)| {
+            Event { leader, burn, saturation, ready, foreign, pages, paused, stale, dies, passes }
+        })
+}
+
+/// One write of Damper, at the true time.
+struct Write {
+    at: i64,
+    from: u32,
+    to: u32,
+    cooldown: i64,
+}
+
+struct World {
+    time: i64,
+    case: Case,
+    version: u64,
+    stale: Option<(u64, State, Workload)>,
+    foreign: Option<(i64, u32)>,
+    writes: Vec<Write>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            time: 100_000,
+            case: Case::of(0.1, 0.2),
+            version: 0,
+            stale: None,
+            foreign: None,
+            writes: Vec::new(),
+        }
+    }
+
+    fn happens(&mut self, event: &Event) {
+        self.time += event.passes;
+        if let Some(count) = event.foreign {
+            let at = Ts(self.time);
+            // What is where it was already nobody can see; before the first look it is where it began.
+            let is_seen = self.case.state.seen.is_some() && self.case.workload().wanted != count;
+            if is_seen {
+                self.foreign = Some((self.time, count));
+            }
+            let workload = self.case.workload();
+            (workload.wanted, workload.ready) = (count, count);
+            workload.writer = Some(Writer { name: "kubectl".to_owned(), kind: WriterKind::Person, at });
+        }
+        let workload = self.case.workload();
+        workload.ready = if event.ready { workload.wanted } else { workload.wanted.saturating_sub(1) };
+        workload.paused = event.paused;
+        self.case.observed.burns = vec![burn(event.burn.unwrap_or(0.0), event.burn.unwrap_or(0.0))];
+        self.case.observed.burns[0].pages = event.pages;
+        if event.burn.is_none() {
+            self.case.observed.burns[0].known = None;
+        }
+        self.case.observed.saturation = event.saturation.and_then(Finite::new);
+    }
+
+    /// One leader decides, by its own clock, perhaps on what it read a look ago.
+    fn decides(&mut self, event: &Event) -> Result<(), TestCaseError> {
+        let now = Ts(self.time + if event.leader { 4 } else { -4 });
+        let fresh = (self.version, self.case.state.clone(), self.case.workload().clone());
+        let (version, state, workload) =
+            if event.stale { self.stale.clone().unwrap_or(fresh.clone()) } else { fresh.clone() };
+        self.stale = Some(fresh);
+        let observed = Observed { workload: Some(workload.clone()), ..self.case.observed.clone() };
+        let (next, decision) = decide(now, STEP, &observed, &state, &self.case.policy);
+        let again = decide(now, STEP, &observed, &state, &self.case.policy);
+        prop_assert_eq!((&next, &decision), (&again.0, &again.1), "I9");
+        if version != self.version {
+            return Ok(());
+        }
+        (self.version, self.case.state) = (version + 1, next.clone());
+        let Verdict::Scale { from, to } = decision.verdict else { return Ok(()) };
+        self.check(event, &decision, &state, &next, &workload, (from, to))?;
+        let intent = next.intent.unwrap();
+        if event.dies || self.case.workload().wanted != from {
+            return Ok(());
+        }
+        self.write(intent, next.cooldown_until.unwrap().since(now).secs());
+        Ok(())
+    }
+
+    fn check(
+        &self,
+        event: &Event,
+        decision: &Decision,
+        before: &State,
+        after: &State,
+        workload: &Workload,
+        (from, to): (u32, u32),
+    ) -> Result<(), TestCaseError> {
+        let policy = &self.case.policy;
+        prop_assert!((policy.replicas.min()..=policy.replicas.max()).contains(&to), "I1: {:?}", decision);
+        prop_assert!(event.burn.is_some() && !event.paused && workload.ready >= workload.wanted, "I5");
+        prop_assert!(event.saturation.is_some(), "I5");
+        prop_assert!(from != 0, "zero");
+        prop_assert!(!before.is_useless(decision.at) || to < from, "I7");
+        if to < from {
+            prop_assert_eq!(to, from - 1, "I4");
+            prop_assert!(to >= after.base.unwrap(), "I4");
+            let useless = matches!(decision.reason, Reason::GiveBackUseless { .. });
+            prop_assert!(useless || (event.burn.unwrap() < 0.8 && !event.pages), "I3");
+        }
+        let lately = self.writes.iter().filter(|write| self.time - write.at < 3590).count();
+        prop_assert!(lately < usize::try_from(policy.max_actions_per_hour).unwrap(), "I6");
+        if let Some((at, count)) = self.foreign {
+            let live = self.case.observed.workload.as_ref().unwrap().wanted == count && from == count;
+            prop_assert!(!live || self.time - at >= policy.respect_override.secs() - 8, "I8: {:?}", decision);
+        }
+        if let Some(last) = self.writes.last() {
+            prop_assert!(self.time - last.at >= last.cooldown, "I2: {} s", self.time - last.at);
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, intent: Intent, cooldown: i64) {
+        let workload = self.case.workload();
+        (workload.wanted, workload.ready) = (intent.to, intent.to);
+        workload.writer = None;
+        self.foreign = None;
+        self.writes.push(Write { at: self.time, from: intent.from, to: intent.to, cooldown });
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+    #[test]
+    fn the_invariants_hold(events in prop::collection::vec(event(), 1..300)) {
+        let mut world = World::new();
+        for event in &events {
+            world.happens(event);
+            world.decides(event)?;
+        }
+        prop_assert!(world.writes.iter().all(|write| write.from != write.to));
+    }
+
+    #[test]
+    fn a_dry_run_never_intends(events in prop::collection::vec(event(), 1..100)) {
+        let mut world = World::new();
+        world.case.policy.mode = ScaleMode::DryRun;
+        for event in &events {
+            world.happens(event);
+            let now = Ts(world.time);
+            let (state, _) = decide(now, STEP, &world.case.observed, &world.case.state, &world.case.policy);
+            prop_assert_eq!(state.intent, None, "I10");
+            world.case.state = state;
+        }
+    }
+}
+
+#[test]
+fn the_generator_does_act() {
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+    let mut runner = TestRunner::deterministic();
+    let (mut ups, mut downs) = (0, 0);
+    for _ in 0..100 {
+        let events = prop::collection::vec(event(), 300).new_tree(&mut runner).unwrap().current();
+        let mut world = World::new();
+        for event in &events {
+            world.happens(event);
+            world.decides(event).unwrap();
+        }
+        ups += world.writes.iter().filter(|write| write.to > write.from).count();
+        downs += world.writes.iter().filter(|write| write.to < write.from).count();
+    }
+    assert!(ups > 100 && downs > 5, "{ups} up, {downs} down");
+}
