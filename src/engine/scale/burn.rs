@@ -30,7 +30,7 @@ impl Burning {
     /// Whether both windows are known in whole and below the rate.
     pub(super) fn is_below(&self, rate: BurnRate) -> bool {
         let below = |pick: Pick| {
-            let whole = self.parts.iter().all(|part| pick(part).missing() == 0);
+            let whole = self.parts.iter().all(|part| pick(part).uncovered() == 0);
             whole && !self.compare(|part| (pick(part).bad, pick(part).total), rate)
         };
         below(short) && below(long)

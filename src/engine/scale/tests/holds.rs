@@ -26,7 +26,8 @@ fn nothing_is_done_on_missing_data() {
 
     // Half of the short window is not known: what is missing may be bad, and is read as good.
     let mut case = Case::of(3.0, 0.72);
-    case.observed.burns[0].known.as_mut().unwrap().parts[0].short.covered = 50;
+    let short = &mut case.observed.burns[0].known.as_mut().unwrap().parts[0].short;
+    (short.covered, short.summed) = (50, 50);
     assert!(matches!(case.held(), Reason::Between { .. }));
 
     // Calm with a gap is not calm.

@@ -65,6 +65,7 @@ pub(super) fn window(span: Span, burn: f64) -> Counts {
         bad,
         total: Events::whole(total),
         covered: span.secs(),
+        summed: span.secs(),
         ..Counts::default()
     }
 }
