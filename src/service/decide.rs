@@ -9,6 +9,7 @@ use super::clock;
 use super::owed::owe;
 use super::restart;
 use super::shared::Shared;
+use crate::engine::alert::Subject;
 use crate::engine::step::{Delta, Transition};
 use crate::slo::time::Ts;
 use crate::store::{Decisions, HistoryPut, JudgedPut, StatePut, StoreError};
@@ -107,11 +108,20 @@ fn decisions(shared: &Shared, delta: &Delta) -> Decisions {
     decisions
 }
 
+/// What its history is listed under.
+fn subject_of(subject: &Subject) -> &str {
+    match subject {
+        Subject::Burn { slo, .. } | Subject::Absent { slo } | Subject::Unknown { slo } => slo,
+        Subject::Blind { .. } => "sources",
+        Subject::Scaling { policy, .. } => policy.as_deref().unwrap_or("scaling"),
+    }
+}
+
 fn history(transition: &Transition) -> HistoryPut {
     HistoryPut {
         at: transition.at.0.saturating_mul(1000),
         kind: transition.event.as_str().to_owned(),
-        subject: transition.key.subject.slo().unwrap_or("sources").to_owned(),
+        subject: subject_of(&transition.key.subject).to_owned(),
         body: json!({
             "alert": transition.alert,
             "incident": transition.incident,

@@ -41,6 +41,45 @@ pub enum Subject {
         /// The source's name.
         source: String,
     },
+    /// What a scale policy does, or cannot do.
+    Scaling {
+        /// The policy's name; `None` for what is about all of them.
+        policy: Option<String>,
+        /// What of it.
+        matter: Matter,
+    },
+}
+
+/// What people are told of a scale policy.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Matter {
+    /// It added replicas that are not given back yet.
+    Added,
+    /// It would act and cannot.
+    Blocked,
+    /// Somebody else set the count.
+    Overridden,
+    /// What it added did not help.
+    Ineffective,
+    /// Burn began with a new version, so nothing is added.
+    SuspectVersion,
+    /// Many policies want more at once.
+    CommonCause,
+}
+
+impl Matter {
+    /// The alert's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Added => "ReplicasAdded",
+            Self::Blocked => "ScalingBlocked",
+            Self::Overridden => "ScalingOverridden",
+            Self::Ineffective => "ScalingIneffective",
+            Self::SuspectVersion => "ScalingSuspectVersion",
+            Self::CommonCause => "ScalingCommonCause",
+        }
+    }
 }
 
 impl Subject {
@@ -48,7 +87,7 @@ impl Subject {
     pub fn slo(&self) -> Option<&str> {
         match self {
             Self::Burn { slo, .. } | Self::Absent { slo } | Self::Unknown { slo } => Some(slo),
-            Self::Blind { .. } => None,
+            Self::Blind { .. } | Self::Scaling { .. } => None,
         }
     }
 }

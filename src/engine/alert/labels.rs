@@ -38,6 +38,9 @@ pub fn alert_labels(naming: &Naming<'_>) -> Labels {
     if let Subject::Blind { source } = &key.subject {
         labels.insert("source".to_owned(), source.clone());
     }
+    if let Subject::Scaling { policy: Some(policy), .. } = &key.subject {
+        labels.insert("policy".to_owned(), policy.clone());
+    }
     add(&mut labels, naming.external);
     if let Subject::Burn { group, .. } = &key.subject {
         for (name, value) in group {
@@ -57,6 +60,7 @@ fn alert_name(naming: &Naming<'_>) -> String {
         (Subject::Absent { .. }, _) => "SLOAbsent".to_owned(),
         (Subject::Unknown { .. }, _) => "SLOUnknown".to_owned(),
         (Subject::Blind { .. }, _) => "SourceBlind".to_owned(),
+        (Subject::Scaling { matter, .. }, _) => matter.name().to_owned(),
     }
 }
 

@@ -7,7 +7,7 @@ mod machine;
 mod tests;
 mod timer;
 
-pub use key::{AlertKey, Subject};
+pub use key::{AlertKey, Matter, Subject};
 pub use labels::{Naming, alert_labels};
 pub use machine::{AlertState, Firing, Phase};
 pub use timer::{RuleInput, Timer};

@@ -8,6 +8,7 @@ mod health;
 mod judge;
 mod net;
 mod observed;
+mod scaling;
 mod targets;
 mod transition;
 
@@ -18,6 +19,7 @@ pub use health::{retire, step_sources, step_unanswered};
 pub use judge::{JudgedGroup, JudgedRule, judge_group, objective_of};
 pub use net::net;
 pub use observed::{DirectSeen, Observed, Unanswered};
+pub use scaling::{Scaled, step_scaling};
 pub use targets::Targets;
 
 use super::ledger::Ledger;

@@ -67,6 +67,8 @@ pub enum AlertKind {
     Unknown,
     /// The source does not answer.
     Blind,
+    /// What a scale policy does, or cannot do.
+    Scaling,
 }
 
 /// Where an alert stands.
@@ -146,6 +148,7 @@ fn kind_of(subject: &Subject) -> AlertKind {
         Subject::Absent { .. } => AlertKind::Absent,
         Subject::Unknown { .. } => AlertKind::Unknown,
         Subject::Blind { .. } => AlertKind::Blind,
+        Subject::Scaling { .. } => AlertKind::Scaling,
     }
 }
 

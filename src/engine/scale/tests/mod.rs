@@ -1,5 +1,6 @@
 //! Decisions about a workload of which the tests set every number.
 
+mod alerts;
 mod fleet;
 mod holds;
 mod invariants;
