@@ -42,7 +42,7 @@ fn every_definition_in_the_documents_loads() {
     for (path, text) in documents() {
         for block in blocks(&text).into_iter().filter(|block| block.contains("apiVersion: damper.dev/v1")) {
             let file = SourceFile { path: path.display().to_string(), text: block.clone() };
-            let loaded = load(&[file], &Context { step: Step::DEFAULT, sources: Vec::new() });
+            let loaded = load(&[file], &Context::without_settings(Step::DEFAULT));
             let problems: Vec<_> = loaded.problems().collect();
             assert!(problems.is_empty(), "{block}\n{problems:#?}");
             seen += loaded.slos().count();

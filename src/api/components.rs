@@ -108,7 +108,9 @@ pub(super) fn definitions(shared: &Shared) -> Component {
         (None, Some(error)) => (Health::Degraded, error),
         (None, None) if !view.waiting_for_accept.is_empty() => {
             let waiting = view.waiting_for_accept.len();
-            let detail = format!("A reload that removes {waiting} SLOs waits for `damper reload --accept`.");
+            let detail = format!(
+                "A reload that removes {waiting} SLOs or policies waits for `damper reload --accept`."
+            );
             (Health::Degraded, detail)
         }
         (None, None) => (Health::Ok, format!("{} SLOs, revision {}.", view.slos, view.revision)),

@@ -5,7 +5,7 @@ use super::files::{self, Found};
 use super::shared::Shared;
 use super::state::DefinitionProblem;
 use crate::slo::problem::{Level, Problem};
-use crate::slo::{Context, Loaded, load};
+use crate::slo::{Loaded, load};
 
 /// What was read.
 pub(super) struct Reading {
@@ -22,7 +22,7 @@ pub(super) struct Reading {
 impl Reading {
     /// Reads and checks everything the settings name.
     pub(super) async fn take(shared: &Shared) -> Result<Self, String> {
-        let (paths, context) = (shared.settings.definitions.clone(), context(shared));
+        let (paths, context) = (shared.settings.definitions.clone(), shared.settings.context());
         let read = tokio::task::spawn_blocking(move || {
             let Found { files, problems, missing } = files::files(&paths);
             (load(&files, &context), problems, missing)
@@ -40,12 +40,6 @@ impl Reading {
         let read = self.problems.iter().chain(self.loaded.problems()).map(told);
         read.chain(self.missing.iter().map(|path| missing(path, in_force))).collect()
     }
-}
-
-/// What definitions are checked against.
-pub(super) fn context(shared: &Shared) -> Context {
-    let sources = shared.settings.sources.iter().map(|source| source.name().to_owned()).collect();
-    Context { step: shared.settings.step, sources }
 }
 
 fn told(problem: &Problem) -> DefinitionProblem {

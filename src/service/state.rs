@@ -48,7 +48,8 @@ pub struct DefinitionsView {
     pub slos: usize,
     /// What is wrong with files and documents; the last good version of each stays in force.
     pub problems: Vec<DefinitionProblem>,
-    /// SLOs that a reload would remove and that wait for `damper reload --accept`.
+    /// SLOs, and policies as `ScalePolicy name`, that a reload would remove and that wait for
+    /// `damper reload --accept`.
     pub waiting_for_accept: Vec<String>,
 }
 

@@ -47,12 +47,13 @@ impl Check<'_> {
             heartbeat: heartbeat.flatten(),
             receivers: self.receivers(written.receivers),
             route: self.route(written.route),
+            scaling: self.scaling(written.scaling),
             log: self.log(written.log),
         };
         self.problems.is_empty().then_some(settings)
     }
 
-    fn add(&mut self, key: impl Into<String>, what: impl Display) {
+    pub(super) fn add(&mut self, key: impl Into<String>, what: impl Display) {
         let key = key.into();
         let place = self.merged.place_of(&key);
         self.problems.push(SettingsProblem { place, key, what: what.to_string() });
@@ -214,7 +215,7 @@ impl Check<'_> {
         checked
     }
 
-    fn notify_problems(&mut self, problems: Vec<notify::Problem>) {
+    pub(super) fn notify_problems(&mut self, problems: Vec<notify::Problem>) {
         for problem in problems {
             self.add(problem.at, problem.message);
         }

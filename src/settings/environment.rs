@@ -6,9 +6,9 @@ use super::place::Place;
 use super::problem::SettingsProblem;
 use crate::slo::nearest::nearest;
 
-/// Settings that a variable can give. Lists of mappings, `sources` and `receivers`, are written in
-/// the file; a secret inside of them can name a variable itself: `{env: NAME}`.
-const KEYS: [&str; 31] = [
+/// Settings that a variable can give. Lists of mappings, `sources`, `receivers` and `scaling.actuators`,
+/// are written in the file; a secret inside of them can name a variable itself: `{env: NAME}`.
+const KEYS: [&str; 38] = [
     "definitions",
     "externalUrl",
     "heartbeat.bearerToken",
@@ -38,9 +38,18 @@ const KEYS: [&str; 31] = [
     "route.fallback",
     "route.fallbackAfter",
     "route.receiver",
+    "scaling.kubernetes.context",
+    "scaling.kubernetes.kubeconfig",
+    "scaling.maxPoliciesUp",
+    "scaling.maxReplicasAddedPerHour",
+    "scaling.mode",
+    "scaling.releaseOnShutdown",
+    "scaling.stopFile",
     "step",
     "store",
 ];
+/// What variables of lists would begin with.
+const LISTS: [&str; 3] = ["DAMPER_SOURCES", "DAMPER_RECEIVERS", "DAMPER_SCALING__ACTUATORS"];
 /// Variables of a label: `DAMPER_EXTERNAL_LABELS__CLUSTER`.
 const LABELS: &str = "DAMPER_EXTERNAL_LABELS__";
 /// Read by the command line.
@@ -131,8 +140,9 @@ fn unknown(name: &str, known: &[(String, &str)]) -> String {
     let names: Vec<&str> = known.iter().map(|(name, _)| name.as_str()).collect();
     let hint = match nearest(name, &names) {
         Some(known) => format!("did you mean {known}?"),
-        None if name.starts_with("DAMPER_SOURCES") || name.starts_with("DAMPER_RECEIVERS") => {
-            "sources and receivers are written in the file, where a secret can be {env: NAME}".into()
+        None if LISTS.iter().any(|list| name.starts_with(list)) => {
+            "sources, receivers and actuators are written in the file, where a secret can be {env: NAME}"
+                .into()
         }
         None => "docs/settings.md lists them all; unset it or give it another name".into(),
     };
@@ -203,7 +213,7 @@ mod tests {
         no setting has this name; docs/settings.md lists them all; unset it or give it another name
         no setting has this name; docs/settings.md lists them all; unset it or give it another name
         no setting has this name; did you mean DAMPER_LISTEN?
-        no setting has this name; sources and receivers are written in the file, where a secret can be {env: NAME}
+        no setting has this name; sources, receivers and actuators are written in the file, where a secret can be {env: NAME}
         ");
     }
 

@@ -41,8 +41,7 @@ impl Merged {
                 Wrong::Missing { key } => told.push(Segment::Key((*key).to_owned())),
             }
             if !gone.contains(&path) && !gone.contains(&told) {
-                let what = later(&path).map_or_else(|| error.to_string(), str::to_owned);
-                problems.push(SettingsProblem { place: self.place(&path), key, what });
+                problems.push(SettingsProblem { place: self.place(&path), key, what: error.to_string() });
             }
             // What was taken out and is wanted takes what wants it along.
             while gone.contains(&path) {
@@ -91,16 +90,6 @@ impl Merged {
         let items = child(&self.0, &Segment::Key(list.to_owned())).map(|list| &list.kind);
         let Some(ValueKind::Array(items)) = items else { return BTreeSet::new() };
         items.iter().filter_map(name).map(str::to_owned).collect()
-    }
-}
-
-/// Why a key is refused that is planned and not there yet, to tell it from a typing mistake.
-fn later(path: &[Segment]) -> Option<&'static str> {
-    match path {
-        [Segment::Key(key)] if key == "scaling" => {
-            Some("`scaling` is not supported by this version of Damper; remove it")
-        }
-        _ => None,
     }
 }
 

@@ -8,6 +8,7 @@
 //!
 //! All problems are told in one run, each with its line or variable. `docs/settings.md` lists all keys.
 
+mod actuator;
 mod check;
 mod environment;
 mod file;
@@ -16,6 +17,7 @@ mod merged;
 mod place;
 mod problem;
 mod reader;
+mod scaling;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -29,12 +31,15 @@ use std::path::PathBuf;
 use crate::notify::ReceiverConfig;
 use crate::notify::heartbeat::HeartbeatConfig;
 use crate::prometheus::SourceConfig;
+use crate::slo::Context;
 use crate::slo::time::{Span, Step};
 use crate::telemetry::LogSettings;
 
+pub use actuator::{ActuatorConfig, ActuatorSettings, KubernetesSettings};
 pub use load::Flag;
 pub use place::Place;
 pub use problem::{SettingsError, SettingsProblem};
+pub use scaling::ScalingConfig;
 pub use store::StoreAddress;
 
 /// The settings of a service, checked: every value here is right.
@@ -60,6 +65,8 @@ pub struct Settings {
     pub receivers: Vec<ReceiverConfig>,
     /// Which of them is told; `None` without receivers.
     pub route: Option<Route>,
+    /// What policies may do together, and where workloads are.
+    pub scaling: ScalingConfig,
     /// Logs.
     pub log: LogSettings,
 }
@@ -80,6 +87,18 @@ impl Route {
     pub const FALLBACK_AFTER: Span = Span::from_mins(1);
 }
 
+impl Settings {
+    /// What definitions are checked against.
+    pub fn context(&self) -> Context {
+        let actuators = self.scaling.actuators.iter().map(|actuator| actuator.name.clone()).collect();
+        Context {
+            step: self.step,
+            sources: self.sources.iter().map(|source| source.name().to_owned()).collect(),
+            actuators: Some(actuators),
+        }
+    }
+}
+
 /// Without what may hold a secret: receivers by name, since whoever knows a webhook's address can use it.
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,6 +114,7 @@ impl fmt::Debug for Settings {
             .field("heartbeat", &self.heartbeat.is_some())
             .field("receivers", &receivers)
             .field("route", &self.route)
+            .field("scaling", &self.scaling)
             .field("log", &self.log)
             .finish()
     }

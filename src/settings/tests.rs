@@ -41,6 +41,12 @@ fn the_documented_file_is_read_and_shows_its_defaults() {
     let route = Route { receiver: "oncall".into(), fallback: Some("alertmanager".into()), fallback_after };
     assert_eq!(settings.route, Some(route));
     let plain = good(GOOD, &[]);
+    let [written, default] = [&settings, &plain].map(|settings| &settings.scaling);
+    assert_eq!((written.mode, written.limits), (default.mode, default.limits));
+    assert_eq!(written.release_on_shutdown, default.release_on_shutdown);
+    assert_eq!(written.stop_file, Some(PathBuf::from("/etc/damper/stop")));
+    assert_eq!(written.kubernetes.context.as_deref(), Some("prod-eu1"));
+    assert_eq!(settings.context().actuators, Some(vec!["processes".to_owned()]));
     assert_eq!(
         (&settings.store, settings.listen, settings.step, &settings.log),
         (&plain.store, plain.listen, plain.step, &plain.log)
@@ -70,7 +76,7 @@ receivers:
     webhook: {url: 'ftp://x'}
     email: {to: [a@b.c]}
 route: {receiver: oncal, fallback: oncal}
-scaling: {mode: auto}
+scaling: {mode: on, maxPolicyUp: 10%}
 log: {format: xml, level: loud}
 log.level: debug
 step: 30s
@@ -99,7 +105,8 @@ step: 30s
       damper.yaml:19:5: receivers[1].email: `from` is missing
       damper.yaml:20:9: route.receiver: `oncal` is no receiver; did you mean `oncall`?
       damper.yaml:20:26: route.fallback: is the receiver itself; name another one or remove it
-      damper.yaml:21:1: `scaling` is not supported by this version of Damper; remove it
+      damper.yaml:21:11: scaling.mode: `on` is not known; known here: auto, dryRun
+      damper.yaml:21:21: scaling: unknown key `maxPolicyUp`; did you mean `maxPoliciesUp`?
       damper.yaml:22:20: log.level: must be off, error, warn, info, debug or trace; or for parts too, as info,damper::service=debug
       damper.yaml:23:1: unknown key `log.level`; write nested keys as a mapping
       damper.yaml:24:1: step: is written twice; keep one of them
@@ -231,4 +238,60 @@ fn a_file_of_mistakes_ends() {
     let many: String = (0..2000).map(|i| format!("unknown{i}: 1\n")).collect();
     let told = wrong(&many, &[]);
     assert!(told.lines().count() < 110, "{told}");
+}
+
+#[test]
+fn what_is_wrong_with_scaling_is_told_in_one_run() {
+    let text = format!(
+        "{GOOD}scaling:
+  mode: dryrun
+  maxPoliciesUp: 10
+  maxReplicasAddedPerHour: 0
+  stopFile: ''
+  releaseOnShutdown: soon
+  kubernetes: {{kubeconfg: /k}}
+  actuators:
+    - {{name: a, webhook: {{url: 'ftp://hunter2', hmacSecret: hunter2, tls: {{cert: /c}}}}}}
+    - {{name: a, webhook: {{url: 'http://x', secret: hunter2}}}}
+    - {{name: a, webhook: {{url: 'http://x', timeout: 1h}}}}
+    - {{name: ' ', webhook: {{url: 'http://x'}}}}
+    - {{webhook: {{url: 'http://x'}}}}
+"
+    );
+    let told = wrong(&text, &[("DAMPER_SCALING__MODUS", "x"), ("DAMPER_SCALING__ACTUATORS__0__NAME", "x")]);
+    assert!(!told.contains("hunter2"), "{told}");
+    insta::assert_snapshot!(told, @"");
+}
+
+#[test]
+fn scaling_can_be_stopped_and_bounded_by_the_environment() {
+    let variables = [
+        ("DAMPER_SCALING__MODE", "dryRun"),
+        ("DAMPER_SCALING__MAX_POLICIES_UP", "25 %"),
+        ("DAMPER_SCALING__MAX_REPLICAS_ADDED_PER_HOUR", "7"),
+        ("DAMPER_SCALING__STOP_FILE", "/run/stop"),
+        ("DAMPER_SCALING__RELEASE_ON_SHUTDOWN", "true"),
+        ("DAMPER_SCALING__KUBERNETES__KUBECONFIG", "/k"),
+        ("DAMPER_SCALING__KUBERNETES__CONTEXT", "c"),
+    ];
+    let text = format!("{GOOD}scaling: {{mode: auto, maxPoliciesUp: '50%'}}\n");
+    let scaling = good(&text, &variables).scaling;
+    assert_eq!(scaling.mode, crate::slo::policy::ScaleMode::DryRun);
+    assert_eq!((scaling.limits.policies_up, scaling.limits.added_per_hour), (25, 7));
+    assert_eq!((scaling.stop_file, scaling.release_on_shutdown), (Some(PathBuf::from("/run/stop")), true));
+    let kubernetes = KubernetesSettings { kubeconfig: Some(PathBuf::from("/k")), context: Some("c".into()) };
+    assert_eq!(scaling.kubernetes, kubernetes);
+}
+
+#[test]
+fn an_actuator_is_spoken_to_as_a_webhook_is_and_shows_no_secret() {
+    let text = format!(
+        "{GOOD}scaling: {{actuators: [{{name: local, webhook: {{url: 'https://x/hunter2', timeout: 3s, hmacSecretFile: /s, headers: {{X: hunter2}}, tls: {{ca: /ca}}}}}}]}}\n"
+    );
+    let settings = good(&text, &[]);
+    let shown = format!("{settings:?}");
+    assert!(!shown.contains("hunter2") && shown.contains("local"), "{shown}");
+    let webhook = &settings.scaling.actuators[0].webhook;
+    assert_eq!((webhook.http.timeout.as_secs(), webhook.http.tls.ca.is_some()), (3, true));
+    assert!(matches!(webhook.hmac, Some(crate::secret::Secret::File(_))));
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::actuator::{ActuatorSettings, KubernetesSettings};
 use crate::notify::ReceiverSettings;
 use crate::notify::heartbeat::HeartbeatSettings;
 use crate::prometheus::SourceSettings;
@@ -23,6 +24,7 @@ pub(super) struct Written {
     pub(super) heartbeat: Option<HeartbeatSettings>,
     pub(super) receivers: Vec<Option<ReceiverSettings>>,
     pub(super) route: Option<WrittenRoute>,
+    pub(super) scaling: WrittenScaling,
     pub(super) log: WrittenLog,
 }
 
@@ -33,6 +35,19 @@ pub(super) struct WrittenRoute {
     pub(super) receiver: String,
     pub(super) fallback: Option<String>,
     pub(super) fallback_after: Option<String>,
+}
+
+/// `scaling:`
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct WrittenScaling {
+    pub(super) mode: Option<String>,
+    pub(super) max_policies_up: Option<String>,
+    pub(super) max_replicas_added_per_hour: Option<u32>,
+    pub(super) stop_file: Option<String>,
+    pub(super) release_on_shutdown: Option<bool>,
+    pub(super) kubernetes: KubernetesSettings,
+    pub(super) actuators: Vec<Option<ActuatorSettings>>,
 }
 
 /// `log:`

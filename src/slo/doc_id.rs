@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::format::Format;
+use super::format::{Format, POLICY_KIND, SLO_KIND};
 use super::yaml::Node;
 
 /// Kind, service and name of a document, whatever its version. Names are as written, not checked.
@@ -11,7 +11,7 @@ use super::yaml::Node;
 pub struct DocId {
     /// `ServiceLevelObjective` where the kind is missing.
     pub kind: String,
-    /// `spec.service`; empty where there is none.
+    /// `spec.service`; empty where there is none, and for policies, which belong to no service.
     pub service: String,
     /// `metadata.name`.
     pub name: String,
@@ -38,8 +38,9 @@ impl DocId {
 
     fn from_parts(kind: Option<&str>, service: Option<&str>, name: &str) -> Option<Self> {
         let part = |text: &str| text.chars().take(LONGEST).collect::<String>();
-        let kind = part(kind.unwrap_or("ServiceLevelObjective"));
-        Some(Self { kind, service: part(service.unwrap_or_default()), name: part(name) })
+        let kind = part(kind.unwrap_or(SLO_KIND));
+        let service = service.filter(|_| kind != POLICY_KIND).unwrap_or_default();
+        Some(Self { kind, service: part(service), name: part(name) })
     }
 }
 
@@ -57,7 +58,10 @@ fn value<'t>(text: &'t str, key: &str) -> Option<&'t str> {
 
 impl fmt::Display for DocId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}/{}", self.kind, self.service, self.name)
+        match self.kind.as_str() {
+            POLICY_KIND => write!(f, "{POLICY_KIND} {}", self.name),
+            kind => write!(f, "{kind} {}/{}", self.service, self.name),
+        }
     }
 }
 
@@ -75,6 +79,8 @@ mod tests {
         assert_eq!(guessed(block).as_deref(), Some("ServiceLevelObjective checkout/avail"));
         let flow = "metadata: {name: avail, labels: {}}\nspec: {service: checkout, ";
         assert_eq!(guessed(flow).as_deref(), Some("ServiceLevelObjective checkout/avail"));
+        let policy = "kind: ScalePolicy\nmetadata: {name: checkout}\nspec:\n  service: x\n  slos: [";
+        assert_eq!(guessed(policy).as_deref(), Some("ScalePolicy checkout"));
         assert_eq!(guessed("spec: {service: a"), None);
         assert_eq!(guessed("metadata:\n  name:"), None);
     }

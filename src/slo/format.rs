@@ -4,6 +4,10 @@ use super::yaml::Node;
 
 /// The version this program reads.
 pub const API_VERSION: &str = "damper.dev/v1";
+/// The kind of a document that is an SLO.
+pub const SLO_KIND: &str = "ServiceLevelObjective";
+/// The kind of a document that is a scale policy.
+pub const POLICY_KIND: &str = "ScalePolicy";
 
 /// Whose definition a document is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,11 +1,13 @@
-//! Files to documents to SLOs, each document on its own: a mistake in one loses no other.
+//! Files to documents to SLOs and policies, each document on its own: a mistake in one loses no
+//! other. Only what a policy says of others is judged beside them.
 
 use std::collections::HashMap;
 
-use super::check;
+use super::check::{self, Content, Draft};
 use super::doc_id::DocId;
-use super::model::{Place, Slo, SloId};
-use super::problem::{At, Level, Problem, Report};
+use super::model::{Place, Slo};
+use super::policy::ScalePolicy;
+use super::problem::{At, Level, MAX_PROBLEMS, Problem, Report};
 use super::time::Step;
 use super::yaml::{self, Chunk};
 
@@ -30,6 +32,15 @@ pub struct Context {
     pub step: Step,
     /// Names of the configured sources; none when they are not known.
     pub sources: Vec<String>,
+    /// Names of the configured actuators; `None` when they are not known.
+    pub actuators: Option<Vec<String>>,
+}
+
+impl Context {
+    /// Without settings: sources and actuators are not known.
+    pub const fn without_settings(step: Step) -> Self {
+        Self { step, sources: Vec::new(), actuators: None }
+    }
 }
 
 /// All documents of all files.
@@ -49,16 +60,51 @@ pub struct Document {
     pub id: Option<DocId>,
     /// The document's own text.
     pub text: String,
-    /// Its SLOs; `None` when any problem is an error.
+    /// Its SLOs, none where it is a policy; `None` when any problem is an error.
     pub slos: Option<Vec<Slo>>,
+    /// Its policies; none when any problem is an error.
+    pub policies: Vec<ScalePolicy>,
     /// All problems, in the order of the file.
     pub problems: Vec<Problem>,
+}
+
+/// A document while all are read.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub(super) document: Document,
+    /// What a policy asks of other documents.
+    pub(super) draft: Option<Draft>,
+}
+
+impl Document {
+    /// Refuses it for what was found beside other documents.
+    pub(super) fn refuse(&mut self, at: At, what: String, hint: Option<String>) {
+        self.slos = None;
+        self.policies.clear();
+        if self.problems.len() < MAX_PROBLEMS {
+            let At { line, column } = at;
+            let file = self.place.file.clone();
+            self.problems.push(Problem { file, line, column, level: Level::Error, what, hint });
+            self.problems.sort_by_key(|problem| (problem.line, problem.column));
+        }
+    }
+}
+
+impl From<Document> for Read {
+    fn from(document: Document) -> Self {
+        Self { document, draft: None }
+    }
 }
 
 impl Loaded {
     /// The good SLOs.
     pub fn slos(&self) -> impl Iterator<Item = &Slo> {
         self.documents.iter().filter_map(|d| d.slos.as_ref()).flatten()
+    }
+
+    /// The good policies.
+    pub fn policies(&self) -> impl Iterator<Item = &ScalePolicy> {
+        self.documents.iter().flat_map(|d| &d.policies)
     }
 
     /// All problems.
@@ -69,26 +115,33 @@ impl Loaded {
 
 /// Checks all files together. Pure: reading them is the caller's.
 pub fn load(files: &[SourceFile], context: &Context) -> Loaded {
-    let mut documents: Vec<Document> = files.iter().flat_map(|file| load_file(file, context)).collect();
-    refuse_duplicates(&mut documents);
-    Loaded { documents }
+    let mut read: Vec<Read> = files.iter().flat_map(|file| load_file(file, context)).collect();
+    refuse_duplicates(&mut read);
+    check::check_set(&mut read);
+    Loaded { documents: read.into_iter().map(|read| read.document).collect() }
 }
 
-fn load_file(file: &SourceFile, context: &Context) -> Vec<Document> {
+/// Checks a document that was accepted before, by itself: what it names was judged then, and may be
+/// broken, older or gone by now without any fault of this one.
+pub fn load_accepted(file: &SourceFile, context: &Context) -> Loaded {
+    Loaded { documents: load_file(file, context).into_iter().map(|read| read.document).collect() }
+}
+
+fn load_file(file: &SourceFile, context: &Context) -> Vec<Read> {
     let text = file.text.strip_prefix('\u{feff}').unwrap_or(&file.text);
     if let Some((at, what, hint)) = refuse_file(text) {
-        return vec![whole_file(file, at, what, hint)];
+        return vec![whole_file(file, at, what, hint).into()];
     }
     let mut chunks = yaml::split(text, MAX_DOCUMENTS);
     let too_many = chunks.get(MAX_DOCUMENTS).map(|chunk| At { line: chunk.line, column: 1 });
     chunks.truncate(MAX_DOCUMENTS);
-    let mut documents: Vec<Document> =
+    let mut read: Vec<Read> =
         chunks.into_iter().filter_map(|chunk| load_document(chunk, file, context)).collect();
     if let Some(at) = too_many {
         let what = format!("more than {MAX_DOCUMENTS} documents in one file; the rest is not read");
-        documents.push(whole_file(file, at, what, Some("split the file".into())));
+        read.push(whole_file(file, at, what, Some("split the file".into())).into());
     }
-    documents
+    read
 }
 
 fn refuse_file(text: &str) -> Option<(At, String, Option<String>)> {
@@ -115,47 +168,53 @@ fn whole_file(file: &SourceFile, at: At, what: String, hint: Option<String>) -> 
         id: None,
         text: String::new(),
         slos: None,
+        policies: Vec::new(),
         problems: report.finish(),
     }
 }
 
-fn load_document(chunk: Chunk<'_>, file: &SourceFile, context: &Context) -> Option<Document> {
+fn load_document(chunk: Chunk<'_>, file: &SourceFile, context: &Context) -> Option<Read> {
     let mut report = Report::about(&file.path);
     let mut place = Place { file: file.path.clone(), line: chunk.line };
-    let (id, slos) = match yaml::parse(chunk) {
+    let (id, Content { slos, draft }) = match yaml::parse(chunk) {
         Ok(None) => return None,
         Ok(Some(root)) => {
             place.line = root.at.line;
-            let slos = check::document(&root, context, &place, &mut report);
-            (DocId::of(&root), slos)
+            let content = check::document(&root, context, &place, &mut report);
+            (DocId::of(&root), content)
         }
         Err((at, what, hint)) => {
             report.error(at, what, hint);
-            (DocId::guess(chunk.text), Vec::new())
+            (DocId::guess(chunk.text), Content::default())
         }
     };
-    let slos = (report.errors() == 0).then_some(slos);
-    Some(Document { place, id, text: chunk.text.to_owned(), slos, problems: report.finish() })
+    let is_good = report.errors() == 0;
+    let policy = draft.as_ref().and_then(|draft| draft.policy.clone()).filter(|_| is_good);
+    let document = Document {
+        place,
+        id,
+        text: chunk.text.to_owned(),
+        slos: is_good.then_some(slos),
+        policies: policy.into_iter().collect(),
+        problems: report.finish(),
+    };
+    Some(Read { document, draft })
 }
 
 /// An id belongs to the document that first has it; later ones are refused.
-fn refuse_duplicates(documents: &mut [Document]) {
-    let mut owners: HashMap<SloId, Place> = HashMap::new();
-    for document in documents {
-        let ids = || document.slos.iter().flatten().map(|slo| slo.id.clone());
-        let taken = ids().find_map(|id| owners.get(&id).map(|owner| (id, owner.clone())));
+fn refuse_duplicates(read: &mut [Read]) {
+    let mut owners: HashMap<String, Place> = HashMap::new();
+    for Read { document, .. } in read {
+        let slos = document.slos.iter().flatten().map(|slo| slo.id.to_string());
+        let policies = document.policies.iter().map(|policy| format!("policy {}", policy.name));
+        let ids: Vec<String> = slos.chain(policies).collect();
+        let taken = ids.iter().find_map(|id| Some((id, owners.get(id)?)));
         let Some((id, owner)) = taken else {
-            owners.extend(ids().map(|id| (id, document.place.clone())));
+            owners.extend(ids.into_iter().map(|id| (id, document.place.clone())));
             continue;
         };
-        document.slos = None;
-        document.problems.push(Problem {
-            file: document.place.file.clone(),
-            line: document.place.line,
-            column: 1,
-            level: Level::Error,
-            what: format!("{id} is defined twice"),
-            hint: Some(format!("the first is at {}:{}; rename or remove one", owner.file, owner.line)),
-        });
+        let what = format!("{id} is defined twice");
+        let hint = format!("the first is at {}:{}; rename or remove one", owner.file, owner.line);
+        document.refuse(At { line: document.place.line, column: 1 }, what, Some(hint));
     }
 }

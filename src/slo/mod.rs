@@ -2,6 +2,7 @@
 
 mod check;
 mod doc_id;
+pub mod fit;
 pub mod format;
 mod load;
 pub mod model;
@@ -20,4 +21,4 @@ pub mod yaml;
 mod tests;
 
 pub use doc_id::DocId;
-pub use load::{Context, Document, Loaded, MAX_DOCUMENTS, MAX_FILE, SourceFile, load};
+pub use load::{Context, Document, Loaded, MAX_DOCUMENTS, MAX_FILE, SourceFile, load, load_accepted};

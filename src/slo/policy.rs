@@ -76,6 +76,20 @@ pub enum Target {
     },
 }
 
+impl Target {
+    /// The workload whatever it is called: Kubernetes serves one kind under several versions of its
+    /// group. Two targets with the same are the same workload.
+    pub fn workload(&self) -> [&str; 4] {
+        match self {
+            Self::Kubernetes { api_version, kind, namespace, name } => {
+                let group = api_version.split_once('/').map_or("", |(group, _)| group);
+                [group, kind, namespace, name]
+            }
+            Self::Webhook { actuator, name } => ["", "", actuator, name],
+        }
+    }
+}
+
 /// Whether a policy acts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum ScaleMode {

@@ -39,7 +39,8 @@ impl Observer {
     pub async fn new(server: &Server, step: u32, yaml: &str) -> Self {
         let step = Step::new(Span::from_secs(step)).unwrap();
         let file = SourceFile { path: "slos.yaml".to_owned(), text: yaml.to_owned() };
-        let loaded = load(&[file], &Context { step, sources: vec![SOURCE.to_owned()] });
+        let loaded =
+            load(&[file], &Context { sources: vec![SOURCE.to_owned()], ..Context::without_settings(step) });
         for document in &loaded.documents {
             assert!(document.slos.is_some(), "{:?} of {}", document.problems, document.text);
         }

@@ -22,7 +22,7 @@ pub fn slo(service: &str, matchers: &str, alerting: &str) -> Arc<Slo> {
            sli: {{events: {{bad: 'http_errors_total{{{matchers}}}', total: 'http_requests_total{{{matchers}}}'}}}}\n\
          {alerting}"
     );
-    let context = Context { step: STEP, sources: Vec::new() };
+    let context = Context::without_settings(STEP);
     let loaded = load(&[SourceFile { path: "bench.yaml".to_owned(), text }], &context);
     let slo = loaded.slos().next().cloned();
     Arc::new(slo.unwrap_or_else(|| panic!("{:?}", loaded.problems().collect::<Vec<_>>())))

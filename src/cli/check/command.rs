@@ -52,13 +52,13 @@ async fn asked(mut checked: Checked, clients: Vec<Client>, step: Step) -> Checke
 /// What definitions are checked against, and whom to ask: nobody, one server for all, or the sources
 /// of the settings.
 fn asks(args: &CheckArgs) -> Result<(Context, Vec<Client>), String> {
-    let mut context = Context { step: args.step.unwrap_or(Step::DEFAULT), sources: Vec::new() };
+    let mut context = Context::without_settings(args.step.unwrap_or(Step::DEFAULT));
     let clients = match (&args.prometheus, &args.config) {
         (Some(url), _) => vec![client(server(url, args)?)?],
         (None, Some(file)) => {
             let settings = Settings::load(file, &[]).map_err(|error| error.to_string())?;
+            context = settings.context();
             context.step = args.step.unwrap_or(settings.step);
-            context.sources = settings.sources.iter().map(|source| source.name().to_owned()).collect();
             settings.sources.into_iter().map(client).collect::<Result<_, _>>()?
         }
         (None, None) => Vec::new(),

@@ -4,12 +4,13 @@
 
 pub(super) mod command;
 pub mod live;
+mod policy;
 
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::service::files;
 use crate::slo::model::{Sli, Slo};
@@ -56,7 +57,7 @@ impl Verdict {
 pub struct Checked {
     /// The files, for showing lines.
     pub files: Vec<SourceFile>,
-    /// Documents and SLOs.
+    /// Documents, SLOs and policies.
     pub loaded: Loaded,
     /// Problems outside of documents: unreadable files, answers of a live server.
     pub more: Vec<Problem>,
@@ -79,7 +80,7 @@ pub fn read(paths: &[PathBuf], context: &Context) -> Result<Checked, String> {
     Ok(Checked { files: found.files, loaded, more: found.problems, live: None })
 }
 
-/// Prints problems, SLOs where asked, and a summary.
+/// Prints problems, SLOs and policies where asked, and a summary.
 pub fn report(checked: &Checked, output: Output, verbose: bool, out: &mut dyn Write) -> io::Result<Verdict> {
     let problems: Vec<&Problem> = checked.loaded.problems().chain(&checked.more).collect();
     let errors = problems.iter().filter(|p| p.level == Level::Error).count();
@@ -121,12 +122,24 @@ fn as_text(
             describe(slo, checked.live.as_ref().and_then(|live| live.slos.get(&slo.id.to_string())), out)?;
         }
     }
+    let mut policies = 0;
+    for policy in checked.loaded.policies() {
+        policies += 1;
+        if verbose {
+            policy::describe(policy, out)?;
+        }
+    }
     let notices = match problems.len() - errors {
         0 => String::new(),
         n => format!(", {}", counted(n, "notice")),
     };
+    let policies = match policies {
+        0 => String::new(),
+        1 => " and 1 policy".to_owned(),
+        n => format!(" and {n} policies"),
+    };
     let (slos, files) = (counted(slos, "SLO"), counted(checked.files.len(), "file"));
-    writeln!(out, "{slos} in {files}, {}{notices}", counted(errors, "problem"))?;
+    writeln!(out, "{slos}{policies} in {files}, {}{notices}", counted(errors, "problem"))?;
     if let Some(why) = checked.live.as_ref().and_then(|live| live.gave_up.as_ref()) {
         writeln!(
             out,
@@ -174,9 +187,16 @@ fn as_json(checked: &Checked, problems: &[&Problem], out: &mut dyn Write) -> io:
             "live": checked.live.as_ref().and_then(|live| live.slos.get(&slo.id.to_string())),
         })
     };
-    let slos: Vec<_> = checked.loaded.slos().map(slo).collect();
+    let slos: Vec<Value> = checked.loaded.slos().map(slo).collect();
+    let policies: Vec<Value> = checked.loaded.policies().map(policy::as_json).collect();
     let gave_up = checked.live.as_ref().and_then(|live| live.gave_up.as_ref());
-    let all = json!({ "files": checked.files.len(), "slos": slos, "problems": problems, "error": gave_up });
+    let all = json!({
+        "files": checked.files.len(),
+        "slos": slos,
+        "policies": policies,
+        "problems": problems,
+        "error": gave_up,
+    });
     writeln!(out, "{all:#}")
 }
 
@@ -197,7 +217,7 @@ mod tests {
     }
 
     fn run_at(paths: &[PathBuf], output: Output, verbose: bool) -> (u8, String) {
-        let context = Context { step: Step::DEFAULT, sources: Vec::new() };
+        let context = Context::without_settings(Step::DEFAULT);
         let mut out = Vec::new();
         let verdict = match read(paths, &context) {
             Ok(checked) => report(&checked, output, verbose, &mut out),
@@ -246,6 +266,23 @@ mod tests {
             (&answer["problems"][0]["line"], &answer["problems"][0]["level"]),
             (&6.into(), &"error".into())
         );
+    }
+
+    #[test]
+    fn policies_are_counted_and_listed() {
+        let policy = "---\napiVersion: damper.dev/v1\nkind: ScalePolicy\nmetadata: {name: a}\nspec:\n  slos: [s/a, {slo: s/b, group: {route: /pay}}]\n  target: {apiVersion: apps/v1, kind: Deployment, namespace: shop, name: a}\n  mode: auto\n  replicas: {min: 3, max: 20}\n  saturation: none\n  minBadEvents: 2\n";
+        let files = format!(
+            "{}---\n{}  groupBy: [route]\n{policy}",
+            GOOD.replace("NAME", "a"),
+            GOOD.replace("NAME", "b")
+        );
+        let (code, text) = run(&[("a.yaml", &files)], Output::Text, true);
+        assert_eq!(code, 0, "{text}");
+        let end = text.split_once("policy a").unwrap().1;
+        insta::assert_snapshot!(end, @"");
+        let (_, text) = run(&[("a.yaml", &files)], Output::Json, false);
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        insta::assert_snapshot!(format!("{:#}", answer["policies"]), @"");
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::engine::digest::Digest;
+use crate::slo::format::POLICY_KIND;
 use crate::slo::model::Slo;
+use crate::slo::policy::ScalePolicy;
 use crate::slo::{Document, Loaded};
 
 /// One document in force.
@@ -14,30 +16,41 @@ pub(super) struct Accepted {
     pub text: String,
     /// The file it came from.
     pub file: String,
-    /// Its SLOs; none when it does not fit any more since a restart with other settings or by another
-    /// version. It is not asked for then, but nobody removed it: its alerts hold until somebody does.
+    /// Its SLOs.
     pub slos: Vec<Arc<Slo>>,
+    /// Its policies.
+    pub policies: Vec<Arc<ScalePolicy>>,
 }
 
-/// Documents in force, by kind, service and name.
+impl Accepted {
+    /// Whether it holds nothing: it does not fit any more since a restart with other settings or by
+    /// another version. It is not asked for then, but nobody removed it: its alerts hold until
+    /// somebody does.
+    fn is_unfit(&self) -> bool {
+        self.slos.is_empty() && self.policies.is_empty()
+    }
+}
+
+/// Documents in force, by kind, service and name; policies by kind and name.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(super) struct Catalogue(pub BTreeMap<String, Accepted>);
 
 /// What the files hold now, beside what is in force.
 #[derive(Debug)]
 pub(super) struct Compared {
-    /// What would be in force if SLOs that are in no file any more went.
+    /// What would be in force if SLOs and policies that are in no file any more went.
     next: BTreeMap<String, Accepted>,
-    /// Documents in force with SLOs that are in no file any more: gone as a whole, or with fewer objectives.
+    /// Documents in force with SLOs that are in no file any more, gone as a whole or with fewer
+    /// objectives, and policies that are gone.
     losing: BTreeMap<String, Accepted>,
-    /// Those SLOs.
+    /// Those SLOs and policies.
     gone: BTreeSet<String>,
     /// Whether a document that cannot be read is in a file that holds nothing in force: what is gone
     /// may have been moved there.
     may_be_moved: bool,
 }
 
-/// What becomes of SLOs that are in no file any more.
+/// What becomes of SLOs and policies that are in no file any more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Removal {
     /// They stay for now: a file may be in the middle of being written or moved.
@@ -57,7 +70,7 @@ pub(super) struct Reload {
     pub changed: Vec<String>,
     /// Keys of documents that go away.
     pub removed: Vec<String>,
-    /// SLOs that would go away and wait for somebody to say so; their documents stay in `next`.
+    /// SLOs and policies that would go away and wait for somebody to say so; their documents stay in `next`.
     pub waiting: Vec<String>,
 }
 
@@ -69,7 +82,8 @@ impl Catalogue {
 
     /// SLOs by id whose documents do not fit any more.
     pub(super) fn held(&self) -> Vec<String> {
-        self.0.iter().filter(|(_, accepted)| accepted.slos.is_empty()).map(|(key, _)| bare(key)).collect()
+        let unfit = self.0.iter().filter(|(key, accepted)| accepted.is_unfit() && !is_policy(key));
+        unfit.map(|(key, _)| bare(key)).collect()
     }
 
     /// A hash of everything in force.
@@ -95,7 +109,9 @@ impl Catalogue {
         for document in &loaded.documents {
             let key = document.id.as_ref().map(ToString::to_string);
             match (key, &document.slos) {
-                (Some(key), Some(slos)) => drop(next.entry(key).or_insert_with(|| accepted(document, slos))),
+                (Some(key), Some(slos)) => {
+                    next.entry(key).or_insert_with(|| accepted(document, slos));
+                }
                 (Some(key), None) if self.0.contains_key(&key) => drop(kept.insert(key)),
                 // Broken, and not known by this name: it may be one of the file's under a broken name.
                 _ => drop(broken.insert(document.place.file.as_str())),
@@ -105,7 +121,7 @@ impl Catalogue {
         broken.extend(unread.iter().map(String::as_str));
         for (key, old) in &self.0 {
             // Of what does not fit any more there is no good version to keep.
-            if old.slos.is_empty() {
+            if old.is_unfit() {
                 continue;
             }
             if kept.contains(key) || broken.iter().any(|path| is_of(&old.file, path)) {
@@ -113,7 +129,7 @@ impl Catalogue {
             }
         }
         let stays: BTreeSet<String> = next.values().flat_map(ids).collect();
-        let loses = |key: &String, old: &Accepted| match old.slos.is_empty() {
+        let loses = |key: &String, old: &Accepted| match old.is_unfit() {
             true => !next.contains_key(key),
             false => ids(old).any(|id| !stays.contains(&id)),
         };
@@ -123,7 +139,7 @@ impl Catalogue {
             .filter(|(key, old)| loses(key, old))
             .map(|(k, old)| (k.clone(), old.clone()))
             .collect();
-        let held = losing.iter().filter(|(_, old)| old.slos.is_empty()).map(|(key, _)| bare(key));
+        let held = losing.iter().filter(|(_, old)| old.is_unfit()).map(|(key, _)| bare(key));
         let gone = losing.values().flat_map(ids).filter(|id| !stays.contains(id)).chain(held).collect();
         Compared { next, losing, gone, may_be_moved }
     }
@@ -151,32 +167,41 @@ impl Catalogue {
         Reload { changed: changed.collect(), next: Self(next), removed, waiting }
     }
 
-    /// Whether what is gone may not go unasked: more than `max(3, 10 %)` of the SLOs, one that
-    /// fires, what may have been moved to where it cannot be read, or what does not fit any more.
+    /// Whether what is gone may not go unasked: more than `max(3, 10 %)` of the SLOs and policies, one
+    /// that fires, what may have been moved to where it cannot be read, or what does not fit any more.
     fn must_wait(&self, compared: &Compared, fires: impl Fn(&str) -> bool) -> bool {
-        let all = self.0.values().map(|accepted| accepted.slos.len()).sum::<usize>();
+        let all = self.0.values().map(|accepted| ids(accepted).count()).sum::<usize>();
         let gone = &compared.gone;
         gone.len() > 3.max(all / 10)
             || (compared.may_be_moved && !gone.is_empty())
-            || compared.losing.values().any(|old| old.slos.is_empty())
+            || compared.losing.values().any(Accepted::is_unfit)
             || gone.iter().any(|slo| fires(slo))
     }
 }
 
 impl Compared {
-    /// SLOs in force that are in no file any more.
+    /// SLOs and policies in force that are in no file any more.
     pub(super) fn gone(&self) -> &BTreeSet<String> {
         &self.gone
     }
 }
 
+/// Its SLOs as `service/name`, its policies as `ScalePolicy name`.
 fn ids(accepted: &Accepted) -> impl Iterator<Item = String> {
-    accepted.slos.iter().map(|slo| slo.id.to_string())
+    let slos = accepted.slos.iter().map(|slo| slo.id.to_string());
+    slos.chain(accepted.policies.iter().map(|policy| format!("{POLICY_KIND} {}", policy.name)))
 }
 
-/// What the ids of a document's SLOs begin with: its key without the kind.
+/// What the ids of a document's SLOs begin with: its key without the kind. A policy's key is its id.
 fn bare(key: &str) -> String {
-    key.split_once(' ').map_or(key, |(_, bare)| bare).to_owned()
+    match key.split_once(' ') {
+        Some((_, bare)) if !is_policy(key) => bare.to_owned(),
+        _ => key.to_owned(),
+    }
+}
+
+fn is_policy(key: &str) -> bool {
+    key.split_once(' ').is_some_and(|(kind, _)| kind == POLICY_KIND)
 }
 
 /// Whether a file is this one, or in or below this folder.
@@ -190,6 +215,7 @@ fn accepted(document: &Document, slos: &[Slo]) -> Accepted {
         text: document.text.clone(),
         file: document.place.file.clone(),
         slos: slos.iter().cloned().map(Arc::new).collect(),
+        policies: document.policies.iter().cloned().map(Arc::new).collect(),
     }
 }
 

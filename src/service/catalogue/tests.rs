@@ -15,7 +15,7 @@ fn document(name: &str, objective: &str) -> String {
 fn loaded(files: &[(&str, String)]) -> Loaded {
     let files: Vec<SourceFile> =
         files.iter().map(|(path, text)| SourceFile { path: (*path).into(), text: text.clone() }).collect();
-    load(&files, &Context { step: Step::DEFAULT, sources: vec![] })
+    load(&files, &Context::without_settings(Step::DEFAULT))
 }
 
 fn names(reload: &Reload) -> Vec<String> {
@@ -190,4 +190,102 @@ fn what_fits_again_is_in_force_again() {
         unfit().read(&loaded(&[("a.yaml", document("one", "99.9")), ("b.yaml", document("two", "99.9"))]));
     assert_eq!(names(&reload), ["one", "two"]);
     assert!(reload.next.held().is_empty() && reload.waiting.is_empty() && reload.removed.is_empty());
+}
+
+fn policies(reload: &Reload) -> Vec<String> {
+    let of =
+        |accepted: &Accepted| accepted.policies.iter().map(|policy| policy.name.clone()).collect::<Vec<_>>();
+    reload.next.0.values().flat_map(of).collect()
+}
+
+/// An SLO and a policy on it, in files of their own.
+fn guarded() -> Catalogue {
+    start(&[("a.yaml", document("one", "99.9")), ("p.yaml", testing::policy("web", "one"))])
+}
+
+#[test]
+fn a_bad_edit_of_a_policy_keeps_its_last_good_version() {
+    let before = guarded();
+    assert!(before.held().is_empty());
+    for (from, to) in [
+        ("min: 3", "min: 0"),
+        ("name: web}\nspec", "name: Web!}\nspec"),
+        ("  slos: [shop/one]\n", "  slos: [\n"),
+    ] {
+        let broken = testing::policy("web", "one").replace(from, to);
+        let reload = before.read(&loaded(&[("a.yaml", document("one", "99")), ("p.yaml", broken)]));
+        assert_eq!((policies(&reload), reload.changed.len()), (vec!["web".to_owned()], 1), "{to}");
+        assert_eq!((reload.removed.len(), reload.waiting.len()), (0, 0));
+    }
+    let good = testing::policy("web", "one").replace("min: 3", "min: 4");
+    let reload = before.read(&loaded(&[("a.yaml", document("one", "99.9")), ("p.yaml", good)]));
+    assert_eq!(reload.changed, ["ScalePolicy web"]);
+    assert_eq!(reload.next.0["ScalePolicy web"].policies[0].replicas.min(), 4);
+}
+
+#[test]
+fn a_policy_outlives_what_becomes_of_its_slo() {
+    let before = guarded();
+    // Broken, in either way: both keep their versions, and an edit of the policy is taken all the same.
+    for broken in [document("one", "100"), "kind: [\n".to_owned()] {
+        let reload = before.read(&loaded(&[("a.yaml", broken), ("p.yaml", testing::policy("web", "one"))]));
+        assert_eq!((names(&reload), policies(&reload)), (vec!["one".to_owned()], vec!["web".to_owned()]));
+        assert!(reload.changed.is_empty() && reload.removed.is_empty());
+    }
+    let edited = testing::policy("web", "one").replace("min: 3", "min: 4");
+    let reload = before.read(&loaded(&[("a.yaml", document("one", "100")), ("p.yaml", edited)]));
+    assert_eq!(reload.changed, ["ScalePolicy web"]);
+    // Gone: the policy is refused, so that people are told, and what was in force of it stays.
+    let alone = loaded(&[("p.yaml", testing::policy("web", "one"))]);
+    assert_eq!(alone.problems().count(), 1);
+    let reload = before.read(&alone);
+    assert_eq!(
+        (policies(&reload), reload.removed),
+        (vec!["web".to_owned()], vec!["ServiceLevelObjective shop/one".to_owned()])
+    );
+}
+
+#[test]
+fn a_second_policy_on_one_target_does_not_take_the_place_of_the_first() {
+    let before = guarded();
+    let second = testing::policy("also", "one").replace("name: also}\n", "name: web}\n");
+    let second = second.replacen("name: web}", "name: also}", 1);
+    let files =
+        [("0.yaml", second), ("a.yaml", document("one", "99.9")), ("p.yaml", testing::policy("web", "one"))];
+    let reload = before.read(&loaded(&files));
+    assert_eq!((policies(&reload), reload.changed.len()), (vec!["web".to_owned()], 0));
+}
+
+#[test]
+fn policies_go_and_wait_as_slos_do() {
+    let all: Vec<(String, String)> =
+        (0..4).map(|i| (format!("p{i}.yaml"), testing::policy(&format!("web{i}"), "one"))).collect();
+    let mut files: Vec<(&str, String)> = all.iter().map(|(p, t)| (p.as_str(), t.clone())).collect();
+    files.insert(0, ("a.yaml", document("one", "99.9")));
+    let before = start(&files);
+    let few = before.read(&loaded(&files[..4]));
+    assert_eq!((few.removed, few.waiting.len()), (vec!["ScalePolicy web3".to_owned()], 0));
+    let compared = before.compare(&loaded(&files[..4]), &[]);
+    assert_eq!(before.reload(compared, Removal::NotYet, |_| false).removed.len(), 0, "not settled yet");
+    // All at once, as when a folder is not mounted.
+    let none = before.read(&loaded(&files[..1]));
+    assert_eq!((none.removed.len(), policies(&none).len()), (0, 4));
+    assert_eq!(
+        none.waiting,
+        ["ScalePolicy web0", "ScalePolicy web1", "ScalePolicy web2", "ScalePolicy web3"]
+    );
+    let unread = before.compare(&loaded(&files[..1]), &["p0.yaml".to_owned()]);
+    assert_eq!(before.reload(unread, Removal::Guarded, |_| false).removed.len(), 3);
+}
+
+#[test]
+fn a_policy_that_does_not_fit_any_more_waits_and_holds_no_alert() {
+    let mut before = guarded();
+    before.0.get_mut("ScalePolicy web").unwrap().policies.clear();
+    assert!(before.held().is_empty(), "its name is no SLO's");
+    let broken = testing::policy("web", "one").replace("min: 3", "min: 0");
+    let reload = before.read(&loaded(&[("a.yaml", document("one", "99.9")), ("p.yaml", broken)]));
+    assert_eq!((reload.waiting, reload.removed.len()), (vec!["ScalePolicy web".to_owned()], 0));
+    let good = loaded(&[("a.yaml", document("one", "99.9")), ("p.yaml", testing::policy("web", "one"))]);
+    assert_eq!(policies(&before.read(&good)), ["web"]);
 }

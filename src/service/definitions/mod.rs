@@ -10,14 +10,14 @@ use tokio::time::Instant;
 use super::asked::Asked;
 use super::catalogue::{Accepted, Catalogue, Reload, Removal};
 use super::clock;
-use super::reading::{self, Reading};
+use super::reading::Reading;
 use super::settled::Settled;
 use super::shared::Shared;
 use super::state::{DefinitionProblem, DefinitionsView};
 use super::survey::Survey;
 use crate::engine::plan::Plan;
 use crate::slo::problem::Level;
-use crate::slo::{SourceFile, load};
+use crate::slo::{SourceFile, load_accepted};
 use crate::store::{Decisions, Document, Revision, StoreError};
 
 /// A reading that failed is tried again after this.
@@ -42,14 +42,15 @@ impl Definitions {
         for document in shared.store.documents().await? {
             revision = revision.max(document.revision);
             let file = SourceFile { path: document.file.clone(), text: document.text.clone() };
-            let loaded = load(&[file], &reading::context(shared));
+            let loaded = load_accepted(&file, &shared.settings.context());
             let slos = loaded.slos().cloned().map(Arc::new).collect::<Vec<_>>();
-            if slos.is_empty() {
+            let policies = loaded.policies().cloned().map(Arc::new).collect::<Vec<_>>();
+            if slos.is_empty() && policies.is_empty() {
                 let why = loaded.problems().find(|problem| problem.level == Level::Error);
                 let why = why.map(|problem| problem.what.as_str());
                 tracing::error!(document.doc_id, why, "a definition that was in force does not fit any more");
             }
-            let accepted = Accepted { text: document.text, file: document.file, slos };
+            let accepted = Accepted { text: document.text, file: document.file, slos, policies };
             catalogue.0.insert(document.doc_id, accepted);
         }
         let mut definitions = Self { catalogue, revision, settled: Settled::default(), survey, again: None };
@@ -167,7 +168,7 @@ impl Definitions {
             tracing::error!("{problem}{}", if holds { "; what was in force of it stays so" } else { "" });
         }
         if !waiting.is_empty() && waiting != before.waiting_for_accept {
-            tracing::warn!(slos = ?waiting, "these SLOs would go; they stay until `damper reload --accept`");
+            tracing::warn!(?waiting, "these would go; they stay until `damper reload --accept`");
         }
         let errors = problems.iter().filter(|p| p.error).count();
         let slos = self.catalogue.slos().len();

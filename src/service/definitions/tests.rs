@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::service::restart;
-use crate::service::testing::Service;
+use crate::service::testing::{self, Service};
 
 const ALL: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -150,4 +150,33 @@ async fn what_does_not_fit_any_more_at_a_start_is_held_until_somebody_accepts() 
     service.settle(&mut definitions).await;
     assert_eq!(view(&service), (1, 0));
     assert!(!service.shared.take_plan().unwrap().holds("shop/one"));
+}
+
+#[tokio::test]
+async fn policies_outlive_a_restart_whatever_their_slos_do_meanwhile() {
+    let service = Service::start().await;
+    service.slo("one", "99.9");
+    std::fs::write(service.file("policy"), testing::policy("web", "one")).unwrap();
+    let policies = |definitions: &Definitions| {
+        let of = |(key, accepted): (&String, &Accepted)| (key.clone(), accepted.policies.len());
+        definitions.catalogue.0.iter().map(of).filter(|(_, n)| *n > 0).collect::<Vec<_>>()
+    };
+    let in_force = vec![("ScalePolicy web".to_owned(), 1)];
+    let definitions = service.definitions().await;
+    assert_eq!((policies(&definitions), view(&service)), (in_force.clone(), (1, 0)));
+    assert!(service.shared.definitions.read().problems.is_empty());
+
+    // The SLO's file is broken beyond recognition, or names another SLO: the policy is as it was.
+    let broken = "kind: [".to_owned();
+    for text in [broken, testing::slo("other")] {
+        std::fs::write(service.file("one"), text).unwrap();
+        let definitions = service.definitions().await;
+        assert_eq!(policies(&definitions), in_force);
+        assert!(service.shared.definitions.read().problems.iter().any(|problem| problem.error));
+        assert!(service.shared.definitions.read().waiting_for_accept.is_empty());
+    }
+    service.remove("policy");
+    assert!(policies(&service.definitions().await).is_empty());
+    let stored = service.shared.store.documents().await.unwrap();
+    assert!(stored.iter().all(|document| !document.doc_id.starts_with("ScalePolicy")));
 }

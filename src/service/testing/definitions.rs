@@ -11,7 +11,7 @@ use crate::slo::{Context, SourceFile, load};
 /// The plan of these definitions, none of which has an error.
 pub(in crate::service) fn plan(definitions: &str) -> Plan {
     let files = [SourceFile { path: "a.yaml".into(), text: definitions.into() }];
-    let loaded = load(&files, &Context { step: Step::DEFAULT, sources: vec![] });
+    let loaded = load(&files, &Context::without_settings(Step::DEFAULT));
     assert!(loaded.problems().all(|problem| problem.level != Level::Error), "{loaded:?}");
     let slos: Vec<_> = loaded.slos().cloned().map(Arc::new).collect();
     assert!(!slos.is_empty(), "{loaded:?}");
@@ -63,5 +63,14 @@ pub(in crate::service) fn ratio(name: &str) -> String {
             "  objective: 99\n  sli:\n    ratio: {{query: '1 - avg_over_time(probe_success{{job=\"{name}\"}}\
              [{{{{.window}}}}])'}}\n"
         ),
+    )
+}
+
+/// A policy on the SLO `shop/slo`, for the deployment of its own name.
+pub(in crate::service) fn policy(name: &str, slo: &str) -> String {
+    format!(
+        "apiVersion: damper.dev/v1\nkind: ScalePolicy\nmetadata: {{name: {name}}}\nspec:\n  \
+         slos: [shop/{slo}]\n  replicas: {{min: 3, max: 20}}\n  \
+         target: {{apiVersion: apps/v1, kind: Deployment, namespace: shop, name: {name}}}\n"
     )
 }

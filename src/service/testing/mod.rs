@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-pub(super) use definitions::{document, latency, plan, ratio, slo};
+pub(super) use definitions::{document, latency, plan, policy, ratio, slo};
 pub(super) use owed::{FALLBACK, messages, notice, owed_since, page, pair, pending, receivers, service};
 pub(super) use rig::Rig;
 pub(super) use service::Service;

@@ -1,27 +1,38 @@
-//! One document: whose it is, what kind, its metadata, and the SLOs it gives.
+//! One document: whose it is, what kind, its metadata, and the SLOs or the policy it gives.
 
 use super::field::{Field, short};
 use super::names;
+use super::policy::{self, Draft};
 use super::spec::{self, Part};
-use crate::slo::format::{API_VERSION, Format};
+use crate::slo::format::{API_VERSION, Format, POLICY_KIND, SLO_KIND};
 use crate::slo::load::Context;
 use crate::slo::model::{Alerting, Labels, Place, Slo, SloId};
 use crate::slo::nearest;
 use crate::slo::problem::Report;
 use crate::slo::yaml::Node;
 
-/// Checks one document; the SLOs count only when the report holds no error.
+/// Labels that alerts have by themselves.
+const RESERVED: [&str; 4] = ["alertname", "service", "slo", "severity"];
+
+/// What a document gives; it counts only when the report holds no error.
+#[derive(Debug, Default)]
+pub(in crate::slo) struct Content {
+    pub(in crate::slo) slos: Vec<Slo>,
+    pub(in crate::slo) draft: Option<Draft>,
+}
+
+/// Checks one document by itself.
 pub(in crate::slo) fn document(
     root: &Node,
     context: &Context,
     place: &Place,
     report: &mut Report,
-) -> Vec<Slo> {
+) -> Content {
     match Format::of(root) {
         Format::Damper => {}
         Format::Unknown => {
             if !is_ours_mistyped(root, report) {
-                return Vec::new();
+                return Content::default();
             }
         }
         // An importer for these belongs here.
@@ -30,13 +41,16 @@ pub(in crate::slo) fn document(
                 format!("this is a definition of {}; this version reads {API_VERSION} only", foreign.name());
             let hint = format!("rewrite it with apiVersion: {API_VERSION}, kind: ServiceLevelObjective");
             report.error(root.at, what, Some(hint));
-            return Vec::new();
+            return Content::default();
         }
     }
-    if !is_slo(root, report) {
-        return Vec::new();
+    match kind(root, report) {
+        Some(Kind::Slo) => {
+            Content { slos: slos(root, context, place, report).unwrap_or_default(), draft: None }
+        }
+        Some(Kind::Policy) => Content { slos: Vec::new(), draft: policy::read(root, context, place, report) },
+        None => Content::default(),
     }
-    slos(root, context, place, report).unwrap_or_default()
 }
 
 /// Reports a version that is none of the known; true where checking the rest still makes sense.
@@ -51,39 +65,44 @@ fn is_ours_mistyped(root: &Node, report: &mut Report) -> bool {
     text.starts_with("damper") || nearest::nearest(text, &[API_VERSION]).is_some()
 }
 
-/// Reports a kind that is not an SLO; true where checking the rest makes sense.
-fn is_slo(root: &Node, report: &mut Report) -> bool {
-    const KIND: &str = "ServiceLevelObjective";
-    let Some(node) = root.get("kind") else {
-        report.error(root.at, "`kind` is missing", Some(format!("write kind: {KIND}")));
-        return true;
-    };
-    match node.as_text().unwrap_or("a list or mapping") {
-        KIND => return true,
-        "ScalePolicy" => {
-            let hint = Some("remove the document until then; nothing is scaled".to_owned());
-            report.error(node.at, "`kind: ScalePolicy` is not supported by this version yet", hint);
-        }
-        other => {
-            let known = [KIND, "ScalePolicy"];
-            let what = format!("`kind: {}` is not known", short(other));
-            report.error(node.at, what, Some(nearest::hint(other, &known)));
-            return nearest::nearest(other, &known) == Some(KIND);
-        }
-    }
-    false
+/// What a document defines.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Slo,
+    Policy,
 }
 
-struct Metadata {
-    name: Option<String>,
-    labels: Labels,
-    annotations: Labels,
+/// What a document defines, or seems to where its kind is missing or mistyped, which is reported.
+fn kind(root: &Node, report: &mut Report) -> Option<Kind> {
+    const KINDS: [(&str, Kind); 2] = [(SLO_KIND, Kind::Slo), (POLICY_KIND, Kind::Policy)];
+    let of = |word: &str| KINDS.iter().find(|(known, _)| *known == word).map(|(_, kind)| *kind);
+    let Some(node) = root.get("kind") else {
+        let hint = format!("write kind: {SLO_KIND}, or kind: {POLICY_KIND}");
+        report.error(root.at, "`kind` is missing", Some(hint));
+        let is_policy = |spec: &Node| spec.get("slos").is_some() || spec.get("target").is_some();
+        return Some(if root.get("spec").is_some_and(is_policy) { Kind::Policy } else { Kind::Slo });
+    };
+    let word = node.as_text().unwrap_or("a list or mapping");
+    of(word).or_else(|| {
+        let known = KINDS.map(|(known, _)| known);
+        let what = format!("`kind: {}` is not known", short(word));
+        report.error(node.at, what, Some(nearest::hint(word, &known)));
+        nearest::nearest(word, &known).and_then(of)
+    })
+}
+
+/// What stands under `metadata`.
+pub(super) struct Metadata {
+    pub(super) name: Option<String>,
+    pub(super) labels: Labels,
+    pub(super) annotations: Labels,
 }
 
 fn slos(root: &Node, context: &Context, place: &Place, report: &mut Report) -> Option<Vec<Slo>> {
     let document = Field::root(root).section(&["apiVersion", "kind", "metadata", "spec"], report)?;
-    let metadata =
-        document.require("metadata", "metadata: {name: …}", report).and_then(|f| metadata(&f, report));
+    let naming = "the SLO's name within its service, such as availability";
+    let metadata = document.require("metadata", "metadata: {name: …}", report);
+    let metadata = metadata.and_then(|f| self::metadata(&f, naming, &RESERVED, report));
     let hint = "service, objective, sli and what else is known belong below spec";
     let spec = document.require("spec", hint, report).and_then(|f| spec::read(&f, context, report));
     let (metadata, spec) = (metadata?, spec?);
@@ -115,12 +134,18 @@ fn slos(root: &Node, context: &Context, place: &Place, report: &mut Report) -> O
     Some(spec.parts.into_iter().map(slo).collect())
 }
 
-fn metadata(field: &Field<'_>, report: &mut Report) -> Option<Metadata> {
+/// Reads the mapping under `metadata`; `naming` says what the name is, `reserved` labels are Damper's.
+pub(super) fn metadata(
+    field: &Field<'_>,
+    naming: &str,
+    reserved: &[&str],
+    report: &mut Report,
+) -> Option<Metadata> {
     let section = field.section(&["name", "labels", "annotations"], report)?;
-    let name = section.require("name", "the SLO's name within its service, such as availability", report);
+    let name = section.require("name", naming, report);
     Some(Metadata {
         name: name.and_then(|f| names::name(&f, report)),
-        labels: names::labels(section.field("labels"), &["alertname", "service", "slo", "severity"], report),
+        labels: names::labels(section.field("labels"), reserved, report),
         annotations: names::annotations(section.field("annotations"), report),
     })
 }

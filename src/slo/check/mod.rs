@@ -1,4 +1,5 @@
-//! From the tree of one document to checked [`Slo`]s. Every rule a definition must keep is in this folder:
+//! From the tree of one document to checked [`Slo`]s or a [`ScalePolicy`]. Every rule a definition must
+//! keep is in this folder:
 //!
 //! | file        | rules about                                                             |
 //! |-------------|-------------------------------------------------------------------------|
@@ -16,6 +17,7 @@
 //! | `alerting`  | alert names, what alerts of each severity carry                         |
 //! | `written`   | the definition's own rules and their windows                            |
 //! | `rules`     | rules that can never fire, the default set                              |
+//! | `policy`    | scale policies                                                          |
 //!
 //! A rule reports and gives `None`; checking goes on, so that one run tells all problems.
 
@@ -29,6 +31,7 @@ mod histogram;
 mod latency;
 mod linear;
 mod names;
+mod policy;
 mod queries;
 mod rules;
 mod sli;
@@ -38,6 +41,7 @@ mod window;
 mod written;
 
 #[cfg(doc)]
-use super::model::Slo;
+use super::{model::Slo, policy::ScalePolicy};
 
-pub(super) use document::document;
+pub(super) use document::{Content, document};
+pub(super) use policy::{Draft, check_set};

@@ -1,9 +1,9 @@
-//! `spec.window` and `spec.objective`.
+//! `spec.window` and `spec.objective`; windows that are whole steps.
 
 use super::field::{Field, short};
 use crate::slo::period::{CalendarUnit, Period, Zone};
 use crate::slo::problem::Report;
-use crate::slo::time::Span;
+use crate::slo::time::{Span, Step};
 use crate::slo::unit::Objective;
 
 const SHORTEST: Span = Span::from_hours(1);
@@ -74,4 +74,21 @@ pub(super) fn objective(field: &Field<'_>, report: &mut Report) -> Option<Object
         );
     }
     Some(objective)
+}
+
+/// A window that slices fill: whole steps, at least two of them.
+pub(super) fn of_steps(field: &Field<'_>, longest: Span, step: Step, report: &mut Report) -> Option<Span> {
+    let shortest = Span::from_secs_saturating(2 * step.secs());
+    let span = field.span(shortest..=longest, report)?;
+    if span.secs() % step.secs() != 0 {
+        let hint = format!("the nearest is {}", nearest_multiple(span, step));
+        let what = format!("`{}: {span}` is not a multiple of the step {}", field.path, step.span());
+        report.error(field.at(), what, Some(hint));
+        return None;
+    }
+    Some(span)
+}
+
+fn nearest_multiple(span: Span, step: Step) -> Span {
+    Span::from_secs_saturating((span.secs() + step.secs() / 2) / step.secs() * step.secs())
 }

@@ -4,6 +4,7 @@ use super::alerting::min_bad_events;
 use super::field::{Field, Section};
 use super::names;
 use super::sli::SEVERITIES;
+use super::window;
 use crate::slo::model::{Labels, Severity};
 use crate::slo::period::Period;
 use crate::slo::problem::{At, Report};
@@ -69,9 +70,11 @@ fn rule(item: &Field<'_>, period: Option<&Period>, step: Step, report: &mut Repo
     let burn_rate = section.require("burnRate", "how many times the budget's pace, such as 14.4", report);
     let decimal = "a plain number above zero, at most six decimals, such as 14.4";
     let burn_rate = burn_rate.and_then(|f| f.parse(decimal, report));
+    // No longer than the period.
+    let longest = period.map_or(Span::from_days(400), Period::nominal);
     let long = section.require("long", "the window, such as 1h", report);
-    let long = long.and_then(|f| window(&f, period, step, report));
-    let short = section.field("short").and_then(|f| short(&f, long, period, step, report));
+    let long = long.and_then(|f| window::of_steps(&f, longest, step, report));
+    let short = section.field("short").and_then(|f| short(&f, long, longest, step, report));
     let hold_for = timer(&section, "for", Span::from_days(1), report);
     let keep_firing_for = timer(&section, "keepFiringFor", Span::from_days(7), report);
     let labels = names::labels(section.field("labels"), &RESERVED, report);
@@ -92,11 +95,11 @@ fn rule(item: &Field<'_>, period: Option<&Period>, step: Step, report: &mut Repo
 fn short(
     field: &Field<'_>,
     long: Option<Span>,
-    period: Option<&Period>,
+    longest: Span,
     step: Step,
     report: &mut Report,
 ) -> Option<Span> {
-    let short = window(field, period, step, report)?;
+    let short = window::of_steps(field, longest, step, report)?;
     if let Some(long) = long.filter(|long| short >= *long) {
         let hint = "the short window ends an alert quickly; a twelfth of the long one is usual".to_owned();
         let what = format!("`{}: {short}` is not shorter than long: {long}", field.path);
@@ -107,22 +110,4 @@ fn short(
 
 fn timer(section: &Section<'_>, key: &str, longest: Span, report: &mut Report) -> Span {
     section.field(key).and_then(|f| f.span(Span::ZERO..=longest, report)).unwrap_or_default()
-}
-
-/// A rule's window: whole steps, at least two of them, at most the period.
-fn window(field: &Field<'_>, period: Option<&Period>, step: Step, report: &mut Report) -> Option<Span> {
-    let shortest = Span::from_secs_saturating(2 * step.secs());
-    let longest = period.map_or(Span::from_days(400), Period::nominal);
-    let span = field.span(shortest..=longest, report)?;
-    if span.secs() % step.secs() != 0 {
-        let hint = format!("the nearest is {}", nearest_multiple(span, step));
-        let what = format!("`{}: {span}` is not a multiple of the step {}", field.path, step.span());
-        report.error(field.at(), what, Some(hint));
-        return None;
-    }
-    Some(span)
-}
-
-fn nearest_multiple(span: Span, step: Step) -> Span {
-    Span::from_secs_saturating((span.secs() + step.secs() / 2) / step.secs() * step.secs())
 }

@@ -64,8 +64,8 @@ fn other_formats_are_named() {
         assert!(problems[0].contains(&format!("a definition of {name}")), "{problems:?}");
     }
     assert!(
-        listed("apiVersion: damper.dev/v1\nkind: ScalePolicy\n")[0]
-            .contains("not supported by this version yet")
+        listed("apiVersion: damper.dev/v1\nkind: ScaledObject\n")[0]
+            .contains("`kind: ScaledObject` is not known")
     );
     assert!(listed("apiVersion: v1\nkind: ConfigMap\n")[0].contains("`apiVersion: v1` is not known"));
     assert!(listed("just words")[0].contains("`apiVersion` is missing"));

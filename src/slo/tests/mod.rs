@@ -3,6 +3,7 @@
 mod accepted;
 mod documents;
 mod expand;
+mod policies;
 mod properties;
 mod refused;
 
@@ -12,7 +13,7 @@ use super::time::Step;
 use super::{Context, Loaded, SourceFile, load};
 
 fn context() -> Context {
-    Context { step: Step::DEFAULT, sources: Vec::new() }
+    Context::without_settings(Step::DEFAULT)
 }
 
 fn loaded(text: &str) -> Loaded {
