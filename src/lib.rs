@@ -14,6 +14,7 @@
 pub mod api;
 pub mod cli;
 pub mod engine;
+pub mod http;
 pub mod notify;
 pub mod prometheus;
 pub mod secret;
