@@ -2,6 +2,7 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 
+use crate::http::hex;
 use crate::slo::model::Labels;
 
 /// The 64-bit FNV-1a hash Prometheus and Alertmanager identify a label set by, in 16 hex digits:
@@ -25,15 +26,6 @@ pub(super) fn short_digest(text: &str) -> String {
     let mut name = hex(digest(&SHA256, text.as_bytes()).as_ref());
     name.truncate(32);
     name
-}
-
-/// Lower-case hex.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

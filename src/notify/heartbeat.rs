@@ -7,9 +7,9 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, Url};
 use serde::Deserialize;
 
-use super::http::{self, Client, HttpConfig, HttpSettings, TlsSettings, judge, origin};
+use super::answer::judge;
 use super::outcome::Outcome;
-use super::problem::{Problem, Problems};
+use crate::http::{self, Client, HttpConfig, HttpSettings, Problem, Problems, TlsSettings, origin};
 use crate::secret::Secret;
 use crate::slo::time::Ts;
 
@@ -89,7 +89,7 @@ impl Heartbeat {
         };
         match self.client.send(method, &self.config.url, HeaderMap::new(), Vec::new()).await {
             Ok(reply) => judge(&origin(&self.config.url), &reply, now),
-            Err(outcome) => outcome,
+            Err(failure) => failure.into(),
         }
     }
 }

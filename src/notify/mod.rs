@@ -5,14 +5,12 @@
 //! ([`Receiver`]), [`alertmanager`] is told the present state again and again.
 
 pub mod alertmanager;
-mod cause;
+mod answer;
 pub mod email;
 mod fingerprint;
 pub mod heartbeat;
-pub mod http;
 mod links;
 mod outcome;
-mod problem;
 mod receiver;
 pub mod render;
 mod settings;
@@ -20,7 +18,8 @@ mod settings;
 pub(crate) mod testing;
 pub mod webhook;
 
+pub use crate::http::{Problem, Problems};
+pub use answer::judge;
 pub use outcome::{MAX_RETRY_AFTER, Outcome, Reason};
-pub use problem::{Problem, Problems};
 pub use receiver::Receiver;
 pub use settings::{ReceiverConfig, ReceiverKind, ReceiverSettings, check_receivers};

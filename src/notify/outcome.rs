@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// The longest `Retry-After` that is honoured. A page must not wait for a receiver that says "tomorrow".
-pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+use crate::http::Failure;
+pub use crate::http::{MAX_RETRY_AFTER, Reason};
 
 /// What became of one attempt.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -59,51 +59,8 @@ impl Outcome {
     }
 }
 
-/// The kind of a failure: one metrics label value each.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Reason {
-    /// No answer in time.
-    Timeout,
-    /// Refused, reset, no route, no such name.
-    Unreachable,
-    /// The receiver blames what was sent: 4xx, a redirect, a refused recipient.
-    ClientError,
-    /// The receiver blames itself: 5xx, SMTP 4xx.
-    ServerError,
-    /// 401, 403, 407, SMTP 535, or a secret that cannot be read.
-    AuthError,
-    /// 429.
-    RateLimited,
-    /// A certificate or handshake that is not accepted.
-    Tls,
-    /// Not an answer of this kind of receiver.
-    Garbage,
-}
-
-impl Reason {
-    /// All of them, for metrics.
-    pub const ALL: [Self; 8] = [
-        Self::Timeout,
-        Self::Unreachable,
-        Self::ClientError,
-        Self::ServerError,
-        Self::AuthError,
-        Self::RateLimited,
-        Self::Tls,
-        Self::Garbage,
-    ];
-
-    /// The metrics label value.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Timeout => "timeout",
-            Self::Unreachable => "unreachable",
-            Self::ClientError => "clientError",
-            Self::ServerError => "serverError",
-            Self::AuthError => "authError",
-            Self::RateLimited => "rateLimited",
-            Self::Tls => "tls",
-            Self::Garbage => "garbage",
-        }
+impl From<Failure> for Outcome {
+    fn from(Failure { reason, permanent, error }: Failure) -> Self {
+        if permanent { Self::Permanent { reason, error } } else { Self::Retry { after: None, reason, error } }
     }
 }

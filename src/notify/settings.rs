@@ -4,8 +4,7 @@ use serde::Deserialize;
 
 use super::alertmanager::{AlertmanagerConfig, AlertmanagerSettings};
 use super::email::{EmailConfig, EmailSettings};
-use super::problem::{Problem, Problems};
-use super::webhook::{WebhookConfig, WebhookSettings};
+use crate::http::{Problem, Problems, WebhookConfig, WebhookSettings};
 
 /// As written. Each kind is a key of its own, so that errors keep their line.
 #[derive(Clone, Deserialize, Debug)]

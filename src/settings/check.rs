@@ -147,7 +147,7 @@ impl Check<'_> {
     /// Without a slash at its end; empty when it is not known.
     fn external_url(&mut self, text: Option<String>) -> String {
         let mut found = notify::Problems::default();
-        let url = text.and_then(|text| notify::http::url(&text, "externalUrl", &mut found));
+        let url = text.and_then(|text| crate::http::url(&text, "externalUrl", &mut found));
         self.notify_problems(found.0);
         url.map(|url| url.as_str().trim_end_matches('/').to_owned()).unwrap_or_default()
     }

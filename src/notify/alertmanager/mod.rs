@@ -12,9 +12,9 @@ use futures_util::future::join_all;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode, Url};
 
-use super::http::{Client, Reply, judge, origin};
+use super::answer::judge;
 use super::outcome::{Outcome, Reason};
-use super::problem::Problem;
+use crate::http::{Client, Problem, Reply, origin};
 use crate::slo::time::{Span, Ts};
 pub use alert::{AmAlert, subject};
 pub use report::{AddressReport, PostReport, Refused};
@@ -96,7 +96,7 @@ impl Alertmanager {
         })?;
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        self.client.send(Method::POST, url, headers, body).await
+        Ok(self.client.send(Method::POST, url, headers, body).await?)
     }
 }
 

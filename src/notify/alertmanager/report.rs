@@ -1,7 +1,7 @@
 //! What the instances of a cluster answered, and what it means for the whole.
 
 use super::alert::AmAlert;
-use crate::notify::http::excerpt;
+use crate::http::excerpt;
 use crate::notify::outcome::{Outcome, Reason};
 use crate::slo::model::Labels;
 

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use reqwest::Url;
 use serde::Deserialize;
 
-use crate::notify::http::{self, BasicAuthSettings, HttpConfig, HttpSettings, TlsSettings};
-use crate::notify::problem::Problems;
+use crate::http::{self, BasicAuthSettings, HttpConfig, HttpSettings, Problems, TlsSettings};
 use crate::secret::Secret;
 use crate::slo::time::Span;
 

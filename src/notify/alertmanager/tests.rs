@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::*;
-use crate::notify::problem::Problems;
+use crate::http::Problems;
 use crate::notify::testing::{Behaviour, Mock, NOW, PATIENCE, firing, refusing};
 
 fn cluster(urls: &[&str]) -> Alertmanager {

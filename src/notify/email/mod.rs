@@ -11,12 +11,11 @@ use futures_util::future::BoxFuture;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, TlsParameters};
 
-use super::http::{read, read_pem};
 use super::outcome::{Outcome, Reason};
-use super::problem::Problem;
 use super::receiver::Receiver;
 use super::render::{Renderer, Sources};
 use crate::engine::notice::Notice;
+use crate::http::{Problem, read, read_pem};
 use crate::slo::time::Ts;
 pub use settings::{EmailConfig, EmailSettings, Encryption, SmtpSettings};
 use taken::TakenBy;

@@ -7,8 +7,7 @@ use std::time::Duration;
 use lettre::message::Mailbox;
 use serde::Deserialize;
 
-use crate::notify::http;
-use crate::notify::problem::Problems;
+use crate::http::{self, Problems};
 use crate::secret::Secret;
 
 /// As written.

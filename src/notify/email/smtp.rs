@@ -11,7 +11,7 @@ use lettre::transport::smtp::extension::ClientId;
 use lettre::{Address, Message};
 
 use super::settings::{EmailConfig, Encryption};
-use crate::notify::cause::{chain, is_tls, told};
+use crate::http::{chain, is_tls, told};
 use crate::notify::outcome::{Outcome, Reason};
 
 /// The server has the mail for some at least.

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
 
 use super::*;
-use crate::notify::problem::Problems;
+use crate::http::Problems;
 use crate::notify::testing::{NOW, PATIENCE, firing, refusing};
 
 /// Replies to the commands that begin so; an empty reply is none at all.

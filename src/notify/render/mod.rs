@@ -127,7 +127,7 @@ impl Write for Capped {
 }
 
 fn told(error: &minijinja::Error) -> String {
-    super::cause::told(error)
+    crate::http::told(error)
 }
 
 /// One line of at most 200 characters, so that it cannot become two headers.

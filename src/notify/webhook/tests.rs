@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::*;
-use crate::notify::problem::Problems;
+use crate::http::Problems;
 use crate::notify::testing::{Behaviour, Mock, NOW, PATIENCE, firing, refusing, tls_server};
 
 fn webhook(url: &str, more: Value) -> Webhook {

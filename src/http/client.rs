@@ -1,4 +1,4 @@
-//! One client per receiver: sends a request within its timeouts and reads a bounded answer.
+//! One client per address: sends a request within its timeouts and reads a bounded answer.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,10 +6,9 @@ use std::time::Duration;
 use reqwest::header::{HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 use reqwest::{Method, StatusCode, Url};
 
+use super::failure::{Failure, Reason};
+use super::problem::Problem;
 use super::settings::{Auth, HttpConfig, TlsConfig};
-use crate::notify::http::judge_error;
-use crate::notify::outcome::{Outcome, Reason};
-use crate::notify::problem::Problem;
 use crate::secret::{Secret, read_capped};
 
 /// Most bytes of an answer that are read.
@@ -37,7 +36,7 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
-/// A client for one receiver, with its headers, login and TLS.
+/// A client for one address, with its headers, login and TLS.
 #[derive(Clone, Debug)]
 pub struct Client {
     inner: reqwest::Client,
@@ -64,14 +63,14 @@ impl Client {
         Ok(Self { inner, auth: config.auth.clone(), headers: config.headers.clone() })
     }
 
-    /// Sends one request and reads the answer. Without an answer, what that means is the error.
+    /// Sends one request and reads the answer.
     pub async fn send(
         &self,
         method: Method,
         url: &Url,
         headers: HeaderMap,
         body: Vec<u8>,
-    ) -> Result<Reply, Outcome> {
+    ) -> Result<Reply, Failure> {
         let who = origin(url);
         let mut request = self.inner.request(method, url.clone()).headers(headers).body(body);
         for (name, value) in &self.headers {
@@ -84,16 +83,16 @@ impl Client {
                 request.basic_auth(username, Some(read(&who, password).await?))
             }
         };
-        let response = request.send().await.map_err(|error| judge_error(&who, &error))?;
+        let response = request.send().await.map_err(|error| Failure::of(&who, &error))?;
         let text = |name| response.headers().get(name).and_then(|v| v.to_str().ok()).map(String::from);
         let (status, retry_after, location) = (response.status(), text(RETRY_AFTER), text(LOCATION));
         Ok(Reply { status, retry_after, location, body: capped(response).await })
     }
 }
 
-/// A secret, or the outcome of not having it: somebody may be putting the file in its place right now.
-pub(in crate::notify) async fn read(who: &str, secret: &Secret) -> Result<String, Outcome> {
-    let unread = |why: String| Outcome::retry(Reason::AuthError, format!("{who} was not asked: {why}"));
+/// A secret, or that there is none: somebody may be putting the file in its place right now.
+pub(crate) async fn read(who: &str, secret: &Secret) -> Result<String, Failure> {
+    let unread = |why: String| Failure::passing(Reason::AuthError, format!("{who} was not asked: {why}"));
     match tokio::time::timeout(SECRET_PATIENCE, secret.read()).await {
         Ok(read) => read.map_err(|error| unread(error.to_string())),
         Err(_) => Err(unread(format!("reading {secret} hangs"))),
@@ -101,7 +100,7 @@ pub(in crate::notify) async fn read(who: &str, secret: &Secret) -> Result<String
 }
 
 /// Scheme, host and port: what may be shown, because the rest of a webhook's address is often its secret.
-pub(in crate::notify) fn origin(url: &Url) -> String {
+pub(crate) fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 
@@ -151,15 +150,14 @@ fn with_tls(
 }
 
 /// A PEM file of at most 1 MiB.
-pub(in crate::notify) fn read_pem(path: &Path) -> Result<Vec<u8>, String> {
+pub(crate) fn read_pem(path: &Path) -> Result<Vec<u8>, String> {
     read_capped(path, 1024 * 1024).map_err(|error| format!("cannot read {}: {error}", path.display()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notify::http::HttpSettings;
-    use crate::notify::problem::Problems;
+    use crate::http::{HttpSettings, Problems};
     use crate::notify::testing::{Behaviour, Mock};
 
     #[tokio::test]

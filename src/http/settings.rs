@@ -1,4 +1,4 @@
-//! What every HTTP receiver's settings have in common: login, headers, TLS, timeout.
+//! What the settings of everybody who is spoken to over HTTP have in common: login, headers, TLS, timeout.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -9,7 +9,7 @@ use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use crate::notify::problem::Problems;
+use super::problem::Problems;
 use crate::secret::Secret;
 use crate::slo::time::Span;
 
@@ -65,7 +65,7 @@ pub struct TlsConfig {
     pub insecure_skip_verify: bool,
 }
 
-/// The common keys as written; each kind of receiver passes on its own.
+/// The common keys as written; each user passes on its own.
 #[derive(Clone, Default, Debug)]
 pub struct HttpSettings {
     /// `headers`

@@ -1,4 +1,4 @@
-//! What is wrong with the settings of a receiver, for the person who wrote them.
+//! What is wrong with the settings of somebody to send to, for the person who wrote them.
 
 use std::fmt;
 

@@ -1,8 +1,7 @@
-//! The signature of a webhook's body.
+//! The signature of a request's body.
 
 use aws_lc_rs::hmac;
 
-use crate::notify::fingerprint::hex;
 use crate::slo::time::Ts;
 
 /// `t=<unix seconds>,v1=<hex of HMAC-SHA256(key, "<t>." + body)>`.
@@ -13,6 +12,15 @@ pub(super) fn signature(key: &[u8], now: Ts, body: &[u8]) -> String {
     context.update(b".");
     context.update(body);
     format!("t={},v1={}", now.0, hex(context.sign().as_ref()))
+}
+
+/// Lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]
