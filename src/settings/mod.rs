@@ -8,7 +8,6 @@
 //!
 //! All problems are told in one run, each with its line or variable. `docs/settings.md` lists all keys.
 
-mod actuator;
 mod check;
 mod environment;
 mod file;
@@ -35,7 +34,7 @@ use crate::slo::Context;
 use crate::slo::time::{Span, Step};
 use crate::telemetry::LogSettings;
 
-pub use actuator::{ActuatorConfig, ActuatorSettings, KubernetesSettings};
+pub use crate::cluster::{ActuatorConfig, ActuatorSettings, KubernetesSettings};
 pub use load::Flag;
 pub use place::Place;
 pub use problem::{SettingsError, SettingsProblem};

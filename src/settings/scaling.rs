@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
-use super::actuator::{ActuatorConfig, ActuatorSettings, KubernetesSettings};
 use super::check::Check;
 use super::written::WrittenScaling;
+use crate::cluster::{ActuatorConfig, ActuatorSettings, KubernetesSettings};
 use crate::engine::scale::Limits;
 use crate::notify::Problems;
 use crate::slo::nearest;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::actuator::{ActuatorSettings, KubernetesSettings};
+use crate::cluster::{ActuatorSettings, KubernetesSettings};
 use crate::notify::ReceiverSettings;
 use crate::notify::heartbeat::HeartbeatSettings;
 use crate::prometheus::SourceSettings;
