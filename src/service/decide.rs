@@ -34,6 +34,30 @@ pub(super) async fn decide(
         world.control.apply(delta);
         world.judged.extend(judged);
     }
+    announce(shared, delta);
+    Ok(())
+}
+
+/// Commits a delta together with `more`, of which the caller keeps the account; the alerts in memory
+/// change only when that succeeded.
+pub(super) async fn commit(
+    shared: &Shared,
+    epoch: i64,
+    delta: &Delta,
+    more: Decisions,
+) -> Result<(), StoreError> {
+    let mut all = decisions(shared, delta);
+    all.states.extend(more.states);
+    all.removed.extend(more.removed);
+    all.history.extend(more.history);
+    all.commands_done.extend(more.commands_done);
+    shared.store.commit(epoch, &all).await?;
+    shared.world.write().control.apply(delta);
+    announce(shared, delta);
+    Ok(())
+}
+
+fn announce(shared: &Shared, delta: &Delta) {
     for transition in &delta.transitions {
         tracing::info!(
             alert = %transition.alert.labels.get("alertname").map_or("", String::as_str),
@@ -48,7 +72,6 @@ pub(super) async fn decide(
     if !delta.transitions.is_empty() {
         shared.outbox_wake.notify_waiters();
     }
-    Ok(())
 }
 
 /// Until when the SLOs were judged whose alerts change: at a restart no earlier moment may be judged
@@ -74,7 +97,9 @@ pub(super) async fn make_sure(shared: &Shared) -> Result<(), StoreError> {
     shared.owed.write().values_mut().for_each(|owed| owed.note_firing(&control));
     {
         let mut world = shared.world.write();
-        world.control = control;
+        // Policies decide in a loop of their own, which settles its own doubts.
+        let before = std::mem::replace(&mut world.control, control);
+        world.control.take_scaling(&before);
         let plan = Arc::clone(&world.plan);
         for (slo, at) in plan.slos.iter().filter_map(|planned| judged.get_key_value(&planned.id)) {
             let known = world.judged.entry(slo.clone()).or_insert(*at);

@@ -43,6 +43,7 @@ mod replay;
 mod restart;
 mod round;
 mod run;
+pub mod scaling;
 mod settled;
 pub mod shared;
 mod signals;

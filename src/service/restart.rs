@@ -18,7 +18,8 @@ use crate::store::StoreError;
 /// The alert states as the store has them. One that cannot be read is told and left out.
 pub(super) async fn control(shared: &Shared) -> Result<Control, StoreError> {
     let mut control = Control::default();
-    for (key, body) in shared.store.states().await? {
+    let states = shared.store.states().await?.into_iter();
+    for (key, body) in states.filter(|(key, _)| !key.starts_with(super::scaling::PREFIX)) {
         match (AlertKey::from_text(&key), serde_json::from_str::<AlertState>(&body)) {
             (Some(key), Ok(state)) => control.put(key, state),
             _ => tracing::error!(key, "the state of an alert in the store cannot be read; it begins anew"),

@@ -11,7 +11,9 @@ use super::definitions::Definitions;
 use super::shared::Shared;
 use super::signals::{self, Signals};
 use super::watch::Watch;
-use super::{backfill, deliver, fallback, lease, level, reload, restart, survey, ticker};
+use super::{backfill, deliver, fallback, lease, level, reload, restart, scaling, survey, ticker};
+use crate::cluster::kubernetes::Kubernetes;
+use crate::cluster::{self, Actuators};
 use crate::notify::alertmanager::Alertmanager;
 use crate::notify::email::Email;
 use crate::notify::heartbeat::Heartbeat;
@@ -69,6 +71,7 @@ pub async fn run<F: Future<Output = ()> + Send + 'static>(
 ) -> Result<(), ServiceError> {
     let shared = Arc::new(shared(settings).await?);
     let (edges, levels) = receivers(&shared.settings)?;
+    let actuators = Arc::new(actuators(&shared).await?);
     let heartbeat = shared.settings.heartbeat.as_ref();
     let heartbeat = heartbeat.map(|config| Heartbeat::new("heartbeat", config)).transpose();
     let heartbeat = heartbeat.map_err(ServiceError::Receiver)?;
@@ -83,7 +86,7 @@ pub async fn run<F: Future<Output = ()> + Send + 'static>(
     tracing::info!(%address, store = shared.store.name(), version = env!("CARGO_PKG_VERSION"), "started");
 
     if lease::acquire(&shared, &lease::holder(bound, shared.started_at_ms)).await? {
-        Box::pin(lead(&shared, edges, levels, heartbeat)).await?;
+        Box::pin(lead(&shared, edges, levels, heartbeat, actuators)).await?;
     }
     shared.shutdown.cancelled().await;
     stop(&shared).await;
@@ -98,12 +101,14 @@ async fn lead(
     edges: Vec<(String, Arc<dyn Receiver>)>,
     levels: Vec<(String, Alertmanager)>,
     heartbeat: Option<Heartbeat>,
+    actuators: Arc<Actuators>,
 ) -> Result<(), ServiceError> {
     spawn(shared, "lease", lease::keep(Arc::clone(shared)));
     let watch = Watch::start(shared);
     // First of all: nothing may go away before it is known what fires.
     let control = restart::control(shared).await?;
     shared.world.write().control = control;
+    scaling::restore(shared).await?;
     let (survey, surveyor) = survey::survey();
     let definitions = Definitions::start(shared, survey).await?;
     restart::restore(shared, shared.take_plan().unwrap_or_default()).await?;
@@ -118,6 +123,7 @@ async fn lead(
     spawn(shared, "survey", surveyor.run(Arc::clone(shared)));
     spawn(shared, "reload", reload::run(Arc::clone(shared), definitions, watch));
     spawn(shared, "backfill", backfill::run(Arc::clone(shared)));
+    spawn(shared, "scaling", scaling::run(Arc::clone(shared), actuators));
     let done = Arc::clone(shared);
     spawn(shared, "ticks", async move {
         // However this task ends, deliveries and the API end after it.
@@ -172,6 +178,22 @@ async fn shared(settings: Settings) -> Result<Shared, ServiceError> {
         sources.insert(name, Arc::new(source));
     }
     Ok(Shared::new(settings, store, sources, clock::now_ms()))
+}
+
+/// The cluster that cannot be reached is told where a policy needs it, and stops nothing else.
+async fn actuators(shared: &Shared) -> Result<Actuators, ServiceError> {
+    let scaling = &shared.settings.scaling;
+    let mut actuators = Actuators::default();
+    for config in &scaling.actuators {
+        let at = format!("scaling.actuators.{}", config.name);
+        let webhook = cluster::webhook::Webhook::new(&at, config).map_err(ServiceError::Receiver)?;
+        actuators.webhooks.insert(config.name.clone(), webhook);
+    }
+    match Kubernetes::connect(&scaling.kubernetes, &shared.tasks, &shared.shutdown).await {
+        Ok(kubernetes) => actuators.kubernetes = Some(kubernetes),
+        Err(why) => tracing::info!(%why, "no Kubernetes cluster; policies for one hold"),
+    }
+    Ok(actuators)
 }
 
 type Receivers = (Vec<(String, Arc<dyn Receiver>)>, Vec<(String, Alertmanager)>);

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::catchup::Arrears;
+use super::scaling::Scaling;
 use super::state::{BackfillView, DefinitionsView, Guarded, TickView, World};
 use crate::engine::plan::Plan;
 use crate::prometheus::Prometheus;
 use crate::settings::Settings;
+use crate::slo::time::Ts;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
@@ -32,6 +34,10 @@ pub struct Shared {
     pub(super) owed: Guarded<Arrears>,
     /// Whether the last commit may have been written without our knowing.
     pub(super) in_doubt: Guarded<bool>,
+    /// What is known of scale policies.
+    pub scaling: Guarded<Scaling>,
+    /// The slice that was judged last, for the scaling loop; only ticks whose decisions were committed.
+    pub(super) ticked: watch::Sender<Ts>,
     /// The definitions in force.
     pub definitions: Guarded<DefinitionsView>,
     /// Counters of the tick loop.
@@ -84,6 +90,8 @@ impl Shared {
             world: Guarded::default(),
             owed: Guarded::default(),
             in_doubt: Guarded::default(),
+            scaling: Guarded::default(),
+            ticked: watch::Sender::new(Ts(0)),
             definitions: Guarded::default(),
             ticks: Guarded::default(),
             backfill: Guarded::default(),

@@ -56,6 +56,9 @@ pub(super) async fn run(shared: Arc<Shared>, heartbeat: Option<Heartbeat>) {
         let done = tick(&shared, &mut asking, &mut journal, due).await;
         report(&shared, due, &done, began.elapsed());
         measure::standing(&shared);
+        if done.uncommitted == 0 && store_is_well(&shared) {
+            shared.ticked.send_replace(due);
+        }
         if done.uncommitted == 0
             && store_is_well(&shared)
             && let Some(heartbeat) = heartbeat.clone()

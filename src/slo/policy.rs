@@ -1,6 +1,8 @@
 //! What a checked scale policy says. Values of these types come only out of [`crate::slo::load`] and
 //! hold no nonsense: bounds do not cross, no cooldown is zero, the steps up can all match.
 
+use std::fmt;
+
 use super::model::{Labels, Place, SloId};
 use super::time::Span;
 use super::unit::{BurnRate, Events, Finite};
@@ -54,7 +56,8 @@ pub struct Watched {
 }
 
 /// What is scaled.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Target {
     /// A resource with a scale subresource.
     Kubernetes {
@@ -86,6 +89,18 @@ impl Target {
                 [group, kind, namespace, name]
             }
             Self::Webhook { actuator, name } => ["", "", actuator, name],
+        }
+    }
+}
+
+/// `apps/v1 Deployment shop/checkout`, or `checkout at local`.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kubernetes { api_version, kind, namespace, name } => {
+                write!(f, "{api_version} {kind} {namespace}/{name}")
+            }
+            Self::Webhook { actuator, name } => write!(f, "{name} at {actuator}"),
         }
     }
 }

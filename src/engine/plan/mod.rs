@@ -32,6 +32,7 @@ pub use group::{Form, Member, Narrow, QueryGroup, Role, Take, Wanted};
 
 use crate::engine::fact::SeriesKey;
 use crate::slo::model::Slo;
+use crate::slo::policy::ScalePolicy;
 use crate::slo::time::Span;
 
 /// Everything asked for a set of SLOs. Immutable; a reload builds a new one.
@@ -54,6 +55,8 @@ pub struct Plan {
     /// SLOs by id that are defined, though nobody can read how: nothing is asked for them, and their
     /// alerts hold. One stands for all that a document of this name and service defines.
     pub held: Vec<String>,
+    /// Scale policies, in the order of their names.
+    pub policies: Vec<Arc<ScalePolicy>>,
 }
 
 impl Plan {

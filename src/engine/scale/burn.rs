@@ -42,7 +42,7 @@ impl Burning {
     }
 
     /// Burn rates of the short and the long window, for people and for comparing before and after.
-    pub(super) fn rates(&self) -> (f64, f64) {
+    pub fn rates(&self) -> (f64, f64) {
         let rate = |pick: Pick| {
             let (mut bad, mut may) = (0.0, 0.0);
             for part in &self.parts {

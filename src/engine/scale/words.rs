@@ -89,6 +89,29 @@ impl Reason {
         }
     }
 
+    /// One word that tools filter Events by.
+    pub const fn event(&self) -> &'static str {
+        match self {
+            Self::Overridden { .. } => "SLOManualOverride",
+            Self::Fight { .. } => "SLOReplicaFight",
+            Self::Useless { .. } => "SLOIneffective",
+            _ => "SLOHold",
+        }
+    }
+
+    /// Whether somebody should look.
+    pub const fn is_warning(&self) -> bool {
+        matches!(
+            self,
+            Self::Fight { .. }
+                | Self::Useless { .. }
+                | Self::SuspectVersion { .. }
+                | Self::Blocked { .. }
+                | Self::CommonCause { .. }
+                | Self::AtMax { .. }
+        )
+    }
+
     /// What would change it.
     pub fn changes(&self) -> String {
         match self {

@@ -47,6 +47,14 @@ impl Control {
         }
     }
 
+    /// Takes over the alerts about scaling as another one has them.
+    pub fn take_scaling(&mut self, other: &Self) {
+        let is_scaling = |key: &AlertKey| matches!(key.subject, Subject::Scaling { .. });
+        self.sources.retain(|key, _| !is_scaling(key));
+        let theirs = other.sources.iter().filter(|(key, _)| is_scaling(key));
+        self.sources.extend(theirs.map(|(key, state)| (key.clone(), state.clone())));
+    }
+
     /// All alerts.
     pub fn iter(&self) -> impl Iterator<Item = (&AlertKey, &AlertState)> {
         self.slos.values().flatten().chain(&self.sources)

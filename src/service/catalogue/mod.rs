@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::engine::digest::Digest;
 use crate::slo::format::POLICY_KIND;
 use crate::slo::model::Slo;
-use crate::slo::policy::ScalePolicy;
+use crate::slo::policy::{ScaleMode, ScalePolicy};
 use crate::slo::{Document, Loaded};
 
 /// One document in force.
@@ -78,6 +78,16 @@ impl Catalogue {
     /// SLOs in force, in the order of their documents.
     pub(super) fn slos(&self) -> Vec<Arc<Slo>> {
         self.0.values().flat_map(|accepted| accepted.slos.iter().map(Arc::clone)).collect()
+    }
+
+    /// All policies; none of them does more than `most`.
+    pub(super) fn policies(&self, most: ScaleMode) -> Vec<Arc<ScalePolicy>> {
+        let all = self.0.values().flat_map(|accepted| &accepted.policies);
+        let limited = |policy: &Arc<ScalePolicy>| match most {
+            ScaleMode::Auto => Arc::clone(policy),
+            ScaleMode::DryRun => Arc::new(ScalePolicy { mode: most, ..ScalePolicy::clone(policy) }),
+        };
+        all.map(limited).collect()
     }
 
     /// SLOs by id whose documents do not fit any more.

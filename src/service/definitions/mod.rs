@@ -157,7 +157,8 @@ impl Definitions {
     }
 
     fn planned(&self, shared: &Shared) -> Plan {
-        Plan { held: self.catalogue.held(), ..self.survey.plan(shared, &self.catalogue.slos()) }
+        let policies = self.catalogue.policies(shared.settings.scaling.mode);
+        Plan { held: self.catalogue.held(), policies, ..self.survey.plan(shared, &self.catalogue.slos()) }
     }
 
     fn show(&self, shared: &Shared, problems: Vec<DefinitionProblem>, waiting: Vec<String>) {

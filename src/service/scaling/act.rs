@@ -1,0 +1,209 @@
+//! Moves levers, after the decision is durable; and tells on the workload.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use serde_json::json;
+
+use super::keep;
+use super::look::Looked;
+use crate::cluster::{Actuators, Fault, Order, Remark};
+use crate::engine::digest::Digest;
+use crate::engine::scale::{Decision, Intent, Lever, State, Verdict};
+use crate::engine::step::Delta;
+use crate::service::clock;
+use crate::service::decide::commit;
+use crate::service::shared::Shared;
+use crate::slo::policy::{ScaleMode, ScalePolicy};
+use crate::slo::time::{Span, Ts};
+use crate::store::{Decisions, HistoryPut, StoreError};
+
+/// Levers moved at once.
+const AT_ONCE: usize = 8;
+/// A raised floor that nobody says anything more about is meant for so long.
+const FLOOR_FOR: Span = Span::from_hours(1);
+/// How often a raised floor is said to be still meant.
+const RENEW_EVERY: Duration = Duration::from_mins(15);
+/// How long an Event may take.
+const TELL: Duration = Duration::from_secs(5);
+
+/// What is to be done about one policy.
+pub(super) struct Move {
+    policy: Arc<ScalePolicy>,
+    /// The write that was decided.
+    order: Option<(Intent, Order)>,
+    /// A floor that is still meant.
+    renew: Option<Order>,
+    remark: Option<Remark>,
+}
+
+impl Move {
+    /// What follows from a decision, if anything.
+    pub(super) fn of(
+        policy: &Arc<ScalePolicy>,
+        state: &State,
+        looked: &Looked,
+        decision: &Decision,
+        is_news: bool,
+        renewed: Option<Instant>,
+    ) -> Option<Self> {
+        let workload = looked.observed.workload.as_ref()?;
+        let is_auto = policy.mode == ScaleMode::Auto;
+        let order = |from: u32, to: u32, at: Ts| Order {
+            id: Digest::of(&[&policy.name, &at.0.to_string(), &from.to_string(), &to.to_string()]).hex(),
+            policy: policy.name.clone(),
+            lever: workload.lever.clone(),
+            from,
+            to,
+            until: at.plus(FLOOR_FOR),
+        };
+        let moves = matches!(decision.verdict, Verdict::Scale { .. }) && is_auto;
+        let write =
+            state.intent.filter(|_| moves).map(|intent| (intent, order(intent.from, intent.to, intent.at)));
+        let is_raised = matches!(workload.lever, Lever::Floor { .. })
+            && state.last.is_some_and(|last| last.to == workload.position())
+            && state.base.is_some_and(|base| workload.position() > base);
+        let is_due = renewed.is_none_or(|at| at.elapsed() >= RENEW_EVERY);
+        let at = workload.position();
+        let renew = (is_raised && is_due && write.is_none() && is_auto).then(|| order(at, at, decision.at));
+        let remark = (is_news && is_auto).then(|| remark(decision));
+        let all = Self { policy: Arc::clone(policy), order: write, renew, remark };
+        (all.order.is_some() || all.renew.is_some() || all.remark.is_some()).then_some(all)
+    }
+}
+
+/// Makes the writes, and commits what came of them.
+pub(super) async fn act(
+    shared: &Arc<Shared>,
+    actuators: &Arc<Actuators>,
+    epoch: i64,
+    moves: Vec<Move>,
+) -> Result<(), StoreError> {
+    let writes = moves.iter().filter_map(|one| Some((one, one.order.as_ref()?)));
+    let write = |(one, (intent, order)): (&Move, &(Intent, Order))| {
+        let (policy, intent, order) = (Arc::clone(&one.policy), *intent, order.clone());
+        async move {
+            let outcome = write(shared, actuators, epoch, &policy, &intent, &order).await;
+            (policy, intent, outcome)
+        }
+    };
+    let writes: Vec<_> = writes.map(write).collect();
+    let outcomes: Vec<_> = futures_util::stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
+    renew(shared, actuators, &moves).await;
+    tell(shared, actuators, moves);
+    if outcomes.is_empty() { Ok(()) } else { record(shared, epoch, outcomes).await }
+}
+
+/// A write is void once another leads, or its time has passed.
+async fn write(
+    shared: &Shared,
+    actuators: &Actuators,
+    epoch: i64,
+    policy: &ScalePolicy,
+    intent: &Intent,
+    order: &Order,
+) -> Result<(), Fault> {
+    let left = intent.until.since(clock::now());
+    if shared.epoch() != Some(epoch) || left == Span::ZERO {
+        let why = "the order expired before it was written".to_owned();
+        return Err(Fault::Conflict { at: None, why });
+    }
+    let limit = Duration::from_secs(u64::try_from(left.secs()).unwrap_or(0));
+    let write = actuators.write(&policy.target, order, clock::now());
+    let why = || Fault::Unreachable { why: "the workload's API did not answer in time".to_owned() };
+    tokio::time::timeout(limit, write).await.unwrap_or_else(|_| Err(why()))
+}
+
+type Outcome = (Arc<ScalePolicy>, Intent, Result<(), Fault>);
+
+/// What came of the writes: made, not made, or not known; then the next look tells.
+async fn record(shared: &Shared, epoch: i64, outcomes: Vec<Outcome>) -> Result<(), StoreError> {
+    let mut more = Decisions::default();
+    let mut states = Vec::new();
+    for (policy, intent, outcome) in outcomes {
+        let id = keep::id(&policy);
+        let known = shared.scaling.read().policies.get(&id).map(|kept| kept.state.clone());
+        let Some(mut state) = known else { continue };
+        match &outcome {
+            Ok(()) => state.arrived(intent),
+            Err(Fault::Unreachable { .. }) => {}
+            Err(_) => state.never_came(),
+        }
+        let (from, to) = (intent.from, intent.to);
+        let error = outcome.as_ref().err();
+        match error {
+            None => tracing::info!(policy = policy.name, from, to, "replicas moved"),
+            Some(error) => tracing::warn!(policy = policy.name, from, to, %error, "replicas not moved"),
+        }
+        let outcome = error.map_or("done", Fault::kind);
+        let body =
+            json!({"from": from, "to": to, "outcome": outcome, "error": error.map(ToString::to_string)});
+        more.history.push(HistoryPut {
+            at: clock::now_ms(),
+            kind: "scaleWrite".to_owned(),
+            subject: policy.name.clone(),
+            body: body.to_string(),
+        });
+        more.states.extend(keep::policy(&policy, &state));
+        states.push((id, state));
+    }
+    shared.scaling.write().in_doubt = true;
+    commit(shared, epoch, &Delta::default(), more).await?;
+    let mut scaling = shared.scaling.write();
+    scaling.in_doubt = false;
+    for (id, state) in states {
+        if let Some(kept) = scaling.policies.get_mut(&id) {
+            (kept.state, kept.renewed) = (state, Some(Instant::now()));
+        }
+    }
+    Ok(())
+}
+
+/// Says of raised floors that they are still meant.
+async fn renew(shared: &Shared, actuators: &Actuators, moves: &[Move]) {
+    for (one, order) in moves.iter().filter_map(|one| Some((one, one.renew.as_ref()?))) {
+        let renewed = actuators.write(&one.policy.target, order, clock::now()).await;
+        match renewed {
+            Ok(()) => {
+                if let Some(kept) = shared.scaling.write().policies.get_mut(&keep::id(&one.policy)) {
+                    kept.renewed = Some(Instant::now());
+                }
+            }
+            Err(error) => tracing::warn!(policy = one.policy.name, %error, "a raised floor was not renewed"),
+        }
+    }
+}
+
+/// Events on workloads; nobody waits for them, and one that is lost is lost.
+fn tell(shared: &Arc<Shared>, actuators: &Arc<Actuators>, moves: Vec<Move>) {
+    let remarks: Vec<_> = moves.into_iter().filter_map(|one| Some((one.policy, one.remark?))).collect();
+    if remarks.is_empty() {
+        return;
+    }
+    let actuators = Arc::clone(actuators);
+    shared.tasks.spawn(async move {
+        for (policy, remark) in remarks {
+            match tokio::time::timeout(TELL, actuators.tell(&policy.target, &remark)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::debug!(policy = policy.name, %error, "no Event on the workload"),
+                Err(_) => tracing::debug!(policy = policy.name, "no Event on the workload in time"),
+            }
+        }
+    });
+}
+
+fn remark(decision: &Decision) -> Remark {
+    let (reason, action) = match decision.verdict {
+        Verdict::Scale { from, to } if to > from => ("SLOScaledUp", "Scale"),
+        Verdict::Scale { .. } => ("SLOScaledDown", "Scale"),
+        Verdict::Hold => (decision.reason.event(), "Hold"),
+    };
+    Remark {
+        reason: reason.to_owned(),
+        action: action.to_owned(),
+        note: decision.reason.say(),
+        is_warning: decision.reason.is_warning(),
+        at: decision.at,
+    }
+}

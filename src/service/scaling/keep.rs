@@ -1,0 +1,81 @@
+//! Policies' states to the store and back. They lie beside the states of alerts, under keys of
+//! their own.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::state::{Kept, Scaling};
+use crate::engine::scale::{Fleet, State};
+use crate::service::shared::Shared;
+use crate::slo::policy::{ScalePolicy, Target};
+use crate::store::{StatePut, StoreError};
+
+/// What keys begin with.
+pub(in crate::service) const PREFIX: &str = "scaling/";
+const POLICY: &str = "scaling/policy/";
+const ALL: &str = "scaling/all";
+
+#[derive(Serialize, Deserialize)]
+struct PolicyRow {
+    state: State,
+    target: Target,
+}
+
+#[derive(Serialize, Deserialize, Default, PartialEq)]
+#[serde(default)]
+struct AllRow {
+    fleet: Fleet,
+    stopped: Option<String>,
+}
+
+/// Reads everything again. One that cannot be read is told and begins anew.
+pub(in crate::service) async fn restore(shared: &Shared) -> Result<(), StoreError> {
+    let rows = shared.store.states().await?;
+    let mut policies = BTreeMap::new();
+    let mut all = AllRow::default();
+    for (key, body) in rows.iter().filter(|(key, _)| key.starts_with(PREFIX)) {
+        if let Some(name) = key.strip_prefix(POLICY) {
+            match serde_json::from_str::<PolicyRow>(body) {
+                Ok(PolicyRow { state, target }) => drop(policies.insert(name.to_owned(), (state, target))),
+                Err(error) => {
+                    tracing::error!(policy = name, %error, "its state in the store cannot be read; it begins anew");
+                }
+            }
+        } else if let Ok(row) = serde_json::from_str(body) {
+            all = row;
+        }
+    }
+    let mut scaling = shared.scaling.write();
+    let mut before = std::mem::take(&mut scaling.policies);
+    let kept = |(name, (state, target)): (String, (State, Target))| {
+        let (last, renewed) = before.remove(&name).map_or((None, None), |kept| (kept.last, kept.renewed));
+        (name, Kept { state, target, last, renewed })
+    };
+    let policies = policies.into_iter().map(kept).collect();
+    *scaling = Scaling { policies, fleet: all.fleet, stopped: all.stopped, in_doubt: false };
+    Ok(())
+}
+
+/// A policy and its target: one that moves to another target begins anew there, and what it raised
+/// at the old one is put back as that of a policy that is gone.
+pub fn id(policy: &ScalePolicy) -> String {
+    format!("{} of {}", policy.target, policy.name)
+}
+
+/// One policy as it is kept.
+pub(super) fn policy(policy: &ScalePolicy, state: &State) -> Option<StatePut> {
+    let row = PolicyRow { state: state.clone(), target: policy.target.clone() };
+    Some(StatePut { key: key(&id(policy)), body: serde_json::to_string(&row).ok()? })
+}
+
+/// What all policies share, as it is kept.
+pub(super) fn all(fleet: &Fleet, stopped: Option<&String>) -> Option<StatePut> {
+    let row = AllRow { fleet: fleet.clone(), stopped: stopped.cloned() };
+    Some(StatePut { key: ALL.to_owned(), body: serde_json::to_string(&row).ok()? })
+}
+
+/// The key of a policy's state.
+pub(super) fn key(id: &str) -> String {
+    format!("{POLICY}{id}")
+}

@@ -1,0 +1,189 @@
+//! What a decision reads: burn from the ledger, answers of sources, workloads from their APIs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use tokio::time::Instant;
+
+use super::state::{Seen, SeenBurn, SeenWorkload};
+use crate::cluster::Actuators;
+use crate::engine::plan::{Plan, Planned};
+use crate::engine::sample::{Answer, Query, Reading};
+use crate::engine::scale::{Burn, Observed, Workload, burn_of};
+use crate::engine::view::Look;
+use crate::prometheus::Priority;
+use crate::service::clock::{self, left};
+use crate::service::linked::ask;
+use crate::service::shared::Shared;
+use crate::service::state::World;
+use crate::slo::model::Labels;
+use crate::slo::policy::{ScalePolicy, Watched};
+use crate::slo::time::{Span, Ts};
+use crate::slo::unit::Finite;
+
+/// Workloads that are looked at, and queries that are asked, at once.
+const AT_ONCE: usize = 16;
+/// All of it takes no longer.
+const LONGEST: Duration = Duration::from_secs(10);
+/// An SLO whose newest judgement is older than this says nothing about now.
+const JUDGED_WITHIN: Span = Span::from_mins(2);
+
+/// What was observed of one policy, and the same for people.
+pub(super) struct Looked {
+    pub observed: Observed,
+    pub seen: Seen,
+}
+
+/// A query of a policy and the source that is asked.
+type Asked = (String, String);
+
+/// Looks at everything that the policies of a plan need, in their order.
+pub(super) async fn look(shared: &Shared, actuators: &Actuators, plan: &Plan, at: Ts) -> Vec<Looked> {
+    let end = Instant::now() + LONGEST.min(half(shared.settings.step.span()));
+    let slos: BTreeMap<&str, &Planned> = plan.slos.iter().map(|slo| (slo.id.as_str(), slo)).collect();
+    let (answers, workloads) =
+        tokio::join!(answers(shared, plan, &slos, at, end), workloads(actuators, plan, end));
+    let world = shared.world.read();
+    let of = |(policy, workload): (&std::sync::Arc<ScalePolicy>, Result<Workload, String>)| {
+        let burns: Vec<Burn> =
+            policy.slos.iter().map(|watched| burn(watched, policy, &slos, &world, at)).collect();
+        let source = source_of(policy, &slos);
+        let answer = |query: &String| answers.get(&(source.clone(), query.clone()));
+        let mut missing = Vec::new();
+        let mut value = |query: &String| match answer(query) {
+            Some(Ok(value)) => Some(*value),
+            Some(Err(why)) => {
+                missing.push(format!("`{query}`: {why}"));
+                None
+            }
+            None => None,
+        };
+        let saturation = policy.saturation.as_ref().and_then(|saturation| value(&saturation.query));
+        let vetoes = policy.unless.iter().map(|veto| value(&veto.query)).collect();
+        let workload = workload.map_err(|why| missing.push(why)).ok();
+        let observed = Observed { burns, workload, saturation, vetoes, brake: None };
+        Looked { seen: seen(&observed, at, missing), observed }
+    };
+    plan.policies.iter().zip(workloads).map(of).collect()
+}
+
+fn half(step: Span) -> Duration {
+    Duration::from_secs(u64::try_from(step.secs()).unwrap_or(0)) / 2
+}
+
+fn burn(
+    watched: &Watched,
+    policy: &ScalePolicy,
+    slos: &BTreeMap<&str, &Planned>,
+    world: &World,
+    at: Ts,
+) -> Burn {
+    let id = watched.slo.to_string();
+    let judged = world.judged.get(&id).copied();
+    let planned = slos
+        .get(id.as_str())
+        .copied()
+        .filter(|_| judged.is_some_and(|judged| at.since(judged) <= JUDGED_WITHIN));
+    let none = Labels::new();
+    let look = Look {
+        ledger: &world.ledger,
+        control: &world.control,
+        observed: &world.observed,
+        external: &none,
+        at: judged.unwrap_or(at),
+    };
+    burn_of(watched, policy.windows, planned, &look)
+}
+
+/// The source of the policy's first SLO: it knows the workload's numbers too.
+fn source_of(policy: &ScalePolicy, slos: &BTreeMap<&str, &Planned>) -> String {
+    let planned = policy.slos.iter().find_map(|watched| slos.get(watched.slo.to_string().as_str()));
+    planned.map(|planned| planned.source.clone()).unwrap_or_default()
+}
+
+async fn answers(
+    shared: &Shared,
+    plan: &Plan,
+    slos: &BTreeMap<&str, &Planned>,
+    at: Ts,
+    end: Instant,
+) -> BTreeMap<Asked, Result<Finite, String>> {
+    let queries = plan.policies.iter().flat_map(|policy| {
+        let source = source_of(policy, slos);
+        let saturation = policy.saturation.iter().map(|saturation| &saturation.query);
+        let vetoes = policy.unless.iter().map(|veto| &veto.query);
+        saturation.chain(vetoes).map(move |query| (source.clone(), query.clone()))
+    });
+    let queries: BTreeSet<Asked> = queries.collect();
+    let one = |(source, promql): Asked| async move {
+        let query = Query {
+            source: source.clone(),
+            promql: promql.clone(),
+            start: at,
+            end: at,
+            every: Span::from_secs(1),
+        };
+        let answer = ask(shared, query, Priority::Tick, left(end)).await;
+        ((source, promql), number(&answer))
+    };
+    futures_util::stream::iter(queries).map(one).buffer_unordered(AT_ONCE).collect().await
+}
+
+/// The one number of an answer.
+fn number(answer: &Answer) -> Result<Finite, String> {
+    let frames = match answer {
+        Answer::Failed(failure) => return Err(failure.message.clone()),
+        Answer::Frames { frames, .. } => frames,
+    };
+    match &**frames {
+        [] => Err("has no value".to_owned()),
+        [frame] => match frame.points.last() {
+            Some((_, Reading::Value(value))) => Ok(*value),
+            _ => Err("has no number".to_owned()),
+        },
+        several => Err(format!("gives {} series and must give one; write max(…) around it", several.len())),
+    }
+}
+
+async fn workloads(actuators: &Actuators, plan: &Plan, end: Instant) -> Vec<Result<Workload, String>> {
+    let one = |policy: &std::sync::Arc<ScalePolicy>| {
+        let target = policy.target.clone();
+        async move {
+            let look = tokio::time::timeout_at(end, actuators.look(&target, clock::now())).await;
+            match look {
+                Ok(Ok(workload)) => Ok(workload),
+                Ok(Err(fault)) => Err(fault.to_string()),
+                Err(_) => Err("the workload's API did not answer in time".to_owned()),
+            }
+        }
+    };
+    futures_util::stream::iter(plan.policies.iter().map(one)).buffered(AT_ONCE).collect().await
+}
+
+fn seen(observed: &Observed, at: Ts, missing: Vec<String>) -> Seen {
+    let burn = |burn: &Burn| {
+        let rates = burn.known.as_ref().map(crate::engine::scale::Burning::rates);
+        SeenBurn {
+            slo: burn.slo.clone(),
+            short: rates.map(|rates| rates.0),
+            long: rates.map(|rates| rates.1),
+            pages: burn.pages,
+        }
+    };
+    let workload = |workload: &Workload| SeenWorkload {
+        wanted: workload.wanted,
+        ready: workload.ready,
+        position: workload.position(),
+        owner: workload.owner().map(str::to_owned),
+        version: workload.version.as_ref().map(|version| version.name.clone()),
+    };
+    Seen {
+        at,
+        burns: observed.burns.iter().map(burn).collect(),
+        workload: observed.workload.as_ref().map(workload),
+        saturation: observed.saturation.map(Finite::get),
+        vetoes: observed.vetoes.iter().map(|value| value.map(Finite::get)).collect(),
+        missing,
+    }
+}

@@ -1,0 +1,50 @@
+//! The scaling loop: after each tick it asks what policies need to know, decides, commits, and only
+//! then moves levers.
+//!
+//! ```text
+//!  tick done ─▶ look ─────────▶ decide ─▶ commit ─▶ act ─▶ commit what came of it
+//!               burns, answers,  pure      states, alerts,
+//!               workloads                  history: one transaction
+//! ```
+//!
+//! A loop of its own: a cluster that hangs delays no page. Nothing is decided after a tick whose own
+//! decisions were not committed, nor while it is in doubt what the store holds.
+
+mod act;
+mod commands;
+mod keep;
+mod look;
+mod removed;
+mod round;
+mod state;
+
+use std::sync::Arc;
+
+use super::shared::Shared;
+use crate::cluster::Actuators;
+
+pub use commands::{COMMAND, Command, Word};
+pub use keep::id;
+pub(super) use keep::{PREFIX, restore};
+pub use state::{Scaling, Seen};
+
+/// Runs until shutdown; finishes the round it is in.
+pub(super) async fn run(shared: Arc<Shared>, actuators: Arc<Actuators>) {
+    let mut ticked = shared.ticked.subscribe();
+    loop {
+        tokio::select! {
+            () = shared.shutdown.cancelled() => break,
+            changed = ticked.changed() => if changed.is_err() { break },
+        }
+        let at = *ticked.borrow_and_update();
+        if let Err(error) = Box::pin(round::round(&shared, &actuators, at)).await {
+            tracing::error!(%error, "scaling decisions were not committed; the next tick decides again");
+            shared.trouble("scaling", Some(error.to_string()));
+        } else {
+            shared.trouble("scaling", None);
+        }
+    }
+    if shared.settings.scaling.release_on_shutdown {
+        removed::release_all(&shared, &actuators).await;
+    }
+}

@@ -1,0 +1,212 @@
+//! One round: look, decide, commit, act.
+
+use std::collections::BTreeMap;
+use std::mem::discriminant;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::act::{self, Move};
+use super::commands::{Commands, words};
+use super::keep;
+use super::look::{Looked, look};
+use super::removed;
+use super::state::{Kept, Last, Seen};
+use crate::cluster::Actuators;
+use crate::engine::plan::Plan;
+use crate::engine::scale::{Brake, Decision, Fleet, Reason, State, Verdict, decide};
+use crate::engine::step::{Delta, Inputs, Scaled, step_scaling};
+use crate::service::decide::commit;
+use crate::service::shared::Shared;
+use crate::slo::policy::{ScaleMode, ScalePolicy};
+use crate::slo::time::Ts;
+use crate::store::{Decisions, HistoryPut, StoreError};
+
+/// The round after the tick for the slice that ends at `at`.
+pub(super) async fn round(
+    shared: &Arc<Shared>,
+    actuators: &Arc<Actuators>,
+    at: Ts,
+) -> Result<(), StoreError> {
+    let Some(epoch) = shared.epoch() else { return Ok(()) };
+    if shared.scaling.read().in_doubt {
+        settle(shared, epoch).await?;
+    }
+    let plan = Arc::clone(&shared.world.read().plan);
+    let commands = Commands::read(shared).await?;
+    if plan.policies.is_empty() && shared.scaling.read().policies.is_empty() && commands.ids.is_empty() {
+        return Ok(());
+    }
+    let looked = look(shared, actuators, &plan, at).await;
+    let now = shared.world.read().now();
+    let decided = decide_all(shared, &plan, looked, &commands, now);
+    let delta = alerts(shared, &plan, &decided, now);
+    let more = decisions(shared, &plan, &decided, &commands);
+    shared.scaling.write().in_doubt = true;
+    commit(shared, epoch, &delta, more).await?;
+    let moves = remember(shared, &plan, decided);
+    act::act(shared, actuators, epoch, moves).await?;
+    removed::release(shared, actuators, epoch, &plan, &commands).await
+}
+
+/// After a commit without an answer: what the store holds is what was decided.
+async fn settle(shared: &Shared, epoch: i64) -> Result<(), StoreError> {
+    // Waits for one that is still being written: both lock the lease.
+    shared.store.commit(epoch, &Decisions::default()).await?;
+    let control = crate::service::restart::control(shared).await?;
+    keep::restore(shared).await?;
+    shared.world.write().control.take_scaling(&control);
+    Ok(())
+}
+
+/// What was decided of all policies, in the plan's order.
+struct Decided {
+    each: Vec<One>,
+    fleet: Fleet,
+    stopped: Option<String>,
+    brake: Option<Brake>,
+}
+
+struct One {
+    looked: Looked,
+    state: State,
+    decision: Decision,
+}
+
+fn decide_all(shared: &Shared, plan: &Plan, looked: Vec<Looked>, commands: &Commands, now: Ts) -> Decided {
+    let (before, mut fleet, stopped) = {
+        let scaling = shared.scaling.read();
+        let states: BTreeMap<String, State> =
+            scaling.policies.iter().map(|(name, kept)| (name.clone(), kept.state.clone())).collect();
+        (states, scaling.fleet.clone(), scaling.stopped.clone())
+    };
+    let stopped = commands.stopped(stopped);
+    let valid = shared.settings.step.span();
+    let each = |looked: Vec<Looked>, brake: Option<&Brake>| -> Vec<One> {
+        let one = |(policy, mut looked): (&Arc<ScalePolicy>, Looked)| {
+            let mut state = before.get(&keep::id(policy)).cloned().unwrap_or_default();
+            commands.apply(policy, looked.observed.workload.as_ref(), now, &mut state);
+            looked.observed.brake = brake.cloned();
+            let (state, decision) = decide(now, valid, &looked.observed, &state, policy);
+            One { looked, state, decision }
+        };
+        plan.policies.iter().zip(looked).map(one).collect()
+    };
+    let stop = stop_of(shared, stopped.as_ref());
+    let mut all = each(looked, stop.as_ref());
+    let wishes: Vec<(&str, &Decision)> = plan
+        .policies
+        .iter()
+        .zip(&all)
+        .filter(|(policy, _)| policy.mode == ScaleMode::Auto)
+        .map(|(policy, one)| (policy.name.as_str(), &one.decision))
+        .collect();
+    let auto = plan.policies.iter().filter(|policy| policy.mode == ScaleMode::Auto).count();
+    let limits = shared.settings.scaling.limits;
+    let common = fleet.brake(now, &wishes, u32::try_from(auto).unwrap_or(u32::MAX), limits);
+    if common.is_some() {
+        all = each(all.into_iter().map(|one| one.looked).collect(), common.as_ref());
+    }
+    for (policy, one) in plan.policies.iter().zip(&all).filter(|(policy, _)| policy.mode == ScaleMode::Auto) {
+        fleet.note(&policy.name, &one.decision);
+    }
+    Decided { each: all, fleet, stopped, brake: common }
+}
+
+/// The kill switch: by command, or by the file of the settings.
+fn stop_of(shared: &Shared, stopped: Option<&String>) -> Option<Brake> {
+    let file = shared.settings.scaling.stop_file.as_ref().filter(|file| file.exists());
+    let by = stopped.cloned().or_else(|| file.map(|file| format!("the file {}", file.display())));
+    by.map(|by| Brake::Stopped { by })
+}
+
+fn alerts(shared: &Shared, plan: &Plan, decided: &Decided, now: Ts) -> Delta {
+    let world = shared.world.read();
+    let mut all = Vec::with_capacity(decided.each.len());
+    for (policy, one) in plan.policies.iter().zip(&decided.each) {
+        let pages = one.looked.observed.burns.iter().any(|burn| burn.pages);
+        all.push(Scaled { policy, state: &one.state, decision: &one.decision, pages });
+    }
+    let common = decided.brake.as_ref().filter(|brake| matches!(brake, Brake::CommonCause { .. }));
+    let common = common.map(Reason::from);
+    let inputs = Inputs {
+        at: now,
+        step: shared.settings.step.span(),
+        observed: &world.observed,
+        external: &shared.settings.external_labels,
+        receivers: &shared.told,
+    };
+    step_scaling(&all, common.as_ref(), &world.control, &inputs)
+}
+
+fn decisions(shared: &Shared, plan: &Plan, decided: &Decided, commands: &Commands) -> Decisions {
+    let scaling = shared.scaling.read();
+    let mut more = Decisions { commands_done: commands.ids.clone(), ..Decisions::default() };
+    for (policy, one) in plan.policies.iter().zip(&decided.each) {
+        let before = scaling.policies.get(&keep::id(policy));
+        let is_new = before.is_none_or(|kept| kept.state != one.state);
+        more.states.extend(is_new.then(|| keep::policy(policy, &one.state)).flatten());
+        let last = before.and_then(|kept| kept.last.as_ref());
+        if is_news(last.map(|last| &last.decision), &one.decision) {
+            more.history.push(history(&policy.name, policy.mode, &one.decision, &one.looked.seen));
+        }
+    }
+    if scaling.fleet != decided.fleet || scaling.stopped != decided.stopped {
+        more.states.extend(keep::all(&decided.fleet, decided.stopped.as_ref()));
+    }
+    for (subject, words) in words(commands) {
+        let at = clock_ms();
+        let body = json!({ "asked": words }).to_string();
+        more.history.push(HistoryPut {
+            at,
+            kind: "scaleCommand".to_owned(),
+            subject: subject.to_owned(),
+            body,
+        });
+    }
+    more
+}
+
+fn clock_ms() -> i64 {
+    crate::service::clock::now_ms()
+}
+
+/// Whether history gets a line: something moves, or it holds for another reason than before.
+fn is_news(last: Option<&Decision>, now: &Decision) -> bool {
+    now.verdict != Verdict::Hold
+        || last.is_none_or(|last| discriminant(&last.reason) != discriminant(&now.reason))
+}
+
+fn history(policy: &str, mode: ScaleMode, decision: &Decision, seen: &Seen) -> HistoryPut {
+    let kind = if mode == ScaleMode::DryRun { "scaleDryRun" } else { "scale" };
+    let body = json!({
+        "decision": decision,
+        "why": decision.reason.say(),
+        "wouldChange": decision.reason.changes(),
+        "seen": seen,
+    });
+    HistoryPut {
+        at: decision.at.0.saturating_mul(1000),
+        kind: kind.to_owned(),
+        subject: policy.to_owned(),
+        body: body.to_string(),
+    }
+}
+
+/// Takes over what was committed; what is to be moved.
+fn remember(shared: &Shared, plan: &Plan, decided: Decided) -> Vec<Move> {
+    let mut scaling = shared.scaling.write();
+    (scaling.fleet, scaling.stopped, scaling.in_doubt) = (decided.fleet, decided.stopped, false);
+    let mut moves = Vec::new();
+    for (policy, one) in plan.policies.iter().zip(decided.each) {
+        let before = scaling.policies.get(&keep::id(policy));
+        let last = before.and_then(|kept| kept.last.clone());
+        let renewed = before.and_then(|kept| kept.renewed);
+        let is_news = is_news(last.as_ref().map(|last| &last.decision), &one.decision);
+        moves.extend(Move::of(policy, &one.state, &one.looked, &one.decision, is_news, renewed));
+        let last = Some(Last { seen: one.looked.seen, decision: one.decision });
+        let kept = Kept { state: one.state, target: policy.target.clone(), last, renewed };
+        scaling.policies.insert(keep::id(policy), kept);
+    }
+    moves
+}
