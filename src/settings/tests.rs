@@ -106,7 +106,7 @@ step: 30s
       damper.yaml:20:9: route.receiver: `oncal` is no receiver; did you mean `oncall`?
       damper.yaml:20:26: route.fallback: is the receiver itself; name another one or remove it
       damper.yaml:21:11: scaling.mode: `on` is not known; known here: auto, dryRun
-      damper.yaml:21:21: scaling: unknown key `maxPolicyUp`; did you mean `maxPoliciesUp`?
+      damper.yaml:21:21: scaling: unknown key `maxPolicyUp`; known here: mode, maxPoliciesUp, maxReplicasAddedPerHour, stopFile, releaseOnShutdown, kubernetes, actuators
       damper.yaml:22:20: log.level: must be off, error, warn, info, debug or trace; or for parts too, as info,damper::service=debug
       damper.yaml:23:1: unknown key `log.level`; write nested keys as a mapping
       damper.yaml:24:1: step: is written twice; keep one of them
@@ -260,7 +260,25 @@ fn what_is_wrong_with_scaling_is_told_in_one_run() {
     );
     let told = wrong(&text, &[("DAMPER_SCALING__MODUS", "x"), ("DAMPER_SCALING__ACTUATORS__0__NAME", "x")]);
     assert!(!told.contains("hunter2"), "{told}");
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r#"
+    the settings in damper.yaml cannot be used
+      damper.yaml:4:3: scaling.mode: `dryrun` is not known; did you mean `dryRun`?
+      damper.yaml:5:3: scaling.maxPoliciesUp: must be a share of all policies from "1%" to "100%"
+      damper.yaml:6:3: scaling.maxReplicasAddedPerHour: must be between 1 and 100000; to add nothing write scaling.mode: dryRun
+      damper.yaml:7:3: scaling.stopFile: is empty; write a path, or leave the key out
+      damper.yaml:8:3: scaling.releaseOnShutdown: must be true or false
+      damper.yaml:9:16: scaling.kubernetes: unknown key `kubeconfg`; did you mean `kubeconfig`?
+      damper.yaml:11:27: scaling.actuators[0].webhook.url: the URL must begin with http:// or https://
+      damper.yaml:11:70: scaling.actuators[0].webhook.tls: cert and key belong together; give both or neither
+      damper.yaml:12:8: scaling.actuators[1].name: `a` is taken by another actuator
+      damper.yaml:12:44: scaling.actuators[1].webhook: unknown key `secret`; known here: url, headers, hmacSecret, hmacSecretFile, bearerToken, bearerTokenFile, basicAuth, timeout, tls
+      damper.yaml:13:8: scaling.actuators[2].name: `a` is taken by another actuator
+      damper.yaml:13:44: scaling.actuators[2].webhook.timeout: 1h is out of bounds; write 1s to 5m
+      damper.yaml:14:8: scaling.actuators[3].name: an actuator needs a name of visible characters
+      damper.yaml:15:7: scaling.actuators[4]: `name` is missing
+      environment variable DAMPER_SCALING__ACTUATORS__0__NAME: no setting has this name; sources, receivers and actuators are written in the file, where a secret can be {env: NAME}
+      environment variable DAMPER_SCALING__MODUS: no setting has this name; did you mean DAMPER_SCALING__MODE?
+    "#);
 }
 
 #[test]

@@ -278,11 +278,29 @@ mod tests {
         );
         let (code, text) = run(&[("a.yaml", &files)], Output::Text, true);
         assert_eq!(code, 0, "{text}");
-        let end = text.split_once("policy a").unwrap().1;
-        insta::assert_snapshot!(end, @"");
+        let end = &text[text.find("policy a").unwrap()..];
+        insta::assert_snapshot!(end, @r#"
+        policy a  auto of apps/v1 Deployment shop/a, 3 to 20 replicas  (a.yaml:18)
+          watches s/a
+          watches s/b{route="/pay"}
+          burn 2 adds 2, then waits 3m
+          burn 1.5 adds 1, then waits 2m
+          burn below 0.8 for 5m gives back 1, then waits 5m
+
+        2 SLOs and 1 policy in 1 file, 0 problems
+        "#);
         let (_, text) = run(&[("a.yaml", &files)], Output::Json, false);
         let answer: Value = serde_json::from_str(&text).unwrap();
-        insta::assert_snapshot!(format!("{:#}", answer["policies"]), @"");
+        let listed = json!([{
+            "name": "a",
+            "slos": ["s/a", "s/b{route=\"/pay\"}"],
+            "target": "apps/v1 Deployment shop/a",
+            "mode": "auto",
+            "replicas": { "min": 3, "max": 20 },
+            "file": "a.yaml",
+            "line": 18,
+        }]);
+        assert_eq!(answer["policies"], listed);
     }
 
     #[test]

@@ -103,9 +103,7 @@ fn is_api_version(text: &str) -> bool {
         Some((group, version)) => {
             is_subdomain(group) && is_label(version) && version.starts_with(|c: char| c.is_ascii_lowercase())
         }
-        None => {
-            is_label(text) && text.starts_with('v') && text.bytes().nth(1).is_some_and(|b| b.is_ascii_digit())
-        }
+        None => is_label(text) && matches!(text.as_bytes(), [b'v', digit, ..] if digit.is_ascii_digit()),
     }
 }
 

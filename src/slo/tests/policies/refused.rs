@@ -73,7 +73,14 @@ fn a_step_that_can_never_match_is_told_with_its_line_and_a_hint() {
         "a",
         "up:\n  - {burnRate: 1.5, add: 1, cooldown: 2m}\n  - {burnRate: 2.0, add: 2, cooldown: 3m}\n",
     );
-    insta::assert_snapshot!(rendered(&format!("{text}{SLO}")), @"");
+    insta::assert_snapshot!(rendered(&format!("{text}{SLO}")), @r"
+    error: `spec.up[1]` can never match: burnRate 1.5 is asked first, and 2 is not below it
+      --> slos/checkout.yaml:11:7
+       |
+    11 |     - {burnRate: 2.0, add: 2, cooldown: 3m}
+       |       ^
+       = hint: order the steps from the highest burnRate to the lowest
+    ");
 }
 
 #[test]
@@ -113,7 +120,7 @@ fn each_of_these_is_one_clear_problem() {
         (policy("a", "down: {burnRate: 1.5}"), "down.burnRate 1.5 is not below 1.5"),
         (policy("a", "down: {remove: one}"), "`spec.down.remove` can only be 1"),
         (policy("a", "down: {remove: 0}"), "`spec.down.remove` can only be 1"),
-        (policy("a", "windows: {short: 45s}"), "is not a multiple of the step 30s"),
+        (policy("a", "windows: {short: 75s}"), "is not a multiple of the step 30s"),
         (policy("a", "windows: {short: 30s}"), "is not between 1m and 6h"),
         (policy("a", "windows: {short: 10m}"), "`spec.windows.short: 10m` is not shorter than long: 5m"),
         (policy("a", "windows: {long: 2m}"), "`spec.windows.short: 2m` is not shorter than long: 2m"),
@@ -130,7 +137,7 @@ fn each_of_these_is_one_clear_problem() {
         (policy("a", "saturation: {query: x, shrinkBelow: 0.7}"), "is not below scaleAbove: 0.7"),
         (policy("a", &format!("saturation: {{query: '{}x'}}", "(".repeat(100))), "brackets are nested"),
         (policy("a", "unless: {query: x, above: 1}"), "`spec.unless` must be a list"),
-        (policy("a", "unless: [{query: x[5m], above: 1}]"), "has no single value"),
+        (policy("a", "unless: [{query: 'x[5m]', above: 1}]"), "has no single value"),
         (policy("a", "service: shop"), "unknown field `service` in spec"),
         (policy("a", "").replace("kind: ScalePolicy\n", ""), "`kind` is missing"),
         (
