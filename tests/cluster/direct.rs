@@ -1,7 +1,7 @@
 //! The count itself, where nobody else owns it.
 
 use damper::cluster::{Fault, Remark};
-use damper::engine::scale::{Lever, WriterKind};
+use damper::engine::scale::{Lever, Version, WriterKind};
 use damper::slo::time::Ts;
 use serde_json::json;
 
@@ -39,7 +39,9 @@ async fn a_stateful_set_and_a_custom_resource_are_scaled_alike() {
     kubernetes.admin().create(&stateful_set("shop", "queue", 2)).await.ok();
     kubernetes.admin().create(&rollout("shop", "canary", 2)).await.ok();
     let (damper, _stop) = hands(&kubernetes, "direct").await;
-    for target in [target("apps/v1", "StatefulSet", "queue"), target("argoproj.io/v1alpha1", "Rollout", "canary")] {
+    for target in
+        [target("apps/v1", "StatefulSet", "queue"), target("argoproj.io/v1alpha1", "Rollout", "canary")]
+    {
         let found = damper.look(&target).await.unwrap();
         assert_eq!((found.wanted, found.ready), (2, 0), "{target:?}");
         damper.write(&target, &order(&found, 3)).await.unwrap();
@@ -113,10 +115,10 @@ async fn budgets_pauses_and_rollouts_are_seen() {
     let image = json!({"spec": {"template": {"spec": {"containers": [{"name": "app", "image": "app:2"}]}}},
                        "metadata": {"annotations": {"damper.dev/paused": "true"}}});
     kubernetes.admin().patch(&format!("{SHOP}/deployments/checkout"), Patch::Strategic, &image).await.ok();
-    let rolling = seen(&damper, &checkout(), "the second version", |w| {
-        w.version.as_ref().is_some_and(|version| version.name == "revision 2")
-    });
-    let rolling = rolling.await;
+    let is_second = |version: &Version| version.name == "revision 2";
+    let target = checkout();
+    let rolling =
+        seen(&damper, &target, "the second version", |w| w.version.as_ref().is_some_and(is_second)).await;
     assert!(rolling.rolling && rolling.paused);
     assert!(rolling.version.unwrap().since >= whole.version.unwrap().since);
 }

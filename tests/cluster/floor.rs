@@ -33,7 +33,7 @@ async fn a_raised_floor_is_followed_and_put_back_from_what_the_object_says() {
     damper.write(&checkout(), &order(&found, 4)).await.unwrap();
     let raised = seen(&damper, &checkout(), "the autoscaler to follow", |w| w.ready == 4).await;
     assert_eq!((raised.position(), raised.wanted), (4, 4));
-    assert!(raised.writer.is_some_and(|writer| writer.name == "damper"));
+    assert!(raised.writer.as_ref().is_some_and(|writer| writer.name == "damper"));
     let path = format!("{AUTOSCALERS}/hpa");
     assert_eq!(annotations(&kubernetes, &path).await.len(), 4);
     damper.write(&checkout(), &order(&raised, 5)).await.unwrap();
@@ -107,7 +107,10 @@ async fn an_order_of_keda_is_raised_instead_of_its_autoscaler() {
     damper.write(&checkout(), &order(&found, 3)).await.unwrap();
     let path = format!("{SCALED_OBJECTS}/so");
     assert_eq!(number(&kubernetes, &path, "/spec/minReplicaCount").await, Some(3));
-    assert_eq!(number(&kubernetes, &format!("{AUTOSCALERS}/keda-hpa-so"), "/spec/minReplicas").await, Some(1));
+    assert_eq!(
+        number(&kubernetes, &format!("{AUTOSCALERS}/keda-hpa-so"), "/spec/minReplicas").await,
+        Some(1)
+    );
     assert_eq!(damper.release(&checkout()).await, Ok(Released::Back(None)));
     let object = kubernetes.admin().get(&path).await.ok();
     assert_eq!(object.pointer("/spec/minReplicaCount"), None::<&Value>);

@@ -34,13 +34,19 @@ async fn shop() -> Kubernetes {
 async fn hands(kubernetes: &Kubernetes, role: &str) -> (Actuator, DropGuard) {
     let settings = KubernetesSettings { kubeconfig: Some(kubernetes.kubeconfig(role)), context: None };
     let stop = CancellationToken::new();
-    let actuator = Actuator::connect(&settings, &TaskTracker::new(), &stop).await.unwrap();
+    let actuator =
+        Actuator::connect("scaling.kubernetes", &settings, &TaskTracker::new(), &stop).await.unwrap();
     (actuator, stop.drop_guard())
 }
 
 fn target(api_version: &str, kind: &str, name: &str) -> Target {
     let own = |text: &str| text.to_owned();
-    Target::Kubernetes { api_version: own(api_version), kind: own(kind), namespace: own("shop"), name: own(name) }
+    Target::Kubernetes {
+        api_version: own(api_version),
+        kind: own(kind),
+        namespace: own("shop"),
+        name: own(name),
+    }
 }
 
 fn checkout() -> Target {
@@ -54,7 +60,14 @@ fn order(seen: &Workload, to: u32) -> Order {
 }
 
 fn count(from: u32, to: u32) -> Order {
-    Order { id: "x".into(), policy: "checkout".into(), lever: Lever::Count, from, to, until: Ts(1_900_000_000) }
+    Order {
+        id: "x".into(),
+        policy: "checkout".into(),
+        lever: Lever::Count,
+        from,
+        to,
+        until: Ts(1_900_000_000),
+    }
 }
 
 /// Waits until a look satisfies `is`.

@@ -35,6 +35,7 @@ use super::fault::Fault;
 use super::order::{Order, Remark};
 use super::settings::KubernetesSettings;
 use crate::engine::scale::{Lever, Workload, Writer};
+use crate::http::Problem;
 use crate::slo::policy::Target;
 use api::{Api, Ask};
 use object::{Object, Reference};
@@ -68,14 +69,17 @@ struct Aim<'a> {
 }
 
 impl Kubernetes {
-    /// Reads where the cluster is and who Damper is there; nothing is asked yet. Watches run on
-    /// `tasks` until `stop`. The error is for people.
+    /// Reads where the cluster is and who Damper is there; nothing is asked yet. `at` is where the
+    /// settings stand; watches run on `tasks` until `stop`.
     pub async fn connect(
+        at: &str,
         settings: &KubernetesSettings,
         tasks: &TaskTracker,
         stop: &CancellationToken,
-    ) -> Result<Self, String> {
-        Ok(Self::of(Api::connect(settings).await?, tasks, stop))
+    ) -> Result<Self, Problem> {
+        let api = Api::connect(settings).await;
+        let api = api.map_err(|message| Problem { at: at.to_owned(), message })?;
+        Ok(Self::of(api, tasks, stop))
     }
 
     /// With a client that is there already.

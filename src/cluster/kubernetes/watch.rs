@@ -58,6 +58,8 @@ struct Item {
     object: Arc<Object>,
     /// When it was asked for last.
     asked: Option<Instant>,
+    /// It was written to since; only an answer ends the doubt, since the watch may lag behind.
+    doubted: bool,
 }
 
 enum End {
@@ -116,7 +118,7 @@ impl Watch {
             let heard = state.heard;
             let found = state.items.get(name).filter(|item| {
                 let last = heard.max(heard.and(item.asked));
-                last.is_some_and(|last| last.elapsed() < FRESH)
+                !item.doubted && last.is_some_and(|last| last.elapsed() < FRESH)
             });
             if let Some(item) = found {
                 return Ok(Arc::clone(&item.object));
@@ -134,7 +136,9 @@ impl Watch {
 
     /// What is known of an object does not count any more: it was written to.
     pub(super) fn doubt(&self, name: &str) {
-        self.kept.lock().items.remove(name);
+        if let Some(item) = self.kept.lock().items.get_mut(name) {
+            item.doubted = true;
+        }
     }
 }
 
@@ -258,8 +262,9 @@ pub(super) async fn list(
 
 impl State {
     fn replace(&mut self, objects: Vec<Object>, at: Instant) {
-        let item =
-            |object: Object| (object.metadata.name.clone(), Item { object: Arc::new(object), asked: None });
+        let item = |object: Object| {
+            (object.metadata.name.clone(), Item { object: Arc::new(object), asked: None, doubted: false })
+        };
         self.items = objects.into_iter().map(item).collect();
         self.heard = Some(at);
     }
@@ -291,9 +296,11 @@ impl State {
     fn take_in(&mut self, object: Object, asked: Option<Instant>) -> Arc<Object> {
         let object = object.slim();
         let name = object.metadata.name.clone();
-        let held = self.items.get(&name).filter(|held| held.object.is_newer_than(&object));
-        let object = held.map_or_else(|| Arc::new(object), |held| Arc::clone(&held.object));
-        self.items.insert(name, Item { object: Arc::clone(&object), asked });
+        let held = self.items.get(&name);
+        let doubted = asked.is_none() && held.is_some_and(|held| held.doubted);
+        let newer = held.filter(|held| held.object.is_newer_than(&object));
+        let object = newer.map_or_else(|| Arc::new(object), |held| Arc::clone(&held.object));
+        self.items.insert(name, Item { object: Arc::clone(&object), asked, doubted });
         object
     }
 }
@@ -346,5 +353,16 @@ mod tests {
         other.metadata.uid = "made anew".into();
         state.hear(vec![Event::Is(other)], &mut version);
         assert_eq!(replicas(&state, "a"), Some(1), "another object of the same name");
+    }
+
+    #[tokio::test]
+    async fn what_was_written_to_is_asked_for_though_the_watch_is_heard_of() {
+        let (mut state, mut version) = (state(), "9".to_owned());
+        state.replace(vec![object("a", "12", 3)], Instant::now());
+        state.items.get_mut("a").unwrap().doubted = true;
+        state.hear(vec![Event::Is(object("a", "13", 3))], &mut version);
+        assert!(state.items["a"].doubted, "an event may be of before the write");
+        state.take_in(object("a", "14", 5), Some(Instant::now()));
+        assert!(!state.items["a"].doubted);
     }
 }

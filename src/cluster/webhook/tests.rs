@@ -30,11 +30,13 @@ enum Next {
     Hang,
 }
 
+type Seen = (Method, Uri, HeaderMap, Bytes);
+
 #[derive(Clone)]
 struct Shared {
     count: Arc<Mutex<u32>>,
     next: Arc<Mutex<VecDeque<Next>>>,
-    seen: Arc<Mutex<Vec<(Method, Uri, HeaderMap, Bytes)>>>,
+    seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 struct Service {
