@@ -14,6 +14,7 @@ mod metrics;
 mod page;
 mod params;
 mod problem;
+mod scale;
 mod server;
 mod slos;
 mod status;
@@ -35,6 +36,7 @@ pub use health::{Component, Health, HealthView};
 pub use page::{Answer, Page};
 pub use problem::Problem;
 pub use server::serve;
+pub use scale::{AskedView, DecisionView, LineView, PolicyView, ReasonView};
 pub use status::{ReloadRequest, Reloading, SourceView, StatusView};
 
 use crate::service::shared::Shared;
@@ -53,6 +55,7 @@ const MAX_BODY: usize = 64 * 1024;
         (name = "slos", description = "Objectives, burn rates, budgets"),
         (name = "alerts", description = "Alerts that are pending or firing"),
         (name = "deliveries", description = "The outbox and its dead letters"),
+        (name = "scale", description = "Scale policies and their decisions"),
         (name = "service", description = "Damper itself"),
     )
 )]
@@ -67,6 +70,10 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .routes(routes!(alerts::list))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::resend))
+        .routes(routes!(scale::list))
+        .routes(routes!(scale::one))
+        .routes(routes!(scale::ask_one))
+        .routes(routes!(scale::ask_all))
         .routes(routes!(status::status))
         .routes(routes!(status::reload));
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())

@@ -189,7 +189,9 @@ async fn actuators(shared: &Shared) -> Result<Actuators, ServiceError> {
         let webhook = cluster::webhook::Webhook::new(&at, config).map_err(ServiceError::Receiver)?;
         actuators.webhooks.insert(config.name.clone(), webhook);
     }
-    match Kubernetes::connect(&scaling.kubernetes, &shared.tasks, &shared.shutdown).await {
+    match Kubernetes::connect("scaling.kubernetes", &scaling.kubernetes, &shared.tasks, &shared.shutdown)
+        .await
+    {
         Ok(kubernetes) => actuators.kubernetes = Some(kubernetes),
         Err(why) => tracing::info!(%why, "no Kubernetes cluster; policies for one hold"),
     }

@@ -26,7 +26,7 @@ use crate::cluster::Actuators;
 pub use commands::{COMMAND, Command, Word};
 pub use keep::id;
 pub(super) use keep::{PREFIX, restore};
-pub use state::{Scaling, Seen};
+pub use state::{Last, Scaling, Seen};
 
 /// Runs until shutdown; finishes the round it is in.
 pub(super) async fn run(shared: Arc<Shared>, actuators: Arc<Actuators>) {
