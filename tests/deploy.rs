@@ -121,7 +121,7 @@ fn damper_takes_the_definitions_that_are_shipped() {
         .filter(|(name, _)| *name != "policy.yaml")
         .map(|(name, text)| SourceFile { path: name.clone(), text: text.as_str().unwrap().to_owned() })
         .collect();
-    let loaded = load(&files, &Context { step: Step::DEFAULT, sources: Vec::new() });
+    let loaded = load(&files, &Context::without_settings(Step::DEFAULT));
     assert_eq!(loaded.problems().collect::<Vec<_>>(), Vec::<&damper::slo::problem::Problem>::new());
     assert_eq!(loaded.slos().count(), 2);
 }

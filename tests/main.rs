@@ -27,4 +27,5 @@ mod fixtures;
 mod kubernetes;
 mod layering;
 mod remote;
+mod scaling;
 mod support;

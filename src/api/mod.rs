@@ -35,8 +35,8 @@ pub use deliveries::{DeliveryView, Queued};
 pub use health::{Component, Health, HealthView};
 pub use page::{Answer, Page};
 pub use problem::Problem;
-pub use server::serve;
 pub use scale::{AskedView, DecisionView, LineView, PolicyView, ReasonView};
+pub use server::serve;
 pub use status::{ReloadRequest, Reloading, SourceView, StatusView};
 
 use crate::service::shared::Shared;

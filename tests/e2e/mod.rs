@@ -8,6 +8,6 @@ mod hanging;
 mod input;
 mod reload;
 mod restart;
-mod shop;
+pub mod shop;
 mod shutdown;
 mod truth;

@@ -25,6 +25,7 @@ pub mod smtp;
 pub mod traffic;
 pub mod tsdb;
 pub mod wait;
+pub mod workload;
 
 pub use wait::wait_until;
 
