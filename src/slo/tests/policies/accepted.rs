@@ -86,6 +86,25 @@ fn what_is_not_written_is_the_basic_rule() {
 }
 
 #[test]
+fn the_documented_policy_shows_the_defaults() {
+    let page = include_str!("../../../../docs/policies.md");
+    let yaml = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("\n```").next()).unwrap();
+    let documented = loaded(yaml).policies().next().cloned().unwrap();
+    let default = only(&policy("checkout", "mode: auto\nsaturation: {query: x}"));
+    assert_eq!(
+        (&documented.up, documented.down, documented.windows),
+        (&default.up, default.down, default.windows)
+    );
+    assert_eq!(
+        (documented.min_bad_events, documented.settle, documented.max_actions_per_hour),
+        (default.min_bad_events, default.settle, default.max_actions_per_hour)
+    );
+    assert_eq!(documented.respect_override, default.respect_override);
+    let bounds = |policy: &ScalePolicy| policy.saturation.as_ref().map(|s| (s.scale_above, s.shrink_below));
+    assert_eq!(bounds(&documented), bounds(&default));
+}
+
+#[test]
 fn a_saturation_needs_a_query_and_has_bounds() {
     let policy = only(&policy("a", "saturation: {query: max(cpu)}"));
     let saturation = policy.saturation.unwrap();

@@ -114,6 +114,10 @@ fn each_of_these_is_one_clear_problem() {
         (target("{actuator: x, name: \"\\e[2J\"}"), "is not well-formed"),
         (policy("a", "mode: automatic"), "`spec.mode` cannot be `automatic`"),
         (policy("a", "up: []"), "`spec.up` needs 1 to 10 steps"),
+        (
+            policy("a", "up: [{burnRate: 2, add: 2, cooldown: 1m}, {burnRate: 2.0, add: 1, cooldown: 1m}]"),
+            "`spec.up[1]` can never match: burnRate 2 is asked first",
+        ),
         (policy("a", "up: [{burnRate: 2, add: 1}]"), "`spec.up[0].cooldown` is missing"),
         (policy("a", "up: [{burnRate: 0, add: 1, cooldown: 1m}]"), "a burn rate must be above 0"),
         (policy("a", "up: [{burnRate: 0.7, add: 1, cooldown: 1m}]"), "down.burnRate 0.8 is not below 0.7"),
