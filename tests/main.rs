@@ -25,4 +25,5 @@ mod e2e;
 mod fixtures;
 mod layering;
 mod remote;
+mod scoreboard;
 mod support;

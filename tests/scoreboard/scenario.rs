@@ -1,0 +1,287 @@
+//! What happens to a workload while it is watched.
+
+use super::workload::Replicas;
+
+/// What a scenario asks of a controller.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// More load than there are replicas for: replicas help.
+    Load,
+    /// Replicas do not help, or cannot be had.
+    NoHelp,
+    /// Data is missing while there is load.
+    Blind,
+    /// Somebody else writes the count.
+    Fight,
+}
+
+/// What a saturation query looks at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sees {
+    /// The most of CPU and requests in flight, as it should.
+    Both,
+    /// CPU alone.
+    Cpu,
+    /// There is none: `saturation: none`.
+    Nothing,
+}
+
+/// What goes wrong; times in seconds from the beginning.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Fault {
+    /// A share of all requests fails, whatever the replicas do.
+    Broken(i64, i64, f64),
+    /// A version is rolled out.
+    Rollout(i64, i64),
+    /// Replicas at most.
+    Quota(u32),
+    /// The workload's own series are gone.
+    Vanish(i64, i64),
+    /// Prometheus is down.
+    Down(i64, i64),
+    /// Git's count is put back every so often.
+    Reverts(i64),
+    /// Whoever scales stops at a moment, loses its memory, and is back so much later.
+    Failover(i64, i64),
+    /// The controller manager does, and with it whoever creates replicas.
+    Manager(i64, i64),
+}
+
+/// What happens to one workload, or to many that are alike.
+#[derive(Clone)]
+pub struct Scenario {
+    /// Its heading.
+    pub name: &'static str,
+    /// What happens.
+    pub about: &'static str,
+    /// What it asks.
+    pub kind: Kind,
+    /// How long it takes.
+    pub minutes: i64,
+    /// How many workloads.
+    pub services: u32,
+    /// Requests per second of a workload at a moment.
+    pub load: fn(u32, i64) -> f64,
+    /// Replicas of each at the beginning; Git's count.
+    pub count: u32,
+    /// What replicas are like.
+    pub replicas: Replicas,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+    /// What the saturation query looks at.
+    pub sees: Sees,
+}
+
+const MINUTE: i64 = 60;
+const REPLICAS: Replicas = Replicas { capacity: 100.0, limit: f64::INFINITY, start: 60, leak: 0.0 };
+
+/// 250 requests a second, 900 in the hour from the tenth minute on.
+fn spike(_: u32, t: i64) -> f64 {
+    if (10 * MINUTE..70 * MINUTE).contains(&t) { 900.0 } else { 250.0 }
+}
+
+fn steady(_: u32, _: i64) -> f64 {
+    250.0
+}
+
+fn busy(_: u32, _: i64) -> f64 {
+    300.0
+}
+
+/// Three requests a minute, and none in every third quarter of an hour.
+fn low(_: u32, t: i64) -> f64 {
+    if t / (15 * MINUTE) % 3 == 2 { 0.0 } else { 0.05 }
+}
+
+fn pool(_: u32, t: i64) -> f64 {
+    if (10 * MINUTE..70 * MINUTE).contains(&t) { 600.0 } else { 180.0 }
+}
+
+fn square(_: u32, t: i64) -> f64 {
+    if t / (5 * MINUTE) % 2 == 0 { 250.0 } else { 700.0 }
+}
+
+fn slow_start(_: u32, t: i64) -> f64 {
+    if (10 * MINUTE..90 * MINUTE).contains(&t) { 600.0 } else { 250.0 }
+}
+
+/// Services of different load. Each begins to fail within two minutes of the tenth, and then its
+/// clients ask again: a third more.
+fn fleet(service: u32, t: i64) -> f64 {
+    let rest = 150.0 + 25.0 * f64::from(service % 6);
+    if (outage_from(service)..40 * MINUTE).contains(&t) { rest * 1.3 } else { rest }
+}
+
+/// When a service of the fleet begins to fail.
+pub fn outage_from(service: u32) -> i64 {
+    10 * MINUTE + i64::from(service % 24) * 5
+}
+
+impl Scenario {
+    /// A spike of load at the tenth minute, for an hour.
+    fn of(name: &'static str, kind: Kind, about: &'static str) -> Self {
+        Self {
+            name,
+            about,
+            kind,
+            minutes: 120,
+            services: 1,
+            load: spike,
+            count: 4,
+            replicas: REPLICAS,
+            faults: Vec::new(),
+            sees: Sees::Both,
+        }
+    }
+
+    fn with(self, fault: Fault) -> Self {
+        let mut faults = self.faults;
+        faults.push(fault);
+        Self { faults, ..self }
+    }
+
+    fn load(self, load: fn(u32, i64) -> f64) -> Self {
+        Self { load, ..self }
+    }
+
+    /// Whether data is missing for who reads the workload's own series from Prometheus.
+    pub fn is_blind(&self, t: i64) -> bool {
+        self.during(t, |fault| match fault {
+            Fault::Vanish(from, to) | Fault::Down(from, to) => Some((*from, *to)),
+            _ => None,
+        })
+    }
+
+    /// Whether Prometheus is down.
+    pub fn is_down(&self, t: i64) -> bool {
+        self.during(t, |fault| if let Fault::Down(from, to) = fault { Some((*from, *to)) } else { None })
+    }
+
+    /// Whether a fault of some kind lasts.
+    pub fn during(&self, t: i64, span: impl Fn(&Fault) -> Option<(i64, i64)>) -> bool {
+        self.faults.iter().filter_map(span).any(|(from, to)| (from..to).contains(&t))
+    }
+
+    /// The share of a service's requests that fails whatever the replicas do.
+    pub fn broken(&self, service: u32, t: i64) -> f64 {
+        let late = if self.services > 1 { outage_from(service) - outage_from(0) } else { 0 };
+        let share = |fault: &Fault| match fault {
+            Fault::Broken(from, to, share) if (*from + late..*to).contains(&t) => Some(*share),
+            _ => None,
+        };
+        self.faults.iter().find_map(share).unwrap_or(0.0)
+    }
+}
+
+/// Load that replicas help with.
+fn loads() -> Vec<Scenario> {
+    use Kind::Load;
+    let of = Scenario::of;
+    let leak = Replicas { leak: 0.3, ..REPLICAS };
+    let pooled = Replicas { limit: 70.0, ..REPLICAS };
+    let slow = Replicas { start: 300, ..REPLICAS };
+    vec![
+        of("spike", Load, "250 requests/s become 900 for an hour; a replica does 100 and starts in 60s."),
+        Scenario {
+            replicas: leak,
+            ..of("slow leak", Load, "A replica loses 30 % of its capacity per hour of age; the load stays.")
+        }
+        .load(steady),
+        Scenario {
+            replicas: pooled,
+            ..of(
+                "non-CPU bottleneck",
+                Load,
+                "A pool admits 70 requests/s per replica; 180 become 600 for an hour.",
+            )
+        }
+        .load(pool),
+        Scenario {
+            replicas: pooled,
+            sees: Sees::Cpu,
+            ..of("non-CPU bottleneck, unseen", Load, "The same, with a saturation query that sees CPU alone.")
+        }
+        .load(pool),
+        of("square wave", Load, "250 and 700 requests/s, five minutes each.").load(square),
+        Scenario {
+            replicas: slow,
+            ..of(
+                "5-minute start",
+                Load,
+                "250 requests/s become 600 for 80 minutes; a replica starts in five minutes.",
+            )
+        }
+        .load(slow_start),
+        of(
+            "failover in a cooldown",
+            Load,
+            "The spike; whoever scales dies after two minutes of it, is replaced 30s later.",
+        )
+        .with(Fault::Failover(12 * MINUTE, 12 * MINUTE + 30)),
+        of(
+            "HPA restart",
+            Load,
+            "The spike; the controller manager is away for 45s, from half a minute into it.",
+        )
+        .with(Fault::Manager(10 * MINUTE + 30, 10 * MINUTE + 75)),
+    ]
+}
+
+/// Replicas do not help.
+fn no_helps() -> Vec<Scenario> {
+    use Kind::NoHelp;
+    let of = Scenario::of;
+    let bug = Fault::Broken(10 * MINUTE, 90 * MINUTE, 0.05);
+    vec![
+        of("load-independent bug", NoHelp, "5 % of all requests fail for 80 minutes; replicas are 62 % full.")
+            .load(steady)
+            .with(bug),
+        of("bug while busy", NoHelp, "The same, with replicas that are 75 % full.").load(busy).with(bug),
+        Scenario {
+            sees: Sees::Nothing,
+            ..of("bug, saturation unknown", NoHelp, "The same bug, with `saturation: none`.")
+        }
+        .load(busy)
+        .with(bug),
+        of("bad rollout while busy", NoHelp, "A version is rolled out, and 5 % fail from a minute later on.")
+            .load(busy)
+            .with(Fault::Rollout(10 * MINUTE, 12 * MINUTE))
+            .with(Fault::Broken(11 * MINUTE, 90 * MINUTE, 0.05)),
+        of("quota-blocked", NoHelp, "The spike, with a quota of 6 replicas.").with(Fault::Quota(6)),
+        of("low traffic", NoHelp, "Three requests a minute, of which one in fifty fails, and pauses without any.")
+            .load(low)
+            .with(Fault::Broken(0, 120 * MINUTE, 0.02)),
+        Scenario {
+            minutes: 50,
+            services: 300,
+            ..of(
+                "fleet outage",
+                NoHelp,
+                "300 services, 37 to 69 % full, call one dependency, which fails 30 % for half an hour; clients retry.",
+            )
+        }
+        .load(fleet)
+        .with(Fault::Broken(10 * MINUTE, 40 * MINUTE, 0.3)),
+    ]
+}
+
+/// Every scenario, in the order in which it is printed.
+pub fn all() -> Vec<Scenario> {
+    use Kind::{Blind, Fight};
+    let of = Scenario::of;
+    let mut all = loads();
+    all.extend(no_helps());
+    all.extend([
+        of(
+            "series vanish",
+            Blind,
+            "The spike; 20 minutes into it the workload's series are gone for 20 minutes.",
+        )
+        .with(Fault::Vanish(30 * MINUTE, 50 * MINUTE)),
+        of("Prometheus down", Blind, "The same, with Prometheus itself.")
+            .with(Fault::Down(30 * MINUTE, 50 * MINUTE)),
+        of("GitOps revert", Fight, "The spike; what Git says is put back every three minutes.")
+            .with(Fault::Reverts(3 * MINUTE)),
+    ]);
+    all
+}
