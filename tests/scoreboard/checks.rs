@@ -3,9 +3,9 @@
 use super::scenario::Kind;
 use super::{Compared, Controller, Score};
 
-/// Replicas above what would be there without Damper, where replicas do not help: two steps of two,
-/// for then it is said that they do not.
-const EFFECT_LIMIT: u32 = 4;
+/// Replicas above what would be there without Damper, where replicas do not help: two steps, of four
+/// at most, for then it is said that they do not.
+const EFFECT_LIMIT: u32 = 8;
 /// `maxReplicasAddedPerHour`, which all policies share.
 const FLEET_LIMIT: u32 = 50;
 /// The shortest cooldown of the default policy, in seconds.
@@ -15,9 +15,9 @@ const FIGHT_LIMIT: u32 = 4;
 
 /// What is broken, in words; nothing where all promises hold.
 pub fn problems(compared: &Compared) -> Vec<String> {
-    use Controller::{Direct, Floor, Hpa, Nothing};
     let mut problems = Vec::new();
-    for (controller, without) in [(Direct, Nothing), (Floor, Hpa)] {
+    for controller in Controller::ALL {
+        let Some(without) = controller.without() else { continue };
         let score = compared.score(controller);
         let mut say = |is_broken: bool, what: String| {
             if is_broken {
@@ -32,7 +32,8 @@ pub fn problems(compared: &Compared) -> Vec<String> {
         }
         match compared.scenario.kind {
             Kind::Load => {
-                let better = compared.scores.iter().find(|(_, other)| dominates(other, score));
+                let mut others = compared.scores.iter().filter(|(other, _)| rivals(controller, *other));
+                let better = others.find(|(_, other)| dominates(other, score));
                 let name = better.map_or("", |(other, _)| other.name());
                 say(better.is_some(), format!("spends no less budget and no fewer replicas than {name}"));
             }
@@ -45,14 +46,23 @@ pub fn problems(compared: &Compared) -> Vec<String> {
             Kind::Blind => {
                 let wrong = score.own_wrong;
                 say(wrong > 0, format!("acts {wrong} times on data that is missing"));
-                say(score.removed_blind > 0, format!("removes {} replicas blindly", score.removed_blind));
             }
+            Kind::Open => {}
             Kind::Fight => {
                 say(score.writes > FIGHT_LIMIT, format!("writes {} times against Git", score.writes));
             }
         }
     }
     problems
+}
+
+/// Whether one is to be no worse than the other: Damper alone than any; on the floor of an autoscaler
+/// than that.
+fn rivals(damper: Controller, other: Controller) -> bool {
+    match damper {
+        Controller::Direct => other.without().is_none(),
+        _ => Some(other) == damper.without(),
+    }
 }
 
 /// Whether another spends no more of either, and less of one.

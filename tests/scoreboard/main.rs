@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (mut tables, mut broken) = (String::new(), Vec::new());
     for scenario in scenario::all() {
-        let compared = Compared::of(scenario);
+        let compared = Compared::of(&scenario);
         let table = table::markdown(&compared);
         println!("{table}");
         tables += &format!("{table}\n");

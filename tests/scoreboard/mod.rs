@@ -27,7 +27,7 @@ mod workload;
 use damper::slo::time::Ts;
 
 pub use checks::problems;
-pub use run::run;
+use run::{Healthy, run};
 use scenario::Scenario;
 pub use score::Score;
 
@@ -50,12 +50,15 @@ pub enum Controller {
     /// Damper sets the count.
     Direct,
     /// Damper raises the floor of the HPA.
-    Floor,
+    HpaFloor,
+    /// Damper raises the floor of KEDA's.
+    KedaFloor,
 }
 
 impl Controller {
     /// All, in the order in which they are shown.
-    pub const ALL: [Self; 6] = [Self::Nothing, Self::Hpa, Self::Keda, Self::Basic, Self::Direct, Self::Floor];
+    pub const ALL: [Self; 7] =
+        [Self::Nothing, Self::Hpa, Self::Keda, Self::Basic, Self::Direct, Self::HpaFloor, Self::KedaFloor];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -65,10 +68,25 @@ impl Controller {
             Self::Keda => "KEDA, 60 requests/s",
             Self::Basic => "basic rule alone",
             Self::Direct => "**Damper**",
-            Self::Floor => "**HPA + Damper's floor**",
+            Self::HpaFloor => "**HPA + Damper's floor**",
+            Self::KedaFloor => "**KEDA + Damper's floor**",
+        }
+    }
+
+    /// What scales the same without Damper, where this is Damper.
+    pub fn without(self) -> Option<Self> {
+        match self {
+            Self::Direct => Some(Self::Nothing),
+            Self::HpaFloor => Some(Self::Hpa),
+            Self::KedaFloor => Some(Self::Keda),
+            _ => None,
         }
     }
 }
+
+/// A scenario begins at several moments of the controllers' own rhythms, in seconds, so that luck
+/// does not decide; many workloads are rhythms enough.
+const DELAYS: [i64; 3] = [0, 205, 410];
 
 /// What all of them made of a scenario.
 pub struct Compared {
@@ -80,9 +98,15 @@ pub struct Compared {
 
 impl Compared {
     /// Runs every controller.
-    pub fn of(scenario: Scenario) -> Self {
-        let scores = Controller::ALL.map(|controller| (controller, run(&scenario, controller))).into();
-        Self { scenario, scores }
+    pub fn of(scenario: &Scenario) -> Self {
+        let mut healthy = Healthy::default();
+        let delays = if scenario.services > 1 { &DELAYS[..1] } else { &DELAYS };
+        let mut score = |controller| {
+            let run = |delay: &i64| run(&scenario.delayed(*delay), controller, &mut healthy);
+            (controller, Score::mean(delays.iter().map(run).collect()))
+        };
+        let scores = Controller::ALL.iter().map(|controller| score(*controller)).collect();
+        Self { scenario: scenario.clone(), scores }
     }
 
     /// What one of them made of it.

@@ -11,17 +11,26 @@ use super::score::Score;
 use super::service::Service;
 use super::{Controller, TICK, moment};
 
-/// Runs it to its end.
-pub fn run(scenario: &Scenario, controller: Controller) -> Score {
-    let mut healthy = BTreeMap::new();
+/// Healthy months by the load that they had, for all runs of a scenario.
+#[derive(Default)]
+pub struct Healthy(BTreeMap<u64, Books>);
+
+impl Healthy {
+    fn at(&mut self, rate: f64) -> Books {
+        self.0.entry(rate.to_bits()).or_insert_with(|| Books::healthy(rate)).clone()
+    }
+}
+
+/// Runs it to its end; what was before its own beginning does not count.
+pub fn run(scenario: &Scenario, controller: Controller, healthy: &mut Healthy) -> Score {
+    let reads = controller == Controller::Basic || controller.without().is_some();
     let new = |index| {
-        let rate = (scenario.load)(index, 0);
-        let books = healthy.entry(rate.to_bits()).or_insert_with(|| Books::healthy(rate));
+        let books = reads.then(|| healthy.at(scenario.load_at(index, 0)));
         Service::new(index, scenario, controller, books)
     };
     let mut services: Vec<Service> = (0..scenario.services).map(new).collect();
     let mut fleet = Fleet::default();
-    let end = scenario.minutes * 60;
+    let end = scenario.delay + scenario.minutes * 60;
     let mut t = 0;
     while t < end {
         tick(t, scenario, &mut services, &mut fleet);
@@ -32,11 +41,11 @@ pub fn run(scenario: &Scenario, controller: Controller) -> Score {
 
 fn tick(t: i64, scenario: &Scenario, services: &mut [Service], fleet: &mut Fleet) {
     let is_manager_away = scenario.during(t, |fault| match fault {
-        Fault::Manager(from, to) => Some((*from, *to)),
+        Fault::Manager(from, to) => Some((from, to)),
         _ => None,
     });
     let is_leader_away = scenario.during(t, |fault| match fault {
-        Fault::Failover(from, to) => Some((*from, *to)),
+        Fault::Failover(from, to) => Some((from, to)),
         _ => None,
     });
     // A slice is judged one tick after its end.

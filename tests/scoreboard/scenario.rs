@@ -13,6 +13,8 @@ pub enum Kind {
     Blind,
     /// Somebody else writes the count.
     Fight,
+    /// Nothing is promised: what somebody tuned to exactly this is better.
+    Open,
 }
 
 /// What a saturation query looks at.
@@ -47,6 +49,20 @@ pub enum Fault {
     Manager(i64, i64),
 }
 
+impl Fault {
+    fn delayed(self, delay: i64) -> Self {
+        match self {
+            Self::Broken(from, to, share) => Self::Broken(from + delay, to + delay, share),
+            Self::Rollout(from, to) => Self::Rollout(from + delay, to + delay),
+            Self::Vanish(from, to) => Self::Vanish(from + delay, to + delay),
+            Self::Down(from, to) => Self::Down(from + delay, to + delay),
+            Self::Failover(from, to) => Self::Failover(from + delay, to + delay),
+            Self::Manager(from, to) => Self::Manager(from + delay, to + delay),
+            Self::Quota(_) | Self::Reverts(_) => self,
+        }
+    }
+}
+
 /// What happens to one workload, or to many that are alike.
 #[derive(Clone)]
 pub struct Scenario {
@@ -58,22 +74,25 @@ pub struct Scenario {
     pub kind: Kind,
     /// How long it takes.
     pub minutes: i64,
+    /// So many seconds of the controllers' time pass before it begins.
+    pub delay: i64,
     /// How many workloads.
     pub services: u32,
     /// Requests per second of a workload at a moment.
-    pub load: fn(u32, i64) -> f64,
+    load: fn(u32, i64) -> f64,
     /// Replicas of each at the beginning; Git's count.
     pub count: u32,
     /// What replicas are like.
     pub replicas: Replicas,
     /// What goes wrong.
-    pub faults: Vec<Fault>,
+    faults: Vec<Fault>,
     /// What the saturation query looks at.
     pub sees: Sees,
 }
 
 const MINUTE: i64 = 60;
-const REPLICAS: Replicas = Replicas { capacity: 100.0, limit: f64::INFINITY, start: 60, leak: 0.0 };
+const REPLICAS: Replicas =
+    Replicas { capacity: 100.0, limit: f64::INFINITY, later: None, start: 60, leak: 0.0 };
 
 /// 250 requests a second, 900 in the hour from the tenth minute on.
 fn spike(_: u32, t: i64) -> f64 {
@@ -105,16 +124,16 @@ fn slow_start(_: u32, t: i64) -> f64 {
     if (10 * MINUTE..90 * MINUTE).contains(&t) { 600.0 } else { 250.0 }
 }
 
-/// Services of different load. Each begins to fail within two minutes of the tenth, and then its
+/// Services of different load. Each begins to fail within two minutes of the fourth, and then its
 /// clients ask again: a third more.
 fn fleet(service: u32, t: i64) -> f64 {
     let rest = 150.0 + 25.0 * f64::from(service % 6);
-    if (outage_from(service)..40 * MINUTE).contains(&t) { rest * 1.3 } else { rest }
+    if (outage_from(service)..20 * MINUTE).contains(&t) { rest * 1.3 } else { rest }
 }
 
 /// When a service of the fleet begins to fail.
 pub fn outage_from(service: u32) -> i64 {
-    10 * MINUTE + i64::from(service % 24) * 5
+    4 * MINUTE + i64::from(service % 24) * 5
 }
 
 impl Scenario {
@@ -125,6 +144,7 @@ impl Scenario {
             about,
             kind,
             minutes: 120,
+            delay: 0,
             services: 1,
             load: spike,
             count: 4,
@@ -144,32 +164,49 @@ impl Scenario {
         Self { load, ..self }
     }
 
+    /// The same, so many seconds later.
+    pub fn delayed(&self, delay: i64) -> Self {
+        let later = self.replicas.later.map(|(from, limit)| (from + delay, limit));
+        Self { delay, replicas: Replicas { later, ..self.replicas }, ..self.clone() }
+    }
+
+    /// Requests per second of a workload at a moment; at its own beginning, what they are before it.
+    pub fn load_at(&self, service: u32, t: i64) -> f64 {
+        (self.load)(service, (t - self.delay).max(0))
+    }
+
+    /// What goes wrong, in the controllers' time.
+    pub fn faults(&self) -> impl Iterator<Item = Fault> {
+        let delay = self.delay;
+        self.faults.iter().map(move |fault| fault.delayed(delay))
+    }
+
     /// Whether data is missing for who reads the workload's own series from Prometheus.
     pub fn is_blind(&self, t: i64) -> bool {
         self.during(t, |fault| match fault {
-            Fault::Vanish(from, to) | Fault::Down(from, to) => Some((*from, *to)),
+            Fault::Vanish(from, to) | Fault::Down(from, to) => Some((from, to)),
             _ => None,
         })
     }
 
     /// Whether Prometheus is down.
     pub fn is_down(&self, t: i64) -> bool {
-        self.during(t, |fault| if let Fault::Down(from, to) = fault { Some((*from, *to)) } else { None })
+        self.during(t, |fault| if let Fault::Down(from, to) = fault { Some((from, to)) } else { None })
     }
 
     /// Whether a fault of some kind lasts.
-    pub fn during(&self, t: i64, span: impl Fn(&Fault) -> Option<(i64, i64)>) -> bool {
-        self.faults.iter().filter_map(span).any(|(from, to)| (from..to).contains(&t))
+    pub fn during(&self, t: i64, span: impl Fn(Fault) -> Option<(i64, i64)>) -> bool {
+        self.faults().filter_map(span).any(|(from, to)| (from..to).contains(&t))
     }
 
     /// The share of a service's requests that fails whatever the replicas do.
     pub fn broken(&self, service: u32, t: i64) -> f64 {
         let late = if self.services > 1 { outage_from(service) - outage_from(0) } else { 0 };
-        let share = |fault: &Fault| match fault {
-            Fault::Broken(from, to, share) if (*from + late..*to).contains(&t) => Some(*share),
+        let share = |fault: Fault| match fault {
+            Fault::Broken(from, to, share) if (from + late..to).contains(&t) => Some(share),
             _ => None,
         };
-        self.faults.iter().find_map(share).unwrap_or(0.0)
+        self.faults().find_map(share).unwrap_or(0.0)
     }
 }
 
@@ -178,7 +215,8 @@ fn loads() -> Vec<Scenario> {
     use Kind::Load;
     let of = Scenario::of;
     let leak = Replicas { leak: 0.3, ..REPLICAS };
-    let pooled = Replicas { limit: 70.0, ..REPLICAS };
+    // Connections are held three times as long.
+    let pooled = Replicas { limit: 100.0, later: Some((10 * MINUTE, 33.0)), ..REPLICAS };
     let slow = Replicas { start: 300, ..REPLICAS };
     vec![
         of("spike", Load, "250 requests/s become 900 for an hour; a replica does 100 and starts in 60s."),
@@ -192,14 +230,19 @@ fn loads() -> Vec<Scenario> {
             ..of(
                 "non-CPU bottleneck",
                 Load,
-                "A pool admits 70 requests/s per replica; 180 become 600 for an hour.",
+                "What a replica calls becomes slow: its pool of connections admits 33 requests/s instead of 100. CPU and load stay.",
             )
         }
-        .load(pool),
+        .load(steady),
         Scenario {
             replicas: pooled,
             sees: Sees::Cpu,
             ..of("non-CPU bottleneck, unseen", Load, "The same, with a saturation query that sees CPU alone.")
+        }
+        .load(steady),
+        Scenario {
+            replicas: Replicas { limit: 75.0, ..REPLICAS },
+            ..of("pool of 75", Load, "A pool admits 75 requests/s per replica; 180 become 600 for an hour.")
         }
         .load(pool),
         of("square wave", Load, "250 and 700 requests/s, five minutes each.").load(square),
@@ -252,22 +295,22 @@ fn no_helps() -> Vec<Scenario> {
             .load(low)
             .with(Fault::Broken(0, 120 * MINUTE, 0.02)),
         Scenario {
-            minutes: 50,
+            minutes: 25,
             services: 300,
             ..of(
                 "fleet outage",
                 NoHelp,
-                "300 services, 37 to 69 % full, call one dependency, which fails 30 % for half an hour; clients retry.",
+                "300 services, 37 to 69 % full, call one dependency, which fails 30 % for 16 minutes; clients retry.",
             )
         }
         .load(fleet)
-        .with(Fault::Broken(10 * MINUTE, 40 * MINUTE, 0.3)),
+        .with(Fault::Broken(4 * MINUTE, 20 * MINUTE, 0.3)),
     ]
 }
 
 /// Every scenario, in the order in which it is printed.
 pub fn all() -> Vec<Scenario> {
-    use Kind::{Blind, Fight};
+    use Kind::{Blind, Fight, Open};
     let of = Scenario::of;
     let mut all = loads();
     all.extend(no_helps());
@@ -280,6 +323,15 @@ pub fn all() -> Vec<Scenario> {
         .with(Fault::Vanish(30 * MINUTE, 50 * MINUTE)),
         of("Prometheus down", Blind, "The same, with Prometheus itself.")
             .with(Fault::Down(30 * MINUTE, 50 * MINUTE)),
+        Scenario {
+            replicas: Replicas { limit: 65.0, ..REPLICAS },
+            ..of(
+                "pool of 65",
+                Open,
+                "A pool admits 65 requests/s per replica, which CPU does not show; 180 become 600 for an hour. KEDA's 60 happen to be what it needs.",
+            )
+        }
+        .load(pool),
         of("GitOps revert", Fight, "The spike; what Git says is put back every three minutes.")
             .with(Fault::Reverts(3 * MINUTE)),
     ]);

@@ -13,6 +13,8 @@ const QUIET: i64 = 240;
 /// What is counted of one workload.
 pub struct Tally {
     index: u32,
+    /// When counting begins.
+    begins: i64,
     /// Requests that may fail in the period.
     may_fail: f64,
     failed: f64,
@@ -38,7 +40,8 @@ impl Tally {
         let period = f64::from(DAYS * 86_400);
         Self {
             index,
-            may_fail: BUDGET * period * (scenario.load)(index, 0),
+            may_fail: BUDGET * period * scenario.load_at(index, 0),
+            begins: scenario.delay,
             failed: 0.0,
             replica_seconds: 0,
             peak: scenario.count,
@@ -58,6 +61,9 @@ impl Tally {
 
     /// A tick's work.
     pub fn served(&mut self, t: i64, served: &Served, workload: &Workload) {
+        if t < self.begins {
+            return;
+        }
         self.failed += served.rate * served.failed * f64::from(i32::try_from(TICK).unwrap());
         self.replica_seconds += i64::from(workload.existing()) * TICK;
         self.peak = self.peak.max(workload.wanted);
@@ -77,7 +83,10 @@ impl Tally {
     }
 
     /// The count was changed.
-    pub fn acted(&mut self, from: u32, to: u32) {
+    pub fn acted(&mut self, t: i64, from: u32, to: u32) {
+        if t < self.begins {
+            return;
+        }
         let is_up = to > from;
         self.actions += 1;
         self.reversals += u32::from(self.was_up.is_some_and(|was_up| was_up != is_up));
@@ -103,6 +112,9 @@ impl Tally {
         (from, to): (u32, u32),
         reads_prometheus: bool,
     ) {
+        if t < self.begins {
+            return;
+        }
         let is_blind = reads_prometheus && scenario.is_blind(t);
         let is_useless = to > from && (scenario.broken(self.index, t) > 0.0 || workload.is_blocked());
         self.wrong += u32::from(is_blind || is_useless);
@@ -122,7 +134,7 @@ pub enum Recovered {
     Never,
 }
 
-/// What is shown of a run; of many workloads, sums, and the worst of times and peaks.
+/// What is shown of runs; of many workloads, sums, and the worst of times and peaks.
 #[derive(Clone, Debug)]
 pub struct Score {
     /// How long the SLO was broken.
@@ -130,17 +142,17 @@ pub struct Score {
     /// Budget of 30 days that was spent, in percent; the mean of many workloads.
     pub budget: f64,
     /// Replicas that existed, times minutes.
-    pub replica_minutes: i64,
+    pub replica_minutes: f64,
     /// Changes of the count.
-    pub actions: u32,
+    pub actions: f64,
     /// Those that went the other way than the one before.
-    pub reversals: u32,
+    pub reversals: f64,
     /// Changes that did harm.
-    pub wrong: u32,
+    pub wrong: f64,
     /// Replicas added where they cannot help or be had.
     pub added: u32,
     /// Replicas removed on data that was missing.
-    pub removed_blind: u32,
+    pub removed_blind: f64,
     /// The most replicas wanted of one workload.
     pub peak: u32,
     /// Damper's own changes that did harm.
@@ -159,12 +171,12 @@ impl Score {
         let mut score = Self {
             recovered: Recovered::Unbroken,
             budget: 0.0,
-            replica_minutes: 0,
-            actions: 0,
-            reversals: 0,
-            wrong: 0,
+            replica_minutes: 0.0,
+            actions: 0.0,
+            reversals: 0.0,
+            wrong: 0.0,
             added: 0,
-            removed_blind: 0,
+            removed_blind: 0.0,
             peak: 0,
             own_wrong: 0,
             own_added: 0,
@@ -177,8 +189,42 @@ impl Score {
             score.add(tally, end);
         }
         score.budget /= count;
-        score.replica_minutes /= 60;
         score
+    }
+
+    /// The mean of several runs; of times, peaks and what Damper promises, the worst.
+    pub fn mean(runs: Vec<Self>) -> Self {
+        let count = f64::from(u32::try_from(runs.len()).unwrap());
+        let mut mean = runs.into_iter().reduce(Self::and).unwrap();
+        for sum in [
+            &mut mean.budget,
+            &mut mean.replica_minutes,
+            &mut mean.actions,
+            &mut mean.reversals,
+            &mut mean.wrong,
+            &mut mean.removed_blind,
+        ] {
+            *sum /= count;
+        }
+        mean
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            recovered: self.recovered.max(other.recovered),
+            budget: self.budget + other.budget,
+            replica_minutes: self.replica_minutes + other.replica_minutes,
+            actions: self.actions + other.actions,
+            reversals: self.reversals + other.reversals,
+            wrong: self.wrong + other.wrong,
+            removed_blind: self.removed_blind + other.removed_blind,
+            added: self.added.max(other.added),
+            own_wrong: self.own_wrong.max(other.own_wrong),
+            own_added: self.own_added.max(other.own_added),
+            peak: self.peak.max(other.peak),
+            writes: self.writes.max(other.writes),
+            shortest_gap: self.shortest_gap.into_iter().chain(other.shortest_gap).min(),
+        }
     }
 
     fn add(&mut self, mut tally: Tally, end: i64) {
@@ -191,12 +237,12 @@ impl Score {
         };
         self.recovered = self.recovered.max(recovered);
         self.budget += 100.0 * tally.failed / tally.may_fail;
-        self.replica_minutes += tally.replica_seconds;
-        self.actions += tally.actions;
-        self.reversals += tally.reversals;
-        self.wrong += tally.wrong;
+        self.replica_minutes += f64::from(u32::try_from(tally.replica_seconds).unwrap()) / 60.0;
+        self.actions += f64::from(tally.actions);
+        self.reversals += f64::from(tally.reversals);
+        self.wrong += f64::from(tally.wrong);
         self.added += tally.added;
-        self.removed_blind += tally.removed_blind;
+        self.removed_blind += f64::from(tally.removed_blind);
         self.peak = self.peak.max(tally.peak);
         self.own_wrong += tally.own_wrong;
         self.own_added += tally.own_added;

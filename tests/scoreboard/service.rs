@@ -43,29 +43,29 @@ pub struct Service {
 
 impl Service {
     /// Everything is well.
-    pub fn new(index: u32, scenario: &Scenario, controller: Controller, healthy: &Books) -> Self {
-        use Controller::{Basic as Bare, Direct, Floor, Keda};
+    pub fn new(index: u32, scenario: &Scenario, controller: Controller, books: Option<Books>) -> Self {
         let target = match controller {
-            Controller::Hpa | Floor => Some(Target::Cpu(0.6)),
-            Keda => Some(Target::Average(60.0)),
-            Controller::Nothing | Bare | Direct => None,
+            Controller::Hpa | Controller::HpaFloor => Some(Target::Cpu(0.6)),
+            Controller::Keda | Controller::KedaFloor => Some(Target::Average(60.0)),
+            Controller::Nothing | Controller::Basic | Controller::Direct => None,
         };
-        let guarded = matches!(controller, Direct | Floor);
+        let is_bare = controller == Controller::Basic;
+        let guarded = controller.without().is_some();
         let guard = || Guard::new(format!("shop-{index}"), scenario.sees != Sees::Nothing);
         let mut workload = Workload::new(scenario.replicas, scenario.count);
-        workload.quota = scenario.faults.iter().find_map(|fault| match fault {
-            Fault::Quota(most) => Some(*most),
+        workload.quota = scenario.faults().find_map(|fault| match fault {
+            Fault::Quota(most) => Some(most),
             _ => None,
         });
         Self {
             index,
             workload,
             metrics: Metrics::default(),
-            books: (guarded || controller == Bare).then(|| healthy.clone()),
+            books,
             autoscaler: target.map(|target| Hpa::new(target, BOUNDS)),
-            is_keda: controller == Keda,
+            is_keda: matches!(target, Some(Target::Average(_))),
             polled: None,
-            basic: (controller == Bare).then(|| Basic::new(BOUNDS)),
+            basic: is_bare.then(|| Basic::new(BOUNDS)),
             guard: guarded.then(guard),
             floor: BOUNDS.min,
             writer: None,
@@ -75,8 +75,8 @@ impl Service {
 
     /// Faults that begin or end now, and Git.
     pub fn happens(&mut self, t: i64, scenario: &Scenario) {
-        for fault in &scenario.faults {
-            match *fault {
+        for fault in scenario.faults() {
+            match fault {
                 Fault::Rollout(from, to) if t == from => {
                     (self.workload.version_since, self.workload.rolling_until) = (from, to);
                 }
@@ -96,19 +96,17 @@ impl Service {
         }
     }
 
-    /// Git has the count, or where Damper moves the floor of an autoscaler, that floor.
+    /// Git has the count, and the floor of the autoscaler.
     fn put_back(&mut self, t: i64, scenario: &Scenario) {
         let name = "argocd-controller".to_owned();
         let writer = Writer { name, kind: WriterKind::Controller, at: moment(t) };
-        let has_floor = self.guard.is_some() && self.autoscaler.is_some();
-        let (lever, said) = if has_floor {
-            (&mut self.floor, BOUNDS.min)
-        } else {
-            (&mut self.workload.wanted, scenario.count)
-        };
-        if *lever != said {
-            (*lever, self.writer) = (said, Some(writer));
+        let has_floor = self.autoscaler.is_some();
+        let is_moved =
+            if has_floor { self.floor != BOUNDS.min } else { self.workload.wanted != scenario.count };
+        if is_moved {
+            self.writer = Some(writer);
         }
+        (self.floor, self.workload.wanted) = (BOUNDS.min, scenario.count);
     }
 
     /// The autoscaler, or KEDA.
@@ -199,7 +197,7 @@ impl Service {
         self.tally.write(t, |tally| {
             tally.judge(t, scenario, &self.workload, (from, to), true);
             if !is_floor {
-                tally.acted(from, to);
+                tally.acted(t, from, to);
             }
         });
         *(if is_floor { &mut self.floor } else { &mut self.workload.wanted }) = to;
@@ -209,7 +207,7 @@ impl Service {
     fn bring(&mut self, t: i64, scenario: &Scenario, to: u32, reads_prometheus: bool) {
         let from = self.workload.wanted;
         if to != from {
-            self.tally.acted(from, to);
+            self.tally.acted(t, from, to);
             self.tally.judge(t, scenario, &self.workload, (from, to), reads_prometheus);
             self.workload.wanted = to;
         }
@@ -220,7 +218,7 @@ impl Service {
         if is_managed {
             self.workload.reconcile(t);
         }
-        let rate = (scenario.load)(self.index, t) * noise(t, self.index);
+        let rate = scenario.load_at(self.index, t) * noise(t, self.index);
         let served = self.workload.serve(t, rate, scenario.broken(self.index, t));
         self.metrics.record(t + TICK, served);
         self.tally.served(t, &served, &self.workload);

@@ -14,13 +14,15 @@ pub fn markdown(compared: &Compared) -> String {
     text += "| | recovered | budget | replica-minutes | actions | reversals | harm |\n";
     text += "| --- | --- | --- | --- | --- | --- | --- |\n";
     for (controller, score) in &compared.scores {
-        let Score { replica_minutes, actions, reversals, .. } = score;
         writeln!(
             text,
-            "| {} | {} | {:.1} % | {replica_minutes} | {actions} | {reversals} | {} |",
+            "| {} | {} | {:.1} % | {:.0} | {:.0} | {:.0} | {} |",
             controller.name(),
             recovered(score.recovered),
             score.budget,
+            score.replica_minutes,
+            score.actions,
+            score.reversals,
             harm(score),
         )
         .unwrap();
@@ -39,9 +41,10 @@ fn recovered(recovered: Recovered) -> String {
 }
 
 fn harm(score: &Score) -> String {
-    match (score.wrong, score.removed_blind) {
-        (0, _) => String::new(),
-        (wrong, 0) => format!("{wrong} actions"),
-        (wrong, removed) => format!("{wrong} actions, {removed} removed blindly"),
+    // What happens in some of the runs only is not nothing.
+    match (score.wrong.ceil(), score.removed_blind.ceil()) {
+        (wrong, _) if wrong < 1.0 => String::new(),
+        (wrong, removed) if removed < 1.0 => format!("{wrong:.0} wrong"),
+        (_, removed) => format!("{removed:.0} removed blindly"),
     }
 }

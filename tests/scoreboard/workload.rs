@@ -20,6 +20,8 @@ pub struct Replicas {
     pub capacity: f64,
     /// Requests per second that something else admits, such as a pool of connections.
     pub limit: f64,
+    /// The same from a moment on, for which every request holds a connection longer.
+    pub later: Option<(i64, f64)>,
     /// Seconds until it is ready.
     pub start: i64,
     /// The share of its capacity that it loses per hour of age.
@@ -97,15 +99,16 @@ impl Workload {
         let ready: Vec<&Replica> = self.replicas.iter().filter(|replica| replica.ready <= now).collect();
         let count = f64::from(u32::try_from(ready.len()).unwrap()).max(1.0);
         let each = rate / count;
+        let limit = self.of.later.filter(|(from, _)| now >= *from).map_or(self.of.limit, |(_, limit)| limit);
         let mut served = Served { rate, ..Served::default() };
         for replica in ready {
             let hours = f64::from(u32::try_from(now - replica.born).unwrap()) / 3600.0;
             let capacity = self.of.capacity * (1.0 - self.of.leak * hours).max(LEAKS_DOWN_TO);
-            let most = capacity.min(self.of.limit);
+            let most = capacity.min(limit);
             let good = (1.0 - overload(each / most)) * (1.0 - broken) * (1.0 - ALWAYS_FAIL);
             served.failed += (1.0 - good) / count;
             served.cpu += (each.min(most) / capacity) / count;
-            served.in_flight += (each / self.of.limit).min(1.0) / count;
+            served.in_flight += (each / limit).min(1.0) / count;
         }
         served
     }
@@ -122,7 +125,8 @@ fn overload(full: f64) -> f64 {
 mod tests {
     use super::*;
 
-    const REPLICAS: Replicas = Replicas { capacity: 100.0, limit: f64::INFINITY, start: 60, leak: 0.0 };
+    const REPLICAS: Replicas =
+        Replicas { capacity: 100.0, limit: f64::INFINITY, later: None, start: 60, leak: 0.0 };
 
     #[test]
     fn a_replica_serves_once_it_is_ready_and_no_more_than_its_capacity() {

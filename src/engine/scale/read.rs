@@ -107,11 +107,11 @@ mod tests {
     fn the_windows_of_the_policy_are_summed_and_a_page_is_seen() {
         let mut example = Example::well(130);
         assert!(!read(&example, None).pages);
-        (0..4).for_each(|_| example.tick(100, 30));
+        (0..4).for_each(|_| example.tick(100, 50));
         let burn = read(&example, None);
         assert_eq!((burn.pages, burn.slo.as_str()), (true, "shop/availability"));
         let (short, long) = rates(&burn);
-        assert!((short - 300.0).abs() < 1e-6 && (long - 120.0).abs() < 1e-6, "{short} {long}");
+        assert!((short - 500.0).abs() < 1e-6 && (long - 200.0).abs() < 1e-6, "{short} {long}");
         assert!(burn.known.unwrap().budget_left.unwrap().get() < 0.0);
     }
 
