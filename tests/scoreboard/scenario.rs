@@ -124,16 +124,17 @@ fn slow_start(_: u32, t: i64) -> f64 {
     if (10 * MINUTE..90 * MINUTE).contains(&t) { 600.0 } else { 250.0 }
 }
 
-/// Services of different load. Each begins to fail within two minutes of the fourth, and then its
-/// clients ask again: a third more.
+/// Services of different load. Each begins and ends to fail somewhat later than the one before, and
+/// while it fails its clients ask again: a tenth more.
 fn fleet(service: u32, t: i64) -> f64 {
-    let rest = 150.0 + 25.0 * f64::from(service % 6);
-    if (outage_from(service)..20 * MINUTE).contains(&t) { rest * 1.3 } else { rest }
+    let rest = 200.0 + 25.0 * f64::from(service % 6);
+    let late = late(service);
+    if (4 * MINUTE + late..20 * MINUTE + late).contains(&t) { rest * 1.1 } else { rest }
 }
 
-/// When a service of the fleet begins to fail.
-pub fn outage_from(service: u32) -> i64 {
-    4 * MINUTE + i64::from(service % 24) * 5
+/// How much later a service of the fleet fails than the first: at most two minutes.
+fn late(service: u32) -> i64 {
+    i64::from(service % 24) * 5
 }
 
 impl Scenario {
@@ -201,9 +202,9 @@ impl Scenario {
 
     /// The share of a service's requests that fails whatever the replicas do.
     pub fn broken(&self, service: u32, t: i64) -> f64 {
-        let late = if self.services > 1 { outage_from(service) - outage_from(0) } else { 0 };
+        let late = if self.services > 1 { late(service) } else { 0 };
         let share = |fault: Fault| match fault {
-            Fault::Broken(from, to, share) if (from + late..to).contains(&t) => Some(share),
+            Fault::Broken(from, to, share) if (from + late..to + late).contains(&t) => Some(share),
             _ => None,
         };
         self.faults().find_map(share).unwrap_or(0.0)
@@ -300,7 +301,7 @@ fn no_helps() -> Vec<Scenario> {
             ..of(
                 "fleet outage",
                 NoHelp,
-                "300 services, 37 to 69 % full, call one dependency, which fails 30 % for 16 minutes; clients retry.",
+                "300 services, 50 to 81 % full, call one dependency, which fails 30 % for 16 minutes; clients retry.",
             )
         }
         .load(fleet)
