@@ -52,10 +52,10 @@ impl Metrics {
 
     /// The mean of something over so many seconds before the last scrape; zero before the first.
     pub fn mean(&self, seconds: i64, of: fn(&Served) -> f64) -> f64 {
-        let within = |end: &i64| *end <= self.at && *end > self.at - seconds;
-        let seen: Vec<f64> = self.served.iter().filter(|(end, _)| within(end)).map(|(_, s)| of(s)).collect();
-        let count = f64::from(u32::try_from(seen.len()).unwrap());
-        seen.iter().sum::<f64>() / count.max(1.0)
+        let within = |end: i64| end <= self.at && end > self.at - seconds;
+        let seen = self.served.iter().filter(|(end, _)| within(*end));
+        let (sum, count) = seen.fold((0.0, 0.0), |(sum, count), (_, served)| (sum + of(served), count + 1.0));
+        sum / f64::max(count, 1.0)
     }
 }
 

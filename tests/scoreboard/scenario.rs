@@ -129,7 +129,7 @@ fn slow_start(_: u32, t: i64) -> f64 {
 fn fleet(service: u32, t: i64) -> f64 {
     let rest = 200.0 + 25.0 * f64::from(service % 6);
     let late = late(service);
-    if (4 * MINUTE + late..20 * MINUTE + late).contains(&t) { rest * 1.1 } else { rest }
+    if (4 * MINUTE + late..14 * MINUTE + late).contains(&t) { rest * 1.1 } else { rest }
 }
 
 /// How much later a service of the fleet fails than the first: at most two minutes.
@@ -296,16 +296,16 @@ fn no_helps() -> Vec<Scenario> {
             .load(low)
             .with(Fault::Broken(0, 120 * MINUTE, 0.02)),
         Scenario {
-            minutes: 25,
+            minutes: 20,
             services: 300,
             ..of(
                 "fleet outage",
                 NoHelp,
-                "300 services, 50 to 81 % full, call one dependency, which fails 30 % for 16 minutes; clients retry.",
+                "300 services, 50 to 81 % full, call one dependency, which fails 30 % for ten minutes; clients retry.",
             )
         }
         .load(fleet)
-        .with(Fault::Broken(4 * MINUTE, 20 * MINUTE, 0.3)),
+        .with(Fault::Broken(4 * MINUTE, 14 * MINUTE, 0.3)),
     ]
 }
 

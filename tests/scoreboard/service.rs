@@ -142,7 +142,9 @@ impl Service {
         if is_away {
             return;
         }
-        books.step(at);
+        if self.guard.is_some() {
+            books.step(at);
+        }
         if let Some(basic) = &mut self.basic {
             let wanted = basic.decide(t, at, &books.ledger, books.planned(), self.workload.wanted);
             self.bring(t, scenario, wanted, true);
