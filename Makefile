@@ -7,10 +7,10 @@ SHELL := bash
 DENY_VERSION := 0.20.2
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help setup demo test bench lint deny
+.PHONY: help setup demo test bench scoreboard lint deny
 
 help: ## Lists these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## Shows Damper working: errors, burn rate, page, resolve; about three minutes (STAY=1 keeps it up)
 	@tests/setup.sh prometheus3
@@ -25,6 +25,9 @@ test: setup lint deny ## Everything that CI checks: lints, all tests, licences
 
 bench: setup ## Measures Damper against the usual rules, side by side
 	cargo bench --locked --bench damper
+
+scoreboard: ## Scores Damper's scaling beside the HPA, KEDA and others, in simulated time (WRITE=1 puts it into docs)
+	@cargo run --locked --quiet --example scoreboard -- $(if $(WRITE),--write)
 
 lint: ## The quick part of test: format, clippy, documentation
 	cargo fmt --check

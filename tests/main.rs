@@ -28,4 +28,5 @@ mod kubernetes;
 mod layering;
 mod remote;
 mod scaling;
+mod scoreboard;
 mod support;

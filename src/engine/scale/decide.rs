@@ -49,8 +49,11 @@ fn weigh(look: &Look<'_>, valid: Span, state: &mut State, reasons: &mut Vec<Reas
         reasons.push(rest(look, state));
         return Verdict::Hold;
     };
-    reasons.extend(wish.against.iter().cloned());
     let from = look.workload.position();
+    if wish.to < from && wish.against.is_empty() {
+        gates::pass_blocked(look, reasons);
+    }
+    reasons.extend(wish.against.iter().cloned());
     let verdict = if reasons.is_empty() {
         act(look, valid, &wish, state);
         Verdict::Scale { from, to: wish.to }

@@ -1,5 +1,7 @@
 //! Across policies: when many ask for more at once, what ails them is not a lack of replicas.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::verdict::{Decision, Reason, Verdict};
@@ -53,12 +55,15 @@ struct Added {
 #[serde(rename_all = "camelCase", default)]
 pub struct Fleet {
     added: Vec<Added>,
+    /// When a policy wanted to add, allowed or not, last.
+    wanted: BTreeMap<String, Ts>,
     /// Since when a common cause is seen.
     common_since: Option<Ts>,
 }
 
 impl Limits {
-    /// Policies that add within this time count together.
+    /// Policies that add, or want to, within this time count together. It is as long as burn stays in
+    /// their long windows: the last to recover from a common cause still have that cause.
     pub const WITHIN: Span = Span::from_mins(5);
 
     /// How many of so many policies may add: rounded up, at least two, since one of a few is no
@@ -78,10 +83,12 @@ impl Fleet {
         limits: Limits,
     ) -> Option<Brake> {
         self.added.retain(|added| now.since(added.at) < Span::from_hours(1));
+        self.wanted.retain(|_, at| now.since(*at) < Limits::WITHIN);
+        let wanting: Vec<(&str, u32)> = wishes.iter().filter_map(|(p, d)| Some((*p, more(d)?))).collect();
+        self.wanted.extend(wanting.iter().map(|(policy, _)| ((*policy).to_owned(), now)));
         let lately = self.added.iter().filter(|added| now.since(added.at) < Limits::WITHIN);
         let mut adding: Vec<&str> = lately.map(|added| added.policy.as_str()).collect();
-        let wanting: Vec<(&str, u32)> = wishes.iter().filter_map(|(p, d)| Some((*p, more(d)?))).collect();
-        adding.extend(wanting.iter().map(|(policy, _)| *policy));
+        adding.extend(self.wanted.keys().map(String::as_str));
         adding.sort_unstable();
         adding.dedup();
         let adding = u32::try_from(adding.len()).unwrap_or(u32::MAX);

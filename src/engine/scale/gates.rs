@@ -64,6 +64,14 @@ pub(super) fn held(look: &Look<'_>, state: &State) -> Vec<Reason> {
     reasons
 }
 
+/// Replicas that cannot be had never become ready; giving them back waits for neither, or they would
+/// be asked for for ever.
+pub(super) fn pass_blocked(look: &Look<'_>, reasons: &mut Vec<Reason>) {
+    if look.workload.blocked.is_some() {
+        reasons.retain(|reason| !matches!(reason, Reason::Blocked { .. } | Reason::Starting { .. }));
+    }
+}
+
 /// Whether what was done last can be judged: everything is known, ready and quiet for long enough.
 pub(super) fn is_settled(look: &Look<'_>, state: &State) -> bool {
     let known = look.observed.burns.iter().all(|burn| burn.known.is_some());

@@ -27,6 +27,5 @@ mod words;
 pub use decide::decide;
 pub use fleet::{Brake, Fleet, Limits};
 pub use observed::{Burn, Burning, Lever, Observed, Part, Version, Workload, Writer, WriterKind};
-pub use read::burn_of;
 pub use state::{Intent, Overridden, State, Trial, Useless};
 pub use verdict::{Decision, Reason, Verdict};

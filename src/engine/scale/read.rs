@@ -1,66 +1,139 @@
-//! From the ledger to how the SLOs of a policy burn.
+//! From the ledger to what a decision looks at. Where anything is missing at the moment itself,
+//! nothing is known: a policy never acts on a false zero.
 
 use super::observed::{Burn, Burning, Part};
 use crate::engine::alert::Subject;
+use crate::engine::ledger::Ledger;
 use crate::engine::plan::Planned;
 use crate::engine::status::Standing;
-use crate::engine::step::{budget_of, groups, judge_group, objective_of};
-use crate::engine::view::{Look, pooled};
-use crate::engine::window::Book;
-use crate::slo::model::{Labels, Severity};
-use crate::slo::policy::{Watched, Windows};
-use crate::slo::unit::Finite;
+use crate::engine::step::{Control, Observed, budget_of, groups, objective_of};
+use crate::engine::window::{Book, Windows};
+use crate::slo::model::{AbsentMeans, Labels, Severity};
+use crate::slo::policy::{Watched, Windows as Lengths};
+use crate::slo::time::Ts;
+use crate::slo::unit::{Events, Finite};
 
-/// How a watched SLO burns at `look.at`; `planned` is `None` where it is not in force.
-///
-/// Nothing is known of it while its query has no answer, its total is absent, or one of the groups
-/// that are pooled cannot be read: replicas must not go away for what nobody saw. An SLO that is
-/// idle burns nothing.
-pub fn burn_of(watched: &Watched, windows: Windows, planned: Option<&Planned>, look: &Look<'_>) -> Burn {
-    let slo = watched.slo.to_string();
-    let known = planned.and_then(|planned| burning(watched, windows, planned, look));
-    let pages = planned.is_some_and(|planned| pages(watched, planned, look));
-    Burn { slo, known, pages }
+impl Burn {
+    /// How an SLO that a policy watches burns at the end of the newest slice, pooled over its groups
+    /// unless the policy names one.
+    pub fn read(
+        watched: &Watched,
+        lengths: Lengths,
+        planned: &Planned,
+        ledger: &Ledger,
+        control: &Control,
+        observed: &Observed,
+        at: Ts,
+    ) -> Self {
+        let groups = match &watched.group {
+            Some(group) => vec![group],
+            None => groups(planned, ledger),
+        };
+        let parts: Option<Vec<_>> =
+            groups.iter().map(|group| part(planned, group, lengths, ledger, observed, at)).collect();
+        // A ratio that is asked directly has no events, and moves nothing.
+        let known = parts.filter(|parts| !parts.is_empty() && planned.direct.is_empty());
+        let known = known.map(|parts| Burning {
+            budget_left: budget_left(&parts),
+            parts: parts.into_iter().map(|(part, _)| part).collect(),
+        });
+        let is_page = |subject: &Subject| match subject {
+            Subject::Burn { group, .. } => watched.group.as_ref().is_none_or(|own| own == group),
+            _ => false,
+        };
+        let mut alerts = control.of_slo(&planned.id).into_iter().flatten();
+        let pages = alerts.any(|(key, state)| {
+            key.severity == Severity::Page && state.firing.is_some() && is_page(&key.subject)
+        });
+        Self { slo: planned.id.clone(), known, pages }
+    }
 }
 
-fn burning(watched: &Watched, windows: Windows, planned: &Planned, look: &Look<'_>) -> Option<Burning> {
-    if look.observed.unanswered.contains_key(&planned.id) || !planned.direct.is_empty() {
+/// One group, with what it may spend in the period and what is left of that.
+fn part(
+    planned: &Planned,
+    group: &Labels,
+    lengths: Lengths,
+    ledger: &Ledger,
+    observed: &Observed,
+    at: Ts,
+) -> Option<(Part, Option<(f64, f64)>)> {
+    let book = Book::open(ledger, &planned.bad, &planned.total, group)?;
+    let mut windows = Windows::new(&book, at);
+    let targets = planned.alive.and_then(|ix| observed.alive.get(&ix)?.at(at));
+    let standing = Standing::of(&mut windows, targets, planned.slo.absent.means);
+    // Absence may mean much for alerts; replicas are left alone.
+    if !standing.is_known(AbsentMeans::Unknown) {
         return None;
     }
-    let all = match &watched.group {
-        Some(group) => vec![group],
-        None => groups(planned, look.ledger),
-    };
-    let parts = all.iter().map(|group| part(group, windows, planned, look)).collect::<Option<Vec<_>>>()?;
-    let budget_left = match &watched.group {
-        Some(group) => {
-            let book = Book::open(look.ledger, &planned.bad, &planned.total, group)?;
-            budget_of(planned, &book, objective_of(&planned.slo, group), look.at).map(|left| left.remaining)
+    let objective = objective_of(&planned.slo, group);
+    let part = Part { objective, short: windows.get(lengths.short), long: windows.get(lengths.long) };
+    let budget = budget_of(planned, &book, objective, at).filter(|b| b.counts.total > Events::ZERO);
+    let weighed = budget.map(|budget| {
+        let may = objective.budget() * budget.counts.total.as_f64();
+        (may, may * budget.remaining)
+    });
+    Some((part, weighed))
+}
+
+/// What is left of the budget of all groups together.
+fn budget_left(parts: &[(Part, Option<(f64, f64)>)]) -> Option<Finite> {
+    let known = parts.iter().filter_map(|(_, weighed)| *weighed);
+    let (may, left) = known.fold((0.0, 0.0), |(m, l), (may, left)| (m + may, l + left));
+    if may > 0.0 { Finite::new(left / may) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::view::testing::{Example, group};
+    use crate::slo::model::SloId;
+    use crate::slo::time::Span;
+
+    const LENGTHS: Lengths = Lengths { short: Span::from_mins(2), long: Span::from_mins(5) };
+
+    fn read(example: &Example, own: Option<&str>) -> Burn {
+        let slo = SloId { service: "shop".to_owned(), name: "availability".to_owned() };
+        let watched = Watched { slo, group: own.map(group) };
+        let Example { slos, ledger, control, observed, now, .. } = example;
+        Burn::read(&watched, LENGTHS, &slos[0], ledger, control, observed, Ts(*now))
+    }
+
+    fn rates(burn: &Burn) -> (f64, f64) {
+        burn.known.as_ref().unwrap().rates()
+    }
+
+    #[test]
+    fn the_windows_of_the_policy_are_summed_and_a_page_is_seen() {
+        let mut example = Example::well(130);
+        assert!(!read(&example, None).pages);
+        (0..4).for_each(|_| example.tick(100, 50));
+        let burn = read(&example, None);
+        assert_eq!((burn.pages, burn.slo.as_str()), (true, "shop/availability"));
+        let (short, long) = rates(&burn);
+        assert!((short - 500.0).abs() < 1e-6 && (long - 200.0).abs() < 1e-6, "{short} {long}");
+        assert!(burn.known.unwrap().budget_left.unwrap().get() < 0.0);
+    }
+
+    #[test]
+    fn a_slice_that_is_missing_makes_all_unknown() {
+        let mut example = Example::well(20);
+        example.now += 30;
+        assert_eq!(read(&example, None).known, None);
+        example.tick(100, 0);
+        assert!(read(&example, None).known.is_some());
+    }
+
+    #[test]
+    fn groups_are_pooled_unless_one_is_named() {
+        let mut example = Example::new(&["availability"], &["availability"]);
+        for _ in 0..20 {
+            example.now += 30;
+            example.tell(0, &[("/pay", 100, 10), ("/list", 300, 0)]);
+            example.decide();
         }
-        None => pooled(planned, look).budget_remaining,
-    };
-    Some(Burning { parts, budget_left: budget_left.and_then(Finite::new) })
-}
-
-fn part(group: &Labels, windows: Windows, planned: &Planned, look: &Look<'_>) -> Option<Part> {
-    let book = Book::open(look.ledger, &planned.bad, &planned.total, group)?;
-    let standing = judge_group(planned, group, &book, look.observed, look.at).standing;
-    let is_known =
-        matches!(standing, Standing::Ok | Standing::Idle | Standing::NoErrors | Standing::Unproven);
-    let of = |window| book.window(window, look.at);
-    is_known.then(|| Part {
-        objective: objective_of(&planned.slo, group),
-        short: of(windows.short),
-        long: of(windows.long),
-    })
-}
-
-fn pages(watched: &Watched, planned: &Planned, look: &Look<'_>) -> bool {
-    let mut alerts = look.control.of_slo(&planned.id).into_iter().flatten();
-    let is_ours = |subject: &Subject| match subject {
-        Subject::Burn { group, .. } => watched.group.as_ref().is_none_or(|own| own == group),
-        _ => false,
-    };
-    alerts
-        .any(|(key, state)| key.severity == Severity::Page && state.firing.is_some() && is_ours(&key.subject))
+        assert!((rates(&read(&example, None)).0 - 25.0).abs() < 1e-6);
+        assert!((rates(&read(&example, Some("/pay"))).0 - 100.0).abs() < 1e-6);
+        assert!((rates(&read(&example, Some("/list"))).0).abs() < 1e-6);
+    }
 }

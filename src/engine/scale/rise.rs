@@ -12,6 +12,9 @@ use crate::slo::unit::BurnRate;
 
 /// Replicas added at once at most where the saturation asks for more than the step does.
 const MOST_AT_ONCE: u32 = 4;
+/// A share of what there is, such as of CPU or of a pool, ends at 1: from here on it does not say how
+/// much is missing.
+const FULL: f64 = 0.95;
 /// Burn that begins so soon after a new version is the version's until proved otherwise.
 const SUSPECT_FOR: Span = Span::from_mins(15);
 /// With less budget left than this, one more is added.
@@ -59,11 +62,15 @@ fn steepest<'a>(look: &Look<'a>) -> Option<(UpStep, &'a Burn, &'a Burning)> {
     })
 }
 
-/// Replicas that are missing to bring the saturation down to where adding ends.
+/// Replicas that are missing to bring the saturation down to where adding ends; of a workload that is
+/// full, as many as may be added.
 fn missing(look: &Look<'_>) -> u32 {
     let (Some(seen), Some(saturation)) = (look.observed.saturation, &look.policy.saturation) else {
         return 0;
     };
+    if seen.get() >= FULL {
+        return MOST_AT_ONCE;
+    }
     let needed = f64::from(look.workload.ready) * seen.get() / saturation.scale_above.get();
     let more = (needed.ceil() - f64::from(look.workload.expected())).clamp(0.0, f64::from(MOST_AT_ONCE));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 4; NaN gives 0")]

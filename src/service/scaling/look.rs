@@ -10,14 +10,12 @@ use super::state::{Seen, SeenBurn, SeenWorkload};
 use crate::cluster::Actuators;
 use crate::engine::plan::{Plan, Planned};
 use crate::engine::sample::{Answer, Query, Reading};
-use crate::engine::scale::{Burn, Observed, Workload, burn_of};
-use crate::engine::view::Look;
+use crate::engine::scale::{Burn, Observed, Workload};
 use crate::prometheus::Priority;
 use crate::service::clock::{self, left};
 use crate::service::linked::ask;
 use crate::service::shared::Shared;
 use crate::service::state::World;
-use crate::slo::model::Labels;
 use crate::slo::policy::{ScalePolicy, Watched};
 use crate::slo::time::{Span, Ts};
 use crate::slo::unit::Finite;
@@ -72,6 +70,7 @@ fn half(step: Span) -> Duration {
     Duration::from_secs(u64::try_from(step.secs()).unwrap_or(0)) / 2
 }
 
+/// An SLO that is not in force, or whose newest judgement is old, says nothing about now.
 fn burn(
     watched: &Watched,
     policy: &ScalePolicy,
@@ -80,20 +79,16 @@ fn burn(
     at: Ts,
 ) -> Burn {
     let id = watched.slo.to_string();
-    let judged = world.judged.get(&id).copied();
-    let planned = slos
-        .get(id.as_str())
-        .copied()
-        .filter(|_| judged.is_some_and(|judged| at.since(judged) <= JUDGED_WITHIN));
-    let none = Labels::new();
-    let look = Look {
-        ledger: &world.ledger,
-        control: &world.control,
-        observed: &world.observed,
-        external: &none,
-        at: judged.unwrap_or(at),
+    let judged = world.judged.get(&id).copied().filter(|judged| at.since(*judged) <= JUDGED_WITHIN);
+    let (Some(planned), Some(judged)) = (slos.get(id.as_str()), judged) else {
+        return Burn { slo: id, known: None, pages: false };
     };
-    burn_of(watched, policy.windows, planned, &look)
+    let World { ledger, control, observed, .. } = world;
+    let mut burn = Burn::read(watched, policy.windows, planned, ledger, control, observed, judged);
+    if observed.unanswered.contains_key(&id) {
+        burn.known = None;
+    }
+    burn
 }
 
 /// The source of the policy's first SLO: it knows the workload's numbers too.

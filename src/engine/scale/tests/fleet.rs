@@ -36,6 +36,15 @@ fn what_added_a_moment_ago_counts_too() {
 }
 
 #[test]
+fn the_last_to_recover_from_a_common_cause_do_not_add_either() {
+    let mut fleet = Fleet::default();
+    let all = decisions(26);
+    assert!(brake(&mut fleet, Ts(10_000), &all, 250).is_some());
+    assert!(brake(&mut fleet, Ts(10_270), &all[..3], 250).is_some());
+    assert_eq!(brake(&mut fleet, Ts(10_300), &all[..3], 250), None);
+}
+
+#[test]
 fn replicas_of_an_hour_are_limited_for_all_together() {
     let mut fleet = Fleet::default();
     for (policy, decision) in &decisions(25) {

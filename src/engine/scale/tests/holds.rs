@@ -80,6 +80,24 @@ fn a_version_that_began_shortly_before_the_burn_is_suspect_until_somebody_trusts
 }
 
 #[test]
+fn what_cannot_be_had_is_given_back_once_it_is_calm() {
+    let mut case = Case::of(0.0, 0.9);
+    (case.state.base, case.state.seen) = (Some(3), Some(6));
+    let workload = case.workload();
+    (workload.wanted, workload.ready, workload.blocked) = (6, 4, Some("quota".to_owned()));
+    assert!(matches!(case.held(), Reason::Blocked { .. }), "not at once");
+    case.now = case.now.plus(Span::from_mins(5));
+    assert!(matches!(case.held(), Reason::Blocked { .. }), "not where the others would be full");
+    case.observed.saturation = Finite::new(0.3);
+    assert_eq!(case.decide().verdict, Verdict::Scale { from: 6, to: 5 });
+    // What is merely not ready yet is waited for.
+    let mut case = Case::of(0.0, 0.3);
+    (case.state.base, case.state.seen, case.state.calm_since) = (Some(3), Some(5), Some(Ts(0)));
+    case.workload().ready = 4;
+    assert!(matches!(case.held(), Reason::Starting { .. }));
+}
+
+#[test]
 fn blocked_starting_rolling_paused_and_zero_hold() {
     type Change = fn(&mut Workload);
     type Expected = fn(&Reason) -> bool;

@@ -33,10 +33,15 @@ fn both_windows_must_agree() {
 
 #[test]
 fn the_saturation_asks_for_more_than_the_step_up_to_four() {
-    let mut case = Case::of(2.0, 1.0);
-    assert_eq!(case.decide().verdict, Verdict::Scale { from: 5, to: 8 });
-    let mut case = Case::of(2.0, 7.0);
-    assert_eq!(case.decide().verdict, Verdict::Scale { from: 5, to: 9 });
+    // What is full does not say by how much: CPU in use ends at 1, and a queue does not.
+    for (saturation, to) in [(0.94, 7), (0.95, 9), (1.0, 9), (7.0, 9)] {
+        let mut case = Case::of(2.0, saturation);
+        assert_eq!(case.decide().verdict, Verdict::Scale { from: 5, to }, "{saturation}");
+    }
+    let mut case = Case::of(1.5, 0.9);
+    case.workload().wanted = 10;
+    case.workload().ready = 10;
+    assert_eq!(case.decide().verdict, Verdict::Scale { from: 10, to: 13 });
 }
 
 #[test]
