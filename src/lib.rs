@@ -7,12 +7,13 @@
 //!                                       notify ◀── service ◀── store ◀──┘
 //! ```
 //!
-//! What may depend on what: `slo` ← `engine` ← {`prometheus`, `notify`, `store`} ← `service`
+//! What may depend on what: `slo` ← `engine` ← {`prometheus`, `notify`, `cluster`, `store`} ← `service`
 //! ← {`api`, `cli`} ← `main`. The I/O modules never name each other; `slo` and `engine` have no
 //! clock, no I/O and no async. `tests/layering.rs` enforces it.
 
 pub mod api;
 pub mod cli;
+pub mod cluster;
 pub mod engine;
 pub mod http;
 pub mod notify;

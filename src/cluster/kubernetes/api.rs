@@ -1,0 +1,193 @@
+//! One exchange with the API server: within a time, with an answer of bounded length, and with what
+//! it said in the terms of [`Fault`].
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use kube::Client;
+use kube::client::Body;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::connect::connect;
+use crate::cluster::fault::Fault;
+use crate::cluster::retry::persist;
+use crate::cluster::settings::KubernetesSettings;
+use crate::http::{excerpt, told};
+
+/// For one attempt.
+const ATTEMPT: Duration = Duration::from_secs(5);
+/// For all attempts of one question. Below the time that a decided write stays valid.
+const LIMIT: Duration = Duration::from_secs(8);
+/// Most bytes of one answer; a page of a list has up to 500 objects.
+const LONGEST: usize = 64 * 1024 * 1024;
+/// How often the login is made anew at most, where it is refused.
+const RENEW: Duration = Duration::from_secs(30);
+
+/// A cluster's API server.
+pub(super) struct Api {
+    settings: KubernetesSettings,
+    client: Mutex<(Client, Instant)>,
+}
+
+/// An answer of success, whose body is still to be read.
+pub(super) type Answer = http::Response<Body>;
+
+/// What is sent.
+pub(super) enum Ask {
+    Get,
+    Create(Value),
+    /// JSON Patch: a list of operations, made all together or not at all.
+    Patch(Value),
+}
+
+impl Api {
+    pub(super) async fn connect(settings: &KubernetesSettings) -> Result<Self, String> {
+        let client = connect(settings).await?;
+        Ok(Self { settings: settings.clone(), client: Mutex::new((client, Instant::now())) })
+    }
+
+    /// Asks until there is an answer, within [`LIMIT`].
+    pub(super) async fn ask<T: DeserializeOwned>(&self, ask: &Ask, path: &str) -> Result<T, Fault> {
+        persist("the Kubernetes API", LIMIT, || self.attempt(ask, path)).await
+    }
+
+    /// Asks once; for what the caller repeats itself.
+    pub(super) async fn attempt<T: DeserializeOwned>(&self, ask: &Ask, path: &str) -> Result<T, Fault> {
+        let whole = async {
+            let answer = self.open(ask, path).await?;
+            let body = read(answer).await?;
+            serde_json::from_slice(&body).map_err(|error| {
+                Fault::unreachable(format!(
+                    "the Kubernetes API answered {path} with no JSON to read: {error}"
+                ))
+            })
+        };
+        let why =
+            || Fault::unreachable(format!("the Kubernetes API did not answer {path} within {ATTEMPT:?}"));
+        tokio::time::timeout(ATTEMPT, whole).await.unwrap_or_else(|_| Err(why()))
+    }
+
+    /// Asks and leaves the body to the caller, as a watch has it. The caller sets the timeout.
+    pub(super) async fn open(&self, ask: &Ask, path: &str) -> Result<Answer, Fault> {
+        let request = request(ask, path)?;
+        let client = self.client();
+        let answer = client.send(request).await.map_err(|error| {
+            Fault::unreachable(format!("the Kubernetes API cannot be asked: {}", told(&error)))
+        });
+        if answer.as_ref().is_ok_and(|answer| answer.status() != StatusCode::UNAUTHORIZED) {
+            return judge(path, answer?).await;
+        }
+        // The login may have run out, or the files it is made of were renewed.
+        self.renew().await;
+        judge(path, answer?).await
+    }
+
+    fn client(&self) -> Client {
+        self.client.lock().unwrap_or_else(std::sync::PoisonError::into_inner).0.clone()
+    }
+
+    async fn renew(&self) {
+        {
+            let mut held = self.client.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if held.1.elapsed() < RENEW {
+                return;
+            }
+            held.1 = Instant::now();
+        }
+        match connect(&self.settings).await {
+            Ok(client) => {
+                self.client.lock().unwrap_or_else(std::sync::PoisonError::into_inner).0 = client;
+            }
+            Err(why) => tracing::warn!(why, "the login at Kubernetes cannot be renewed"),
+        }
+    }
+}
+
+fn request(ask: &Ask, path: &str) -> Result<Request<Body>, Fault> {
+    let (method, kind, body) = match ask {
+        Ask::Get => (Method::GET, None, Vec::new()),
+        Ask::Create(body) => (Method::POST, Some("application/json"), body.to_string().into_bytes()),
+        Ask::Patch(body) => {
+            (Method::PATCH, Some("application/json-patch+json"), body.to_string().into_bytes())
+        }
+    };
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::ACCEPT, "application/json")
+        .header(header::USER_AGENT, concat!("damper/", env!("CARGO_PKG_VERSION")));
+    if let Some(kind) = kind {
+        request = request.header(header::CONTENT_TYPE, kind);
+    }
+    request
+        .body(Body::from(body))
+        .map_err(|error| Fault::refused(format!("{path:?} cannot be asked: {error}")))
+}
+
+async fn read(answer: Answer) -> Result<Vec<u8>, Fault> {
+    let body = Limited::new(answer.into_body(), LONGEST).collect().await;
+    body.map(|whole| whole.to_bytes().to_vec()).map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            return Fault::refused(format!("the Kubernetes API answered with more than {LONGEST} bytes"));
+        }
+        Fault::unreachable(format!("the Kubernetes API broke off its answer: {}", told(&*error)))
+    })
+}
+
+/// What the API server says when it does not do something.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Status {
+    message: String,
+}
+
+async fn judge(path: &str, answer: Answer) -> Result<Answer, Fault> {
+    let status = answer.status();
+    if status.is_success() {
+        return Ok(answer);
+    }
+    let wish = answer.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let body = read(answer).await.unwrap_or_default();
+    Err(fault(path, status, wish.map(Duration::from_secs), &body))
+}
+
+fn fault(path: &str, status: StatusCode, after: Option<Duration>, body: &[u8]) -> Fault {
+    let said: Status = serde_json::from_slice(body).unwrap_or_default();
+    let said = if said.message.is_empty() { excerpt(body) } else { excerpt(said.message.as_bytes()) };
+    let path = path.split('?').next().unwrap_or_default();
+    let why = format!("Kubernetes answered {status} to {path}: {said}");
+    match status {
+        StatusCode::CONFLICT => Fault::Conflict { at: None, why },
+        StatusCode::TOO_MANY_REQUESTS => Fault::Throttled { after, why },
+        StatusCode::REQUEST_TIMEOUT => Fault::Unreachable { why },
+        status if status.is_server_error() => Fault::Unreachable { why },
+        status => Fault::Refused { status: Some(status.as_u16()), why },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(status: u16, message: &str) -> Fault {
+        let body = serde_json::json!({"kind": "Status", "status": "Failure", "message": message});
+        fault("/apis/x?a=b", StatusCode::from_u16(status).unwrap(), None, body.to_string().as_bytes())
+    }
+
+    #[test]
+    fn what_the_api_server_says_becomes_a_fault_with_its_words() {
+        let forbidden = said(403, "deployments.apps \"checkout\" is forbidden: User \"damper\" cannot patch");
+        assert_eq!(forbidden.status(), Some(403));
+        let text = forbidden.to_string();
+        assert!(text.starts_with("Kubernetes answered 403 Forbidden to /apis/x: deployments.apps"), "{text}");
+        assert!(matches!(said(409, "modified"), Fault::Conflict { .. }));
+        assert!(matches!(said(429, "busy"), Fault::Throttled { .. }));
+        assert!(matches!(said(500, "etcd"), Fault::Unreachable { .. }));
+        assert!(matches!(said(422, "invalid"), Fault::Refused { status: Some(422), .. }));
+    }
+}

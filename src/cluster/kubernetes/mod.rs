@@ -1,0 +1,240 @@
+//! Any Kubernetes resource with a scale subresource.
+//!
+//! What is moved is the count, through `/scale`, or the floor of the autoscaler that owns it. Objects
+//! are read as JSON, field by field, so that any resource of any version fits; each write is one JSON
+//! Patch that tests where the lever stands.
+
+mod api;
+mod budget;
+mod connect;
+mod floor;
+mod health;
+mod lines;
+mod look;
+mod object;
+mod owner;
+mod release;
+mod resource;
+mod selector;
+mod tell;
+mod version;
+mod watch;
+mod watches;
+mod write;
+mod writer;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::de::IgnoredAny;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::fault::Fault;
+use super::order::{Order, Remark};
+use super::settings::KubernetesSettings;
+use crate::engine::scale::{Lever, Workload, Writer};
+use crate::http::Problem;
+use crate::slo::policy::Target;
+use api::{Api, Ask};
+use object::{Object, Reference};
+use owner::Scaler;
+use resource::{Resource, Resources};
+use version::Versions;
+use watch::Watch;
+use watches::Watches;
+use writer::Attributed;
+
+/// For all the questions of one look.
+const LOOK: Duration = Duration::from_secs(20);
+/// Levers whose last sight is remembered at most.
+const MOST: usize = 10_000;
+
+/// A cluster.
+pub struct Kubernetes {
+    api: Arc<Api>,
+    resources: Resources,
+    watches: Watches,
+    versions: Versions,
+    attributed: Mutex<HashMap<String, Attributed>>,
+}
+
+/// A target in this cluster.
+struct Aim<'a> {
+    version: &'a str,
+    kind: &'a str,
+    namespace: &'a str,
+    name: &'a str,
+}
+
+impl Kubernetes {
+    /// Reads where the cluster is and who Damper is there; nothing is asked yet. `at` is where the
+    /// settings stand; watches run on `tasks` until `stop`.
+    pub async fn connect(
+        at: &str,
+        settings: &KubernetesSettings,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Result<Self, Problem> {
+        let api = Api::connect(settings).await;
+        let api = api.map_err(|message| Problem { at: at.to_owned(), message })?;
+        Ok(Self {
+            api: Arc::new(api),
+            resources: Resources::default(),
+            watches: Watches::new(tasks.clone(), stop.clone()),
+            versions: Versions::default(),
+            attributed: Mutex::default(),
+        })
+    }
+
+    /// The workload as it is now.
+    pub async fn look(&self, target: &Target) -> Result<Workload, Fault> {
+        let aim = Aim::of(target)?;
+        let why =
+            || Fault::unreachable(format!("the Kubernetes API did not tell all of {aim} within {LOOK:?}"));
+        let look = Box::pin(self.whole_look(&aim));
+        tokio::time::timeout(LOOK, look).await.unwrap_or_else(|_| Err(why()))
+    }
+
+    /// Moves the lever, if it is the one of the order and stands where the order says.
+    pub async fn write(&self, target: &Target, order: &Order) -> Result<(), Fault> {
+        let aim = Aim::of(target)?;
+        let owner = self.owner(&aim).await?;
+        let now = owner.as_ref().map(|(scaler, object)| scaler.named(&object.metadata.name));
+        let decided = match &order.lever {
+            Lever::Count => None,
+            Lever::Floor { owner, .. } => Some(owner.clone()),
+        };
+        if now != decided {
+            let who = |owner: Option<String>| owner.unwrap_or_else(|| "nobody".to_owned());
+            let why = format!("the count of {aim} belongs to {}, and belonged to {}", who(now), who(decided));
+            return Err(Fault::Conflict { at: None, why });
+        }
+        match owner {
+            None if order.from == order.to => Ok(()),
+            None => {
+                let resource = self.resource(&aim).await?;
+                let path = format!("{}/scale", resource.one(aim.namespace, aim.name));
+                let outcome = write::count(&self.api, &path, order).await;
+                self.watches.of(&self.api, &resource, aim.namespace).doubt(aim.name);
+                outcome
+            }
+            Some((scaler, object)) => self.write_floor(&aim, scaler, &object.metadata.name, order).await,
+        }
+    }
+
+    /// An Event on the workload.
+    pub async fn tell(&self, target: &Target, remark: &Remark) -> Result<(), Fault> {
+        let aim = Aim::of(target)?;
+        let resource = self.resource(&aim).await?;
+        let object = self.watches.of(&self.api, &resource, aim.namespace).one(aim.name).await?;
+        let event = tell::event(&aim.reference(), &object, remark);
+        let path = Resource::new(tell::EVENTS, "events").all(aim.namespace);
+        self.api.ask::<IgnoredAny>(&Ask::Create(event), &path).await.map(|_| ())
+    }
+
+    async fn write_floor(
+        &self,
+        aim: &Aim<'_>,
+        scaler: Scaler,
+        name: &str,
+        order: &Order,
+    ) -> Result<(), Fault> {
+        let Some((path, watch)) = self.scaler(aim.namespace, scaler, name).await? else {
+            return Err(Fault::unreachable(format!("{} is not served any more", scaler.kind())));
+        };
+        let object = watch.ask(name).await?;
+        let Some(patch) = floor::order(scaler, &object, order)? else { return Ok(()) };
+        let read = || async { Ok(scaler.floor(&*watch.ask(name).await?)) };
+        let outcome = write::compare_and_set(&self.api, &path, order, &patch, read).await;
+        watch.doubt(name);
+        outcome
+    }
+
+    /// Who owns the count.
+    async fn owner(&self, aim: &Aim<'_>) -> Result<Option<(Scaler, Arc<Object>)>, Fault> {
+        let mut found = Vec::new();
+        for scaler in Scaler::ALL {
+            found.push(match self.scalers(aim.namespace, scaler).await? {
+                Some(watch) => watch.all().await?,
+                None => Vec::new(),
+            });
+        }
+        let [hpas, scaled] = found.as_slice() else { return Ok(None) };
+        owner::owner(&aim.reference(), hpas, scaled)
+    }
+
+    /// All autoscalers of a kind in a namespace; `None` where the cluster has no such kind.
+    async fn scalers(&self, namespace: &str, scaler: Scaler) -> Result<Option<Arc<Watch>>, Fault> {
+        let found = self.resources.find(&self.api, scaler.version(), scaler.kind()).await?;
+        Ok(found.map(|resource| self.watches.of(&self.api, &resource, namespace)))
+    }
+
+    /// One autoscaler: its path and its watch.
+    async fn scaler(
+        &self,
+        namespace: &str,
+        scaler: Scaler,
+        name: &str,
+    ) -> Result<Option<(String, Arc<Watch>)>, Fault> {
+        let found = self.resources.find(&self.api, scaler.version(), scaler.kind()).await?;
+        Ok(found.map(|resource| {
+            (resource.one(namespace, name), self.watches.of(&self.api, &resource, namespace))
+        }))
+    }
+
+    async fn resource(&self, aim: &Aim<'_>) -> Result<Arc<Resource>, Fault> {
+        let found = self.resources.find(&self.api, aim.version, aim.kind).await?;
+        let why = |what: &str| Fault::Refused {
+            status: Some(404),
+            why: format!("{} in {} {what}", aim.kind, aim.version),
+        };
+        let found = found.ok_or_else(|| why("is not served by this cluster; look at apiVersion and kind"))?;
+        if !found.has_scale {
+            return Err(why("has no scale subresource, so nothing can set its replica count"));
+        }
+        Ok(found)
+    }
+
+    fn attribute(
+        &self,
+        aim: &Aim<'_>,
+        owner: Option<&str>,
+        next: impl FnOnce(Option<&Attributed>) -> Attributed,
+    ) -> Option<Writer> {
+        let key = format!("{aim} {}", owner.unwrap_or_default());
+        let mut seen = self.attributed.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = next(seen.get(&key));
+        let writer = next.writer();
+        if seen.len() >= MOST {
+            seen.clear();
+        }
+        seen.insert(key, next);
+        writer
+    }
+}
+
+impl<'a> Aim<'a> {
+    fn of(target: &'a Target) -> Result<Self, Fault> {
+        match target {
+            Target::Kubernetes { api_version, kind, namespace, name } => {
+                Ok(Self { version: api_version, kind, namespace, name })
+            }
+            Target::Webhook { actuator, .. } => {
+                Err(Fault::refused(format!("{actuator} is a webhook, not in Kubernetes")))
+            }
+        }
+    }
+
+    fn reference(&self) -> Reference {
+        let own = |text: &str| text.to_owned();
+        Reference { api_version: own(self.version), kind: own(self.kind), name: own(self.name) }
+    }
+}
+
+impl std::fmt::Display for Aim<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}/{}", self.kind, self.namespace, self.name)
+    }
+}

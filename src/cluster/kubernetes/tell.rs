@@ -1,0 +1,76 @@
+//! Telling on the workload: an Event that `kubectl describe` shows.
+
+use chrono::SecondsFormat;
+use serde_json::{Value, json};
+
+use super::object::{Object, Reference};
+use crate::cluster::order::Remark;
+
+/// Where Events are, since Kubernetes 1.19.
+pub(super) const EVENTS: &str = "/apis/events.k8s.io/v1";
+
+/// What the API takes, in bytes.
+const LONGEST_NOTE: usize = 1024;
+const LONGEST_WORD: usize = 128;
+
+/// The Event about an object.
+pub(super) fn event(about: &Reference, object: &Object, remark: &Remark) -> Value {
+    let at = remark.at.to_datetime().unwrap_or_default();
+    let meta = &object.metadata;
+    json!({
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"generateName": "damper-", "namespace": meta.namespace},
+        "eventTime": at.to_rfc3339_opts(SecondsFormat::Micros, true),
+        "type": if remark.is_warning { "Warning" } else { "Normal" },
+        "reason": cut(&remark.reason, LONGEST_WORD),
+        "action": cut(&remark.action, LONGEST_WORD),
+        "note": cut(&remark.note, LONGEST_NOTE),
+        "reportingController": "damper.dev/damper",
+        "reportingInstance": "damper",
+        "regarding": {
+            "apiVersion": about.api_version,
+            "kind": about.kind,
+            "namespace": meta.namespace,
+            "name": meta.name,
+            "uid": meta.uid,
+        },
+    })
+}
+
+/// The beginning, in whole characters.
+fn cut(text: &str, longest: usize) -> &str {
+    if text.len() <= longest {
+        return text;
+    }
+    let end = (0..=longest).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+    text.get(..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slo::time::Ts;
+
+    #[test]
+    fn an_event_names_its_workload_and_fits() {
+        let object: Object = serde_json::from_value(json!({"metadata": {
+            "name": "checkout", "namespace": "shop", "uid": "u-1", "resourceVersion": "7"}}))
+        .unwrap();
+        let about =
+            Reference { api_version: "apps/v1".into(), kind: "Deployment".into(), name: "checkout".into() };
+        let remark = Remark {
+            reason: "SLOScaledUp".into(),
+            action: "Scale".into(),
+            note: "ü".repeat(1000),
+            is_warning: false,
+            at: Ts(1_780_000_000),
+        };
+        let event = event(&about, &object, &remark);
+        assert_eq!(event["eventTime"], "2026-05-28T20:26:40.000000Z");
+        assert_eq!((&event["regarding"]["uid"], &event["type"]), (&json!("u-1"), &json!("Normal")));
+        let note = event["note"].as_str().unwrap();
+        assert_eq!((note.len(), note.chars().count()), (1024, 512));
+        assert_eq!(cut("aü", 2), "a");
+    }
+}
