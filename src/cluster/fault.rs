@@ -69,6 +69,17 @@ impl Fault {
         matches!(self.status(), Some(404))
     }
 
+    /// What is refused is not known, which is told in the log; any other fault stays one.
+    pub(super) fn known<T>(asked: Result<T, Self>, what: &str) -> Result<Option<T>, Self> {
+        match asked {
+            Err(fault @ Self::Refused { .. }) => {
+                tracing::debug!(%fault, "{what} is not known");
+                Ok(None)
+            }
+            asked => asked.map(Some),
+        }
+    }
+
     pub(super) const fn is_forbidden(&self) -> bool {
         matches!(self.status(), Some(403))
     }

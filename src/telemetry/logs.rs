@@ -23,6 +23,9 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Libraries that talk at `info` about every connection.
 const QUIET: [&str; 6] = ["hyper", "h2", "sqlx", "rustls", "reqwest", "tower_http"];
 
+/// Calls each answer that is no success an error; what one means is told by who asked.
+const SILENT: &str = "kube_client";
+
 /// `log:` in the settings.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct LogSettings {
@@ -88,7 +91,7 @@ impl LogFilter {
     /// Quiet libraries first; what is written overrides them when it names them.
     fn build(&self) -> EnvFilter {
         let quiet: Vec<String> = QUIET.iter().map(|name| format!("{name}=warn")).collect();
-        EnvFilter::new(format!("{},{}", quiet.join(","), self.0))
+        EnvFilter::new(format!("{},{SILENT}=off,{}", quiet.join(","), self.0))
     }
 }
 

@@ -30,7 +30,7 @@ const RENEW: Duration = Duration::from_secs(30);
 
 /// A cluster's API server.
 pub(super) struct Api {
-    settings: Option<KubernetesSettings>,
+    settings: KubernetesSettings,
     client: Mutex<(Client, Instant)>,
 }
 
@@ -48,11 +48,7 @@ pub(super) enum Ask {
 impl Api {
     pub(super) async fn connect(settings: &KubernetesSettings) -> Result<Self, String> {
         let client = connect(settings).await?;
-        Ok(Self { settings: Some(settings.clone()), client: Mutex::new((client, Instant::now())) })
-    }
-
-    pub(super) fn with(client: Client) -> Self {
-        Self { settings: None, client: Mutex::new((client, Instant::now())) }
+        Ok(Self { settings: settings.clone(), client: Mutex::new((client, Instant::now())) })
     }
 
     /// Asks until there is an answer, within [`LIMIT`].
@@ -96,7 +92,6 @@ impl Api {
     }
 
     async fn renew(&self) {
-        let Some(settings) = &self.settings else { return };
         {
             let mut held = self.client.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             if held.1.elapsed() < RENEW {
@@ -104,7 +99,7 @@ impl Api {
             }
             held.1 = Instant::now();
         }
-        match connect(settings).await {
+        match connect(&self.settings).await {
             Ok(client) => {
                 self.client.lock().unwrap_or_else(std::sync::PoisonError::into_inner).0 = client;
             }

@@ -45,7 +45,7 @@ impl Kubernetes {
             lever,
             blocked: failure(&object),
             rolling: is_rolling(&object, kind),
-            version: self.versions.of(&self.api, &object, kind).await,
+            version: self.versions.of(&self.api, &object, kind).await?,
             paused: is_paused(&object),
             writer: None,
             must_stay: self.must_stay(aim, &object, &counts).await?,
@@ -54,7 +54,7 @@ impl Kubernetes {
         workload.writer =
             self.attribute(aim, workload.owner(), |last| Attributed::next(last, position, told));
         if workload.blocked.is_none() && workload.ready < workload.expected() {
-            workload.blocked = self.without_node(aim, &counts.selector).await;
+            workload.blocked = self.without_node(aim, &counts.selector).await?;
         }
         Ok(workload)
     }
@@ -125,18 +125,16 @@ impl Kubernetes {
         Ok(0)
     }
 
-    /// What pods without a node say. Asked for only while replicas are missing; not to be told costs
-    /// the reason, and nothing is added without them either.
-    async fn without_node(&self, aim: &Aim<'_>, selector: &str) -> Option<String> {
+    /// What pods without a node say. Asked for only while replicas are missing; not to be allowed to
+    /// costs the reason, and nothing is added without them either.
+    async fn without_node(&self, aim: &Aim<'_>, selector: &str) -> Result<Option<String>, Fault> {
         if selector.is_empty() {
-            return None;
+            return Ok(None);
         }
         let pods = Resource::new("/api/v1", "pods").all(aim.namespace);
         let query = [("labelSelector", selector), ("fieldSelector", "status.phase=Pending")];
-        let found = list(&self.api, &pods, &query).await;
-        let found =
-            found.inspect_err(|fault| tracing::debug!(%fault, "why replicas are missing is not known"));
-        unschedulable(&found.ok()?.0)
+        let found = Fault::known(list(&self.api, &pods, &query).await, "why replicas are missing")?;
+        Ok(found.and_then(|(pods, _)| unschedulable(&pods)))
     }
 }
 

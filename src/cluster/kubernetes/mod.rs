@@ -79,22 +79,13 @@ impl Kubernetes {
     ) -> Result<Self, Problem> {
         let api = Api::connect(settings).await;
         let api = api.map_err(|message| Problem { at: at.to_owned(), message })?;
-        Ok(Self::of(api, tasks, stop))
-    }
-
-    /// With a client that is there already.
-    pub fn with(client: kube::Client, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
-        Self::of(Api::with(client), tasks, stop)
-    }
-
-    fn of(api: Api, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
-        Self {
+        Ok(Self {
             api: Arc::new(api),
             resources: Resources::default(),
             watches: Watches::new(tasks.clone(), stop.clone()),
             versions: Versions::default(),
             attributed: Mutex::default(),
-        }
+        })
     }
 
     /// The workload as it is now.

@@ -8,6 +8,7 @@ use super::health::Kind;
 use super::object::Object;
 use super::resource::Resource;
 use super::watch::list;
+use crate::cluster::fault::Fault;
 use crate::engine::scale::Version;
 use crate::slo::time::Ts;
 
@@ -23,29 +24,26 @@ const MOST: usize = 10_000;
 pub(super) struct Versions(Mutex<HashMap<String, Version>>);
 
 impl Versions {
-    /// `None` where the kind has no revisions, or when one began is not known. That only costs the
-    /// suspicion, so it fails nothing.
-    pub(super) async fn of(&self, api: &Api, object: &Object, kind: Kind) -> Option<Version> {
-        let name = match kind {
-            Kind::Deployment => format!("revision {}", object.annotation(REVISION)?),
-            Kind::StatefulSet => format!("revision {}", object.status.as_ref()?.update_revision.as_ref()?),
-            Kind::Other => return None,
-        };
+    /// `None` where the kind has no revisions, or when one began may not be asked: that only costs
+    /// the suspicion.
+    pub(super) async fn of(&self, api: &Api, object: &Object, kind: Kind) -> Result<Option<Version>, Fault> {
+        let Some(name) = name(object, kind) else { return Ok(None) };
         let known = |versions: &HashMap<String, Version>| versions.get(&object.metadata.uid).cloned();
         if let Some(known) = known(&self.lock()).filter(|known| known.name == name) {
-            return Some(known);
+            return Ok(Some(known));
         }
         let since = match kind {
-            Kind::Deployment => deployment(api, object).await?,
-            _ => stateful_set(api, object).await?,
+            Kind::Deployment => deployment(api, object).await,
+            _ => stateful_set(api, object).await,
         };
-        let version = Version { since, name };
+        let since = Fault::known(since, "when the newest version began")?.flatten();
+        let Some(version) = since.map(|since| Version { since, name }) else { return Ok(None) };
         let mut known = self.lock();
         if known.len() >= MOST {
             known.clear();
         }
         known.insert(object.metadata.uid.clone(), version.clone());
-        Some(version)
+        Ok(Some(version))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Version>> {
@@ -53,12 +51,21 @@ impl Versions {
     }
 }
 
-async fn deployment(api: &Api, object: &Object) -> Option<Ts> {
-    let selector = object.spec.as_ref()?.selector.as_ref()?.to_query();
+fn name(object: &Object, kind: Kind) -> Option<String> {
+    let revision = match kind {
+        Kind::Deployment => object.annotation(REVISION),
+        Kind::StatefulSet => object.status.as_ref()?.update_revision.as_deref(),
+        Kind::Other => None,
+    };
+    revision.map(|revision| format!("revision {revision}"))
+}
+
+async fn deployment(api: &Api, object: &Object) -> Result<Option<Ts>, Fault> {
+    let selector = object.spec.as_ref().and_then(|spec| spec.selector.as_ref());
+    let selector = selector.map(|selector| selector.to_query()).unwrap_or_default();
     let sets = Resource::new(APPS, "replicasets").all(&object.metadata.namespace);
-    let found = list(api, &sets, &[("labelSelector", &selector)]).await;
-    let (sets, _) = found.inspect_err(|fault| unknown(object, fault)).ok()?;
-    began(object, &sets)
+    let (sets, _) = list(api, &sets, &[("labelSelector", &selector)]).await?;
+    Ok(began(object, &sets))
 }
 
 /// When the replica set of the newest revision was made; of one that was gone back to, when the
@@ -76,17 +83,12 @@ fn began(object: &Object, sets: &[Object]) -> Option<Ts> {
     Some(progress.filter(|_| is_back).map_or(made, |progress| progress.max(made)))
 }
 
-async fn stateful_set(api: &Api, object: &Object) -> Option<Ts> {
-    let revision = object.status.as_ref()?.update_revision.as_ref()?;
+async fn stateful_set(api: &Api, object: &Object) -> Result<Option<Ts>, Fault> {
+    let revision = object.status.as_ref().and_then(|status| status.update_revision.as_ref());
+    let Some(revision) = revision else { return Ok(None) };
     let path = Resource::new(APPS, "controllerrevisions").one(&object.metadata.namespace, revision);
-    let found = api.ask::<Object>(&Ask::Get, &path).await;
-    let found = found.inspect_err(|fault| unknown(object, fault)).ok()?;
-    found.metadata.creation_timestamp.map(|made| made.0)
-}
-
-fn unknown(object: &Object, fault: &dyn std::fmt::Display) {
-    let workload = &object.metadata.name;
-    tracing::debug!(workload, %fault, "when its newest version began is not known");
+    let found = api.ask::<Object>(&Ask::Get, &path).await?;
+    Ok(found.metadata.creation_timestamp.map(|made| made.0))
 }
 
 #[cfg(test)]
