@@ -4,6 +4,9 @@
 # Nothing is installed on the system, no service starts, no root is needed. Each package is found in
 # Debian's signed index, and its hash is checked. What is there already is left alone.
 #
+# Kubernetes is no package of Debian's, but its source is: that is built with Debian's Go, once, which
+# takes some minutes and 3 GB that are free again afterwards.
+#
 #   tests/setup.sh                 everything
 #   tests/setup.sh prometheus2     only the named ones
 #   tests/setup.sh --list          their names
@@ -19,9 +22,13 @@ alertmanager   bookworm  prometheus-alertmanager
 alertmanager3  sid       prometheus-alertmanager
 chasquid       bookworm  chasquid
 postgres       bookworm  postgresql-15
+kubernetes     bookworm  etcd-server
 '
+# What it takes to build kube-apiserver and kube-controller-manager.
+readonly go=1.19 kubernetes_source=kubernetes
 readonly mirror=${DAMPER_DEBIAN_MIRROR:-http://deb.debian.org/debian}
 readonly keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/damper
 work=
 
@@ -54,12 +61,13 @@ download() {
     fail "cannot download $1" "check the network, or name a mirror in DAMPER_DEBIAN_MIRROR"
 }
 
-# index SUITE: prints the path of the suite's package list, fetched once per run and checked
-# against the archive's signature.
+# index SUITE [PATH]: prints the path of the suite's list of packages, or of the one named, fetched
+# once per run and checked against the archive's signature.
 index() {
-    local list=$work/$1.packages path=main/binary-$arch/Packages.gz hash
+    local path=${2:-main/binary-$arch/Packages.gz} list hash
+    list=$work/$1.$(basename "$path" .gz)
     if [ ! -f "$list" ]; then
-        say "reading Debian's index of $1"
+        say "reading Debian's index of $1${2:+, sources}"
         download "$mirror/dists/$1/InRelease" "$work/$1.inrelease"
         gpgv --quiet --keyring "$keyring" --output "$work/$1.release" "$work/$1.inrelease" 2>"$work/gpgv" ||
             fail "the index of $1 is not signed by Debian: $(tail -n 1 "$work/gpgv")" \
@@ -98,6 +106,41 @@ unpack() {
     check "$work/$2.deb" "$(field "$list" "$2" SHA256)"
     dpkg -x "$work/$2.deb" "$3"
     rm "$work/$2.deb"
+}
+
+# unpack_source SUITE PACKAGE FOLDER: a source package, with Debian's patches.
+unpack_source() {
+    local list folder hash file description=
+    list=$(index "$1" main/source/Sources.gz)
+    folder=$(field "$list" "$2" Directory)
+    [ -n "$folder" ] || fail "Debian's $1 has no source $2" "name a mirror that has it in DAMPER_DEBIAN_MIRROR"
+    say "unpacking the source of $2 $(field "$list" "$2" Version) from $1"
+    while read -r hash _ file; do
+        download "$mirror/$folder/$file" "$work/$file"
+        check "$work/$file" "$hash"
+        case $file in *.dsc) description=$file ;; esac
+    done < <(awk -v package="$2" '
+        $1 == "Package:" {on = $2 == package}
+        on && /^[^ ]/ {hashes = $1 == "Checksums-Sha256:"; next}
+        on && /^$/ {exit}
+        on && hashes' "$list")
+    # Its hash is in the signed index; nobody's own signature adds to that.
+    dpkg-source --no-check -x "$work/$description" "$3" >"$work/source.log" 2>&1 ||
+        fail "cannot unpack the source of $2: $(tail -n 3 "$work/source.log")" "apt-get install dpkg-dev"
+}
+
+# build_kubernetes SUITE FOLDER: two programs into FOLDER/usr/bin.
+build_kubernetes() {
+    local tools=$work/go path=$work/gopath
+    unpack "$1" "golang-$go-go" "$tools"
+    unpack "$1" "golang-$go-src" "$tools"
+    mkdir -p "$path/src/k8s.io"
+    unpack_source "$1" "$kubernetes_source" "$path/src/k8s.io/kubernetes"
+    say "building kube-apiserver and kube-controller-manager: about five minutes, once"
+    "$here/support/kubernetes/build.sh" "$tools/usr/lib/go-$go" "$path" "$2/usr/bin" >"$work/build.log" 2>&1 ||
+        fail "they do not build: $(tail -n 20 "$work/build.log")"
+    # At once, not with the rest: it is 3 GB.
+    rm -rf "$tools" "$path" "$work"/kubernetes_*
 }
 
 # missing FOLDER: the shared libraries that programs in it want and nobody has.
@@ -142,6 +185,7 @@ provide() {
     local fresh=$work/$name
     mkdir "$fresh"
     for package in "$@"; do unpack "$suite" "$package" "$fresh"; done
+    [ "$name" != kubernetes ] || build_kubernetes "$suite" "$fresh"
     complete "$suite" "$fresh" "$@"
     touch "$fresh/.complete"
     rm -rf "$target"
@@ -173,6 +217,7 @@ main() {
     need dpkg dpkg
     need gpgv gpgv
     need setpriv util-linux
+    case " ${lacking[*]} " in *" kubernetes "*) need dpkg-source dpkg-dev ;; esac
     [ -r "$keyring" ] || fail "Debian's archive key $keyring is missing" "apt-get install debian-archive-keyring"
     arch=$(dpkg --print-architecture)
     multiarch=$(uname -m)-linux-gnu

@@ -6,6 +6,7 @@
 pub mod alertmanager;
 pub mod damper;
 pub mod exporter;
+pub mod kubernetes;
 pub mod native;
 pub mod port;
 pub mod postgres;
