@@ -212,7 +212,7 @@ async fn the_api_server_hangs_dies_and_comes_back_on_command() {
     kubernetes.resume();
     client.wait_for(path, "an answer again", |_| Some(())).await;
     kubernetes.kill();
-    assert!(client.try_get(path).await.unwrap_err().is_connect());
+    assert!(client.try_get(path).await.is_err(), "still there");
     kubernetes.start_again().await;
     client.get(path).await.ok();
     assert!(std::fs::read_to_string(kubernetes.kubeconfig("observe")).unwrap().contains(&kubernetes.url()));

@@ -29,8 +29,11 @@ PATH=$GOROOT/bin:$PATH "$GOPATH/openapi-gen" --logtostderr \
     --output-package "$project/pkg/generated/openapi" --output-file-base zz_generated.openapi \
     --report-filename /dev/null
 
-stamp=$project/vendor/k8s.io/component-base/version
-flags="-s -w -X $stamp.gitVersion=$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=20"
+flags='-s -w'
+for package in component-base/version client-go/pkg/version; do
+    stamp=$project/vendor/k8s.io/$package
+    flags+=" -X $stamp.gitVersion=$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=20"
+done
 for program in kube-apiserver kube-controller-manager; do
     "$go" build -ldflags "$flags" -o "$target/$program" "./cmd/$program"
 done
