@@ -35,6 +35,7 @@ async fn count(kubernetes: &Kubernetes, path: &str, pointer: &str, expected: u32
 #[tokio::test]
 async fn a_deployments_pods_appear_and_become_ready_when_the_test_says_so() {
     let kubernetes = shop().await;
+    assert_eq!(kubernetes.admin().get("/version").await.ok()["minor"], "20");
     kubernetes.admin().create(&deployment("shop", "checkout", 3)).await.ok();
     kubernetes.ready("shop", "app=checkout", 2).await;
     let checkout = format!("{SHOP}/deployments/checkout");
