@@ -18,6 +18,7 @@
 
 mod accuracy;
 mod check;
+mod cluster;
 mod collect;
 mod delivery;
 mod deploy;

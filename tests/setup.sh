@@ -131,11 +131,16 @@ unpack_source() {
 
 # build_kubernetes SUITE FOLDER: two programs into FOLDER/usr/bin.
 build_kubernetes() {
-    local tools=$work/go path=$work/gopath
+    local tools=$work/go path=$work/gopath reflect=github.com/modern-go/reflect2
+    local source=$path/src/k8s.io/kubernetes
     unpack "$1" "golang-$go-go" "$tools"
     unpack "$1" "golang-$go-src" "$tools"
     mkdir -p "$path/src/k8s.io"
-    unpack_source "$1" "$kubernetes_source" "$path/src/k8s.io/kubernetes"
+    unpack_source "$1" "$kubernetes_source" "$source"
+    # Its own copy of this one is made for Go up to 1.17; with a newer one custom resources crash the server.
+    unpack "$1" golang-github-modern-go-reflect2-dev "$tools"
+    rm -r "$source/vendor/$reflect"
+    cp -r "$tools/usr/share/gocode/src/$reflect" "$source/vendor/$reflect"
     say "building kube-apiserver and kube-controller-manager: about five minutes, once"
     "$here/support/kubernetes/build.sh" "$tools/usr/lib/go-$go" "$path" "$2/usr/bin" >"$work/build.log" 2>&1 ||
         fail "they do not build: $(tail -n 20 "$work/build.log")"

@@ -56,7 +56,7 @@ impl Kubernetes {
         etcd.ready(LIMIT, ask).await;
         let admin = Client::new(&url(port), "admin", path);
         let server = start_server(path, &store, port, &admin).await;
-        let controllers = Process::start("kube-controller-manager", &servers::controllers(), path);
+        let controllers = start_controllers(path).await;
         let kubernetes = Self { controllers, server: Some(server), etcd, folder, store, port, admin };
         shipped::grant(&kubernetes).await;
         kubernetes
@@ -143,6 +143,20 @@ async fn start_server(folder: &Path, store: &str, port: u16, admin: &Client) -> 
     let ask = async || admin.try_get("/readyz").await.is_ok_and(|answer| answer.status.is_success());
     server.ready(LIMIT, ask).await;
     server
+}
+
+/// Starts the controllers and waits until all of them run: while they start, a server that does not
+/// answer would end them.
+async fn start_controllers(folder: &Path) -> Process {
+    let name = "kube-controller-manager";
+    let mut controllers = Process::start(name, &servers::controllers(), folder);
+    let log = folder.join(format!("{name}.log"));
+    let ask = async || {
+        let told = std::fs::read_to_string(&log).unwrap_or_default();
+        servers::CONTROLLERS.iter().all(|one| told.contains(&format!("Started \"{one}\"")))
+    };
+    controllers.ready(LIMIT, ask).await;
+    controllers
 }
 
 fn text(object: &Value, pointer: &str) -> String {

@@ -8,7 +8,7 @@ use crate::support::program::Program;
 const SERVER: &str = "kubernetes";
 
 /// The controllers that move and count replicas, and those that clean up.
-const CONTROLLERS: [&str; 8] = [
+pub(super) const CONTROLLERS: [&str; 8] = [
     "deployment",
     "replicaset",
     "statefulset",
