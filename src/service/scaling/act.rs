@@ -1,10 +1,11 @@
 //! Moves levers, after the decision is durable; and tells on the workload.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::keep;
 use super::look::Looked;

@@ -1,9 +1,9 @@
 //! What is known of policies between rounds.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use crate::engine::scale::{Decision, Fleet, State};
