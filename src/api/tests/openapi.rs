@@ -6,11 +6,15 @@ use axum::http::Request;
 use super::Service;
 use crate::engine::view::testing::Example;
 
-const ROUTES: [(&str, &str); 12] = [
+const ROUTES: [(&str, &str); 16] = [
     ("/api/v1/alerts", "get"),
     ("/api/v1/deliveries", "get"),
     ("/api/v1/deliveries/{id}/resend", "post"),
     ("/api/v1/reload", "post"),
+    ("/api/v1/scale", "get"),
+    ("/api/v1/scale/{policy}", "get"),
+    ("/api/v1/scale/{policy}/{word}", "post"),
+    ("/api/v1/scaling/{word}", "post"),
     ("/api/v1/slos", "get"),
     ("/api/v1/slos/{service}/{name}", "get"),
     ("/api/v1/slos/{service}/{name}/series", "get"),
