@@ -26,10 +26,11 @@ pub struct Judged {
     pub begins: Verdict,
     /// Does it go on?
     pub goes_on: Verdict,
-    /// The long window.
-    pub long: Counts,
-    /// The short window, where the rule has one.
-    pub short: Option<Counts>,
+}
+
+impl Judged {
+    /// Nothing can be said.
+    pub const UNKNOWN: Self = Self { begins: Verdict::Unknown, goes_on: Verdict::Unknown };
 }
 
 /// What an SLO says about its windows.
@@ -48,13 +49,10 @@ pub fn judge(rule: &Rule, long: Counts, short: Option<Counts>, terms: &Terms) ->
     let newest = short.unwrap_or(long);
     let known = newest.covered + if terms.absent == AbsentMeans::Unknown { 0 } else { newest.absent };
     if known * 2 < newest.span() || more_bad_than_total(&newest) {
-        return Judged { begins: Verdict::Unknown, goes_on: Verdict::Unknown, long, short };
+        return Judged::UNKNOWN;
     }
-    let holds = |read: fn(&Counts, AbsentMeans) -> (Events, Events), too_few: Verdict| {
-        let reaches = |counts: &Counts| {
-            let (bad, total) = read(counts, terms.absent);
-            rule.burn_rate.reached_by(bad, total, terms.objective)
-        };
+    let holds = |read: Read, too_few: Verdict| {
+        let reaches = |counts: &Counts| reaches_as(read, rule, counts, terms);
         let enough = read(&long, terms.absent).0 >= rule.min_bad_events;
         match reaches(&long) && short.as_ref().is_none_or(reaches) {
             true if enough => Verdict::Holds,
@@ -67,7 +65,7 @@ pub fn judge(rule: &Rule, long: Counts, short: Option<Counts>, terms: &Terms) ->
     // The events that are too few may lie in what is missing or was withheld.
     let whole = long.uncovered() == 0 && (terms.absent != AbsentMeans::Unknown || long.absent == 0);
     let too_few = if whole { Verdict::Clear } else { Verdict::Unknown };
-    Judged { begins, goes_on: holds(as_it_is, too_few), long, short }
+    Judged { begins, goes_on: holds(as_it_is, too_few) }
 }
 
 /// Bad cannot exceed total by more than rounding; if it does, bad is not a part of total.
@@ -78,7 +76,14 @@ pub fn more_bad_than_total(counts: &Counts) -> bool {
 /// Whether a window reaches the rate of a rule as it is. A rule does not hold while one of its
 /// windows does not, however the missing slices are read: read as good they only add to total.
 pub fn reaches(rule: &Rule, counts: &Counts, terms: &Terms) -> bool {
-    let (bad, total) = as_it_is(counts, terms.absent);
+    reaches_as(as_it_is, rule, counts, terms)
+}
+
+/// How a window is read: its bad and total events.
+type Read = fn(&Counts, AbsentMeans) -> (Events, Events);
+
+fn reaches_as(read: Read, rule: &Rule, counts: &Counts, terms: &Terms) -> bool {
+    let (bad, total) = read(counts, terms.absent);
     rule.burn_rate.reached_by(bad, total, terms.objective)
 }
 
@@ -105,20 +110,13 @@ fn missing_as_good(counts: &Counts, absent: AbsentMeans) -> (Events, Events) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slo::model::{Labels, Severity};
+    use crate::engine::testing;
+    use crate::slo::model::Severity;
     use crate::slo::time::Span;
 
     fn rule(rate: &str, min_bad: i64) -> Rule {
-        Rule {
-            severity: Severity::Page,
-            burn_rate: rate.parse().unwrap(),
-            long: Span::from_hours(1),
-            short: Some(Span::from_mins(5)),
-            hold_for: Span::ZERO,
-            keep_firing_for: Span::ZERO,
-            min_bad_events: Events::whole(min_bad),
-            labels: Labels::new(),
-        }
+        let (long, short) = (Span::from_hours(1), Some(Span::from_mins(5)));
+        Rule { min_bad_events: Events::whole(min_bad), ..testing::rule(Severity::Page, rate, long, short) }
     }
 
     fn window(span: i64, bad: i64, total: i64, covered: i64, absent: i64) -> Counts {

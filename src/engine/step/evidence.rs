@@ -25,7 +25,7 @@ pub fn evidence(
     let left = budget_of(planned, book, objective, at);
     let hour = book.window(Span::from_hours(1), at);
     let seen = |rule: &JudgedRule, window: Span, ratio: Option<f64>| match rule {
-        JudgedRule::Counted { .. } => window_evidence(window, &book.window(window, at), objective),
+        JudgedRule::Counted(_) => window_evidence(window, &book.window(window, at), objective),
         JudgedRule::Direct { at, .. } => ratio_evidence(window, ratio, *at),
     };
     let (bad_query, total_query) = queries(slo);

@@ -1,7 +1,7 @@
 //! One SLO and group at one moment: how it stands, and what its rules say.
 
 use super::observed::Observed;
-use crate::engine::condition::{Terms, Verdict, judge, reaches};
+use crate::engine::condition::{Judged, Terms, Verdict, judge, reaches};
 use crate::engine::plan::{AliveReading, DirectReading, Planned};
 use crate::engine::reason::WindowEvidence;
 use crate::engine::status::Standing;
@@ -14,12 +14,7 @@ use crate::slo::unit::Objective;
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum JudgedRule {
     /// From the ledger.
-    Counted {
-        /// May it begin?
-        begins: Verdict,
-        /// Does it go on?
-        goes_on: Verdict,
-    },
+    Counted(Judged),
     /// From direct answers: burn rates of the long and the short window.
     Direct {
         /// Whether it holds.
@@ -68,7 +63,7 @@ pub fn judge_group(
                 return judge_direct(planned, group, rule, observed, terms.objective, at);
             }
             if !known {
-                return JudgedRule::Counted { begins: Verdict::Unknown, goes_on: Verdict::Unknown };
+                return JudgedRule::Counted(Judged::UNKNOWN);
             }
             judge_counted(rule, &terms, |window| windows.get(window))
         })
@@ -98,8 +93,7 @@ fn judge_counted(rule: &Rule, terms: &Terms, mut window: impl FnMut(Span) -> Cou
         Some(short) if !reaches(rule, &short, terms) => short,
         _ => window(rule.long),
     };
-    let judged = judge(rule, long, short, terms);
-    JudgedRule::Counted { begins: judged.begins, goes_on: judged.goes_on }
+    JudgedRule::Counted(judge(rule, long, short, terms))
 }
 
 fn judge_direct(
@@ -131,7 +125,7 @@ impl JudgedRule {
     /// May it begin?
     pub fn begins(&self) -> Verdict {
         match self {
-            Self::Counted { begins, .. } => *begins,
+            Self::Counted(judged) => judged.begins,
             Self::Direct { verdict, .. } => *verdict,
         }
     }
@@ -139,7 +133,7 @@ impl JudgedRule {
     /// Does it go on?
     pub fn goes_on(&self) -> Verdict {
         match self {
-            Self::Counted { goes_on, .. } => *goes_on,
+            Self::Counted(judged) => judged.goes_on,
             Self::Direct { verdict, .. } => *verdict,
         }
     }
@@ -152,7 +146,7 @@ impl JudgedRule {
     /// Burn rates that were asked directly: of the long and of the short window.
     pub(super) fn ratios(&self) -> (Option<f64>, Option<f64>) {
         match self {
-            Self::Counted { .. } => (None, None),
+            Self::Counted(_) => (None, None),
             Self::Direct { long, short, .. } => (*long, *short),
         }
     }
@@ -169,6 +163,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::engine::testing;
     use crate::slo::model::{AbsentMeans, Severity};
     use crate::slo::unit::Events;
 
@@ -197,16 +192,9 @@ mod tests {
             absent in means(),
             (rate, min_bad, begun) in (1u64..20, 0i64..30, 96_000i64..97_000),
         ) {
-            let rule = Rule {
-                severity: Severity::Page,
-                burn_rate: format!("{rate}").parse().unwrap(),
-                long: Span::from_hours(1),
-                short: Some(Span::from_mins(5)),
-                hold_for: Span::ZERO,
-                keep_firing_for: Span::ZERO,
-                min_bad_events: Events::whole(min_bad),
-                labels: Labels::new(),
-            };
+            let (long_window, short_window) = (Span::from_hours(1), Some(Span::from_mins(5)));
+            let rule = testing::rule(Severity::Page, &rate.to_string(), long_window, short_window);
+            let rule = Rule { min_bad_events: Events::whole(min_bad), ..rule };
             let terms = Terms { objective: "99.9".parse().unwrap(), absent, begun: Ts(begun) };
             let window = |window| if window == rule.long { long } else { short };
             let judged = judge_counted(&rule, &terms, window);
