@@ -23,7 +23,7 @@ pub(crate) struct Cast {
     pub(crate) customers: Customers,
     damper_process: Process,
     prometheus_process: Process,
-    platform: Platform,
+    pub(crate) platform: Platform,
     pub(crate) replicas: Replicas,
     pub(crate) webhook: Webhook,
     pub(crate) damper: String,
@@ -82,6 +82,13 @@ impl Cast {
         })
     }
 
+    /// Asks something of the policy, as `damper scale` does.
+    pub(crate) async fn ask(&self, word: &str) -> Result<()> {
+        let url = format!("{}/api/v1/scale/shop/{word}", self.damper);
+        reqwest::Client::new().post(url).timeout(START).send().await?.error_for_status()?;
+        Ok(())
+    }
+
     /// An error if one of them has ended.
     pub(crate) fn alive(&mut self) -> Result<()> {
         self.damper_process.alive()?;
@@ -100,30 +107,40 @@ impl Cast {
         Ok(())
     }
 
-    /// For those who stay.
-    pub(crate) fn what_to_try(&self) -> String {
+    /// For those who stay: commands, and what each is for.
+    pub(crate) fn what_to_try(&self) -> Result<String> {
         let Self { damper, prometheus, .. } = self;
         let (customers, folder) = (self.customers.address(), self.folder.path().display());
-        let mut text = format!(
-            "\nIt all stays up until Ctrl-C. To try, in another terminal:\n\
-             \n  curl -X POST 'http://{customers}/customers?rate={SALE}'   a sale again; rate={QUIET} ends it\
-             \n  curl -X POST 'http://{customers}/errors?ratio=0.2'   a fault again; ratio=0 ends it\n\
-             \n  damper scale status --url {damper}           every policy: where it stands, and why\
-             \n  damper explain scale shop --url {damper}     what one read and decided, and what would change it\
-             \n  curl {damper}/api/v1/scale/shop              the same as JSON, with its history\
-             \n  curl -X POST {damper}/api/v1/scale/shop/pause     also resume, release\
-             \n  curl -X POST {damper}/api/v1/scaling/stop         nothing is scaled; start goes on\n\
-             \n  curl {damper}/api/v1/slos                    budgets and burn rates\
-             \n  curl {damper}/api/v1/alerts\
-             \n  {prometheus}                                 Prometheus\
-             \n  {folder}/slos/policy.yaml                    edit it: it is live within seconds\n"
-        );
+        let program = built("damper")?;
+        let program = program.strip_prefix(std::env::current_dir()?).unwrap_or(&program).display();
+        let api = format!("{damper}/api/v1");
+        let mut all = vec![
+            (format!("curl -X POST 'http://{customers}/customers?rate={SALE}'"), "a sale; rate=20 ends it"),
+            (format!("curl -X POST 'http://{customers}/errors?ratio=0.2'"), "a fault; ratio=0 ends it"),
+            (format!("{program} scale status --url {damper}"), "where every policy stands, and why"),
+            (
+                format!("{program} explain scale shop --url {damper}"),
+                "what it read, and what would change it",
+            ),
+            (format!("{program} scale pause shop --url {damper}"), "leave the shop alone; resume goes on"),
+            (format!("{program} scale stop --url {damper}"), "scale nothing; start goes on"),
+            (format!("curl {api}/scale/shop"), "all of it as JSON, with its history"),
+            (format!("curl {api}/slos"), "burn rates and budgets"),
+            (format!("curl {api}/alerts"), "what fires"),
+            (format!("$EDITOR {folder}/slos/policy.yaml"), "an edit is live within seconds"),
+            (prometheus.clone(), "Prometheus, in a browser"),
+        ];
         if let Platform::Kubernetes(cluster) = &self.platform {
             let login = cluster.admin();
-            text +=
-                &format!("  kubectl --kubeconfig {} -n shop get deployments,pods,events\n", login.display());
+            let command =
+                format!("kubectl --kubeconfig {} -n shop get deployments,pods,events", login.display());
+            all.push((command, "the cluster"));
         }
-        text
+        let mut text = String::from("\nIt all stays up until Ctrl-C. To try, in another terminal:\n\n");
+        for (command, what) in all {
+            text += &format!("  # {what}\n  {command}\n");
+        }
+        Ok(text)
     }
 }
 

@@ -98,7 +98,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
          when it was over. That is all of it."
     );
     if arguments.stay {
-        println!("{}", cast.what_to_try());
+        println!("{}", cast.what_to_try()?);
         tokio::select! {
             ended = watch.forever(&mut cast) => ended?,
             told = told_to_end() => drop(told?),

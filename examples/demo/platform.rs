@@ -51,6 +51,11 @@ impl Platform {
         }
     }
 
+    /// Whether it tells Damper when a version was rolled out.
+    pub(crate) fn has_versions(&self) -> bool {
+        matches!(self, Self::Kubernetes(_))
+    }
+
     /// For people.
     pub(crate) fn name(&self) -> &'static str {
         match self {

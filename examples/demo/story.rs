@@ -28,6 +28,13 @@ pub(crate) async fn play(cast: &mut Cast, watch: &mut Watch) -> Result<()> {
         watch.code() == "atRest" && watch.burn().is_some() && begun.elapsed() > WINDOW
     };
     watch.until("Damper to know the shop", SHORT, cast, rest).await?;
+    if cast.platform.has_versions() {
+        println!(
+            "\n── This version is new, and burn within 15m of a rollout is taken for the version's fault: nothing\n\
+             would be added. We know that it is good, and say so: damper scale resume shop"
+        );
+        cast.ask("resume").await?;
+    }
     sale(cast, watch).await?;
     fault(cast, watch).await
 }

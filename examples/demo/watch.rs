@@ -92,7 +92,7 @@ impl Watch {
         let answer: Value = answer.json().await?;
         self.policy = answer.pointer("/items/0").cloned().unwrap_or_default();
         self.tell_move();
-        if self.looks.is_multiple_of(LOOKS_PER_LINE) {
+        if self.policy.pointer("/seen/workload").is_some() && self.looks.is_multiple_of(LOOKS_PER_LINE) {
             self.print_line(cast);
         }
         self.looks += 1;
