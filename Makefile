@@ -12,7 +12,7 @@ export CARGO_TERM_COLOR ?= auto
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: ## Shows Damper working: load, replicas, a fault, the page; four minutes (STAY=1 keeps it up, KUBE=1 on Kubernetes)
+demo: ## Shows Damper working: load, replicas, a fault, the page; three minutes (STAY=1 keeps it up, KUBE=1: on Kubernetes)
 	@tests/setup.sh prometheus3 $(if $(KUBE),kubernetes)
 	@cargo build --locked --quiet --bin damper --example shop --example demo
 	@target/debug/examples/demo $(if $(KUBE),--kube) $(if $(STAY),--stay)

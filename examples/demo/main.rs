@@ -2,10 +2,11 @@
 //! which adds replicas while load burns the error budget, gives them back, and pages people when the
 //! cause is another.
 //!
-//! Ends by itself in about four minutes: 0 when all of it happened, 1 otherwise. `make demo` runs it,
+//! Ends by itself in about three minutes: 0 when all of it happened, 1 otherwise. `make demo` runs it,
 //! `make demo KUBE=1` on a real Kubernetes API; with `STAY=1` everything stays up to play with.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to the terminal")]
+#![allow(clippy::disallowed_methods, reason = "it lives in real time")]
 
 mod cast;
 mod customers;
@@ -25,7 +26,6 @@ mod webhook;
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::disallowed_methods,
     dead_code,
     unreachable_pub,
     reason = "it serves tests, which fail by panicking and use more of it"

@@ -20,8 +20,8 @@ const LONG: Duration = Duration::from_secs(240);
 /// Plays all of it; an error where something does not happen in time.
 pub(crate) async fn play(cast: &mut Cast, watch: &mut Watch) -> Result<()> {
     println!(
-        "\nThe shop has {REPLICAS} replicas, each good for {CAPACITY} checkouts a second. {QUIET} customers come \
-         a second.\n"
+        "\nThe shop has {REPLICAS} replicas, each good for {CAPACITY} checkouts a second; {QUIET} customers come a second.\n\
+         99 of 100 checkouts are to succeed. A burn rate of 1 is just what that allows, 10 is ten times as much.\n"
     );
     let begun = Instant::now();
     let rest = |watch: &Watch, _: &Cast| {
@@ -53,15 +53,15 @@ async fn sale(cast: &mut Cast, watch: &mut Watch) -> Result<()> {
 
     println!("\n── {all} replicas are enough: burn fell. The sale is over, {QUIET} customers a second.\n");
     cast.customers.set(QUIET);
-    let (ended, pages) = (Instant::now(), cast.webhook.pages());
+    let ended = Instant::now();
     let back = |watch: &Watch, cast: &Cast| {
         watch.wanted() == REPLICAS && watch.code() == "atRest" && !cast.webhook.is_open()
     };
     watch.until("the replicas to be given back", LONG, cast, back).await?;
+    let paged = if cast.webhook.pages() == 0 { "nobody was paged" } else { "somebody was paged" };
     println!(
-        "\n── {} replicas after {added}s, {failed} checkouts failed, {}. All given back one by one, {}s after the sale.",
-        all,
-        if pages == 0 { "nobody was paged" } else { "somebody was paged" },
+        "\n── In short: {all} replicas {added}s after the sale began, {failed} checkouts failed, {paged};\n\
+         {REPLICAS} replicas again {}s after it ended, one by one.",
         ended.elapsed().as_secs(),
     );
     Ok(())
@@ -75,7 +75,7 @@ async fn fault(cast: &mut Cast, watch: &mut Watch) -> Result<()> {
     watch.until("the page", SHORT, cast, told).await?;
     let paged = begun.elapsed().as_secs();
 
-    println!("\n── Paged after {paged}s, and no replica added: it would not help. The shop is repaired.\n");
+    println!("\n── Paged after {paged}s, and no replica added: none would help. The shop is repaired.\n");
     cast.replicas.errors(0.0).await?;
     let rest = |watch: &Watch, cast: &Cast| !cast.webhook.is_open() && watch.code() == "atRest";
     watch.until("the resolve", LONG, cast, rest).await?;
