@@ -1,7 +1,6 @@
 //! Who takes part: customers, the shop and what runs it, Prometheus, Damper, and the webhook that is
 //! told; on free ports, in a fresh folder.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,8 +11,9 @@ use super::customers::Customers;
 use super::platform::Platform;
 use super::process::Process;
 use super::replicas::Replicas;
+use super::support::port;
 use super::webhook::Webhook;
-use super::{QUIET, REPLICAS, Result, SALE};
+use super::{QUIET, REPLICAS, Result};
 
 /// Longest start of one of them, on a busy computer.
 const START: Duration = Duration::from_secs(60);
@@ -27,8 +27,8 @@ pub(crate) struct Cast {
     pub(crate) replicas: Replicas,
     pub(crate) webhook: Webhook,
     pub(crate) damper: String,
-    prometheus: String,
-    folder: TempDir,
+    pub(crate) prometheus: String,
+    pub(crate) folder: TempDir,
 }
 
 impl Cast {
@@ -47,7 +47,7 @@ impl Cast {
         let customers = Customers::start(replicas.clone(), QUIET).await?;
         let webhook = Webhook::start().await?;
 
-        let (prometheus, damper) = (free_address()?, free_address()?);
+        let (prometheus, damper) = (free_address(), free_address());
         let settings = include_str!("damper.yaml")
             .replace("127.0.0.1:9090", &prometheus)
             .replace("127.0.0.1:9095", &damper)
@@ -106,42 +106,6 @@ impl Cast {
         self.prometheus_process.end().await?;
         Ok(())
     }
-
-    /// For those who stay: commands, and what each is for.
-    pub(crate) fn what_to_try(&self) -> Result<String> {
-        let Self { damper, prometheus, .. } = self;
-        let (customers, folder) = (self.customers.address(), self.folder.path().display());
-        let program = built("damper")?;
-        let program = program.strip_prefix(std::env::current_dir()?).unwrap_or(&program).display();
-        let api = format!("{damper}/api/v1");
-        let mut all = vec![
-            (format!("curl -X POST 'http://{customers}/customers?rate={SALE}'"), "a sale; rate=20 ends it"),
-            (format!("curl -X POST 'http://{customers}/errors?ratio=0.2'"), "a fault; ratio=0 ends it"),
-            (format!("{program} scale status --url {damper}"), "where every policy stands, and why"),
-            (
-                format!("{program} explain scale shop --url {damper}"),
-                "what it read, and what would change it",
-            ),
-            (format!("{program} scale pause shop --url {damper}"), "leave the shop alone; resume goes on"),
-            (format!("{program} scale stop --url {damper}"), "scale nothing; start goes on"),
-            (format!("curl {api}/scale/shop"), "all of it as JSON, with its history"),
-            (format!("curl {api}/slos"), "burn rates and budgets"),
-            (format!("curl {api}/alerts"), "what fires"),
-            (format!("$EDITOR {folder}/slos/policy.yaml"), "an edit is live within seconds"),
-            (prometheus.clone(), "Prometheus, in a browser"),
-        ];
-        if let Platform::Kubernetes(cluster) = &self.platform {
-            let login = cluster.admin();
-            let command =
-                format!("kubectl --kubeconfig {} -n shop get deployments,pods,events", login.display());
-            all.push((command, "the cluster"));
-        }
-        let mut text = String::from("\nIt all stays up until Ctrl-C. To try, in another terminal:\n\n");
-        for (command, what) in all {
-            text += &format!("  # {what}\n  {command}\n");
-        }
-        Ok(text)
-    }
 }
 
 /// Starts a program and waits until it answers.
@@ -186,7 +150,7 @@ fn prometheus_program() -> Result<PathBuf> {
 }
 
 /// A program of this project, built beside this one.
-fn built(name: &str) -> Result<PathBuf> {
+pub(crate) fn built(name: &str) -> Result<PathBuf> {
     let here = std::env::current_exe()?;
     let target = here.parent().and_then(Path::parent).ok_or("the demo lies in no target folder")?;
     let program = target.join(name);
@@ -197,6 +161,6 @@ fn built(name: &str) -> Result<PathBuf> {
 }
 
 /// `127.0.0.1:PORT` that nobody uses now.
-pub(crate) fn free_address() -> Result<String> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.to_string())
+pub(crate) fn free_address() -> String {
+    format!("127.0.0.1:{}", port::free())
 }

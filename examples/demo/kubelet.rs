@@ -66,9 +66,11 @@ async fn look(client: &Client, replicas: &Replicas) -> Result<()> {
     let wanted: Vec<String> = pods.iter().map(name).collect();
     for name in wanted.iter().filter(|name| !running.contains(name)) {
         replicas.start(name)?;
+        say(&format!("+ kubelet: {name} started"));
     }
     for name in running.iter().filter(|name| !wanted.contains(name)) {
         replicas.end(name)?;
+        say(&format!("- kubelet: {name} ends"));
     }
     replicas.make_ready().await?;
     for pod in pods.iter().filter(|pod| !pods::is_ready(pod) && replicas.is_ready(&name(pod))) {

@@ -10,6 +10,7 @@
 
 mod cast;
 mod customers;
+mod hints;
 mod kubelet;
 mod manager;
 mod platform;
@@ -98,7 +99,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
          when it was over. That is all of it."
     );
     if arguments.stay {
-        println!("{}", cast.what_to_try()?);
+        println!("{}", hints::what_to_try(&cast)?);
         tokio::select! {
             ended = watch.forever(&mut cast) => ended?,
             told = told_to_end() => drop(told?),

@@ -88,13 +88,16 @@ impl Shared {
     /// Starts what is missing, or ends the newest that are too many.
     fn bring(&self, count: &mut Count, to: usize) -> Result<()> {
         while count.wanted < to {
-            self.replicas.start(&format!("shop-{:03}", count.started + 1))?;
+            let name = format!("shop-{:03}", count.started + 1);
+            self.replicas.start(&name)?;
             (count.wanted, count.started) = (count.wanted + 1, count.started + 1);
+            say(&format!("+ process manager: {name} started"));
         }
         let names = self.replicas.names();
         for name in names.iter().rev().take(count.wanted.saturating_sub(to)) {
             self.replicas.end(name)?;
             count.wanted -= 1;
+            say(&format!("- process manager: {name} ends"));
         }
         Ok(())
     }

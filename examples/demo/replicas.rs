@@ -57,7 +57,7 @@ impl Replicas {
     /// Starts one that is not ready yet.
     pub(crate) fn start(&self, name: &str) -> Result<()> {
         let mut inner = self.lock();
-        let address = super::cast::free_address()?;
+        let address = super::cast::free_address();
         let arguments = [
             format!("--listen={address}"),
             format!("--capacity={CAPACITY}"),
