@@ -1,5 +1,6 @@
 //! `/api/v1/scale`: policies, what they decided and why, and what people ask of them.
 
+mod rule;
 mod view;
 
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::page::{Answer, Page};
@@ -19,10 +20,9 @@ use crate::service::shared::Shared;
 use crate::slo::nearest;
 use crate::slo::policy::ScalePolicy;
 use view::view;
-pub use view::{
-    DecisionView, HoldsView, LineView, MoveView, PolicyView, ReasonView, RuleView, SaturationView, StepView,
-    VetoView,
-};
+
+pub use rule::{RuleView, SaturationView, StepView, VetoView};
+pub use view::{DecisionView, HoldsView, LineView, MoveView, PolicyView, ReasonView};
 
 /// Lines of history with one policy.
 const HISTORY: i64 = 50;
@@ -30,7 +30,7 @@ const HISTORY: i64 = 50;
 const LISTED: usize = 20;
 
 /// Asked, and carried out with the next decision.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct AskedView {
     /// What was asked.
     pub word: Word,

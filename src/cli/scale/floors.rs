@@ -28,16 +28,16 @@ pub(super) struct ReleaseArgs {
     #[arg(long, conflicts_with = "url")]
     all: bool,
     /// Only shows what --all would put back
-    #[arg(long, requires = "all")]
+    #[arg(long, requires = "all", conflicts_with = "policy")]
     dry_run: bool,
     /// Kubeconfig, in place of the settings' cluster
-    #[arg(long, value_name = "FILE", requires = "all")]
+    #[arg(long, value_name = "FILE", requires = "all", conflicts_with = "policy")]
     kubeconfig: Option<PathBuf>,
     /// Context of the kubeconfig
-    #[arg(long, value_name = "NAME", requires = "all")]
+    #[arg(long, value_name = "NAME", requires = "all", conflicts_with = "policy")]
     context: Option<String>,
     /// Only in this namespace; may be given several times
-    #[arg(long, value_name = "NAME", requires = "all")]
+    #[arg(long, value_name = "NAME", requires = "all", conflicts_with = "policy")]
     namespace: Vec<String>,
     #[command(flatten)]
     pub(super) remote: RemoteArgs,
