@@ -190,6 +190,16 @@ async fn without_a_cluster_the_files_are_checked_and_actuators_asked() {
     let (code, text) = run(&["check", &path("a.yaml"), "--kube", "--kubeconfig", &path("nowhere")]);
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("error: --kubeconfig: the kubeconfig ") && text.contains("0 problems"), "{text}");
+    let other = format!(
+        "{{apiVersion: v1, kind: Config, current-context: x, contexts: [{{name: x, context: {{cluster: x, user: x}}}}],\n\
+         clusters: [{{name: x, cluster: {{server: '{}'}}}}], users: [{{name: x, user: {{}}}}]}}",
+        workload.url()
+    );
+    std::fs::write(path("other"), other).unwrap();
+    for arguments in [&["check", &path("a.yaml"), "--kube"][..], &["scale", "release", "--all"]] {
+        let (code, text) = run(&[arguments, &["--kubeconfig", &path("other")]].concat());
+        assert!(code == 1 && text.contains("does not tell a version of Kubernetes"), "{text}");
+    }
     let (code, text) = run(&["check", &path("a.yaml"), "--kubeconfig", &path("nowhere")]);
     assert!(code == 2 && text.contains("--kube"), "{text}");
 }
@@ -213,8 +223,10 @@ async fn floor(kubernetes: &Kubernetes, name: &str) -> (u64, usize) {
 
 #[tokio::test]
 async fn raised_floors_are_put_back_without_a_damper_that_runs() {
-    let kubernetes = shop().await;
-    let config = |role: &str| kubernetes.kubeconfig(role).display().to_string();
+    let mut kubernetes = shop().await;
+    let kubeconfigs =
+        ["floor", "observe"].map(|role| (role, kubernetes.kubeconfig(role).display().to_string()));
+    let config = |role: &str| kubeconfigs.iter().find(|(own, _)| *own == role).unwrap().1.clone();
     let release = |role: &str, more: &[&str]| {
         run(&[&["scale", "release", "--all", "--kubeconfig", &config(role)], more].concat())
     };
@@ -259,6 +271,9 @@ async fn raised_floors_are_put_back_without_a_damper_that_runs() {
     std::fs::write(&file, "scaling: {kubernets: x}").unwrap();
     let (code, text) = run(&["scale", "release", "--all", "--config", &file]);
     assert!(code == 1 && text.contains("or name the cluster with --kubeconfig"), "{text}");
+    kubernetes.kill();
+    let (code, text) = run(&["scale", "release", "--all", "--kubeconfig", &config("floor"), "--dry-run"]);
+    assert!(code == 1 && text.contains("the Kubernetes API cannot be asked"), "{text}");
     let (code, text) = run(&["scale", "release", "--all", "--kubeconfig", &format!("{file}.none")]);
     assert!(code == 1 && text.contains("--kubeconfig: the kubeconfig"), "{text}");
 }

@@ -134,11 +134,11 @@ fn as_json(checked: &Checked, problems: &[&Problem], out: &mut dyn Write) -> io:
     let slos: Vec<Value> = checked.loaded.slos().map(slo).collect();
     let policy = |policy: &crate::slo::policy::ScalePolicy| {
         let mut listed = policy::as_json(policy);
-        if let Some(live) = &checked.live {
-            listed["live"] = json!(live.policies.get(&policy.name));
-        }
-        if let Some(kube) = &checked.kube {
-            listed["cluster"] = json!(kube.policies.get(&policy.name));
+        if let Some(fields) = listed.as_object_mut() {
+            let live = checked.live.as_ref().map(|live| json!(live.policies.get(&policy.name)));
+            let kube = checked.kube.as_ref().map(|kube| json!(kube.policies.get(&policy.name)));
+            fields.extend(live.map(|found| ("live".to_owned(), found)));
+            fields.extend(kube.map(|found| ("cluster".to_owned(), found)));
         }
         listed
     };

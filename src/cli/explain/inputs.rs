@@ -59,6 +59,11 @@ fn rules(rule: &RuleView) -> Vec<String> {
             format!("at {}× or more in {short} and {long}, then waits {wait}", step.burn_rate),
         ));
     }
+    if !rule.up.is_empty() {
+        let more =
+            "or more where the saturation says that more is missing, or under 10% of the budget is left";
+        rows.push(pair("", more));
+    }
     if rule.min_bad_events > 0.0 {
         rows.push(pair("", format!("with {} bad events or more in {long}", rule.min_bad_events)));
     }

@@ -90,6 +90,7 @@ fn every_number_stands_beside_what_it_is_held_to() {
     RULES
       adds 2        at 2× or more in 2m and 5m, then waits 3m
       adds 1        at 1.5× or more in 2m and 5m, then waits 2m
+                    or more where the saturation says that more is missing, or under 10% of the budget is left
                     with 20 bad events or more in 5m
       gives back 1  below 0.8× in 2m and 5m for 5m, then waits 5m
 
@@ -143,6 +144,7 @@ fn before_the_first_decision_it_says_so_and_shows_the_rules() {
     RULES
       adds 2        at 2× or more in 2m and 5m, then waits 3m
       adds 1        at 1.5× or more in 2m and 5m, then waits 2m
+                    or more where the saturation says that more is missing, or under 10% of the budget is left
                     with 20 bad events or more in 5m
       gives back 1  below 0.8× in 2m and 5m for 5m, then waits 5m
 

@@ -54,6 +54,7 @@ pub(super) async fn release_all(args: ReleaseArgs) -> Result<u8, CommandError> {
     let _stop = stop.clone().drop_guard();
     let kubernetes = Kubernetes::connect(at, &settings, &tasks, &stop).await;
     let kubernetes = kubernetes.map_err(|problem| problem.to_string())?;
+    kubernetes.greet().await?;
     let (outcomes, faults): (Vec<Outcome>, Vec<Fault>) = if args.dry_run {
         let (raised, faults) = kubernetes.raised(&args.namespace).await;
         (raised.into_iter().map(|raised| (raised, None)).collect(), faults)

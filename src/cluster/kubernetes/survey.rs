@@ -84,10 +84,23 @@ struct About {
 }
 
 impl Kubernetes {
-    /// Which version answers; asked once, so that one that does not is found out soon.
-    pub async fn greet(&self) -> Result<String, Fault> {
-        let about: About = self.api.attempt(&Ask::Get, "/version").await?;
-        Ok(about.git_version)
+    /// Whether a Kubernetes answers; asked once, so that one that does not is found out soon, and
+    /// a server that has nothing of what is asked is not taken for a cluster with nothing in it.
+    pub async fn greet(&self) -> Result<(), Fault> {
+        match self.api.attempt::<About>(&Ask::Get, "/version").await {
+            Ok(about) if !about.git_version.is_empty() => Ok(()),
+            Err(fault) if !fault.is_missing() => {
+                if fault.is_forbidden() {
+                    Ok(())
+                } else {
+                    Err(fault)
+                }
+            }
+            Ok(_) | Err(_) => Err(Fault::unreachable(
+                "what answers at the address of the kubeconfig does not tell a version of Kubernetes: \
+                 it is another server",
+            )),
+        }
     }
 
     /// How the target's kind is served.
