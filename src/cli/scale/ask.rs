@@ -49,7 +49,7 @@ fn told(word: Word, policy: &str) -> String {
         }
         Word::Resume => format!("{policy} goes on, whatever held it: a pause, somebody's count, a new version"),
         Word::Release => {
-            format!("what {policy} raised is put back and left alone for its respectOverride, or until `damper scale resume {policy}`")
+            format!("a floor that {policy} raised is put back, a count that it set stays; it is left alone for its respectOverride, or until `damper scale resume {policy}`")
         }
         Word::Stop => {
             "all scaling stops: nothing is moved until `damper scale start`; raised floors stay where they are"
