@@ -16,6 +16,7 @@ mod owner;
 mod release;
 mod resource;
 mod selector;
+mod survey;
 mod tell;
 mod version;
 mod watch;
@@ -45,6 +46,8 @@ use version::Versions;
 use watch::Watch;
 use watches::Watches;
 use writer::Attributed;
+
+pub use survey::{Right, Role, Served};
 
 /// For all the questions of one look.
 const LOOK: Duration = Duration::from_secs(20);

@@ -49,7 +49,9 @@ fn begin(look: &Look<'_>, state: &mut State) {
 fn foreign(look: &Look<'_>, writer: Option<&Writer>, state: &mut State) {
     let (now, at) = (look.now, look.workload.position());
     let writer = writer.filter(|writer| writer.kind != WriterKind::Damper);
-    let by = writer.map(|writer| writer.name.clone());
+    // A release says before who brings it there.
+    let said = state.overridden.as_ref().filter(|other| other.to == at && now < other.until);
+    let by = writer.map(|writer| writer.name.clone()).or_else(|| said.and_then(|other| other.by.clone()));
     let puts_back = state.last.is_some_and(|last| last.from == at && now.since(last.at) < REVERTS_WITHIN);
     let until = now.plus(look.policy.respect_override);
     state.seen = Some(at);

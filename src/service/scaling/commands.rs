@@ -107,8 +107,10 @@ fn resume(workload: Option<&Workload>, state: &mut State) {
 
 fn release(policy: &ScalePolicy, now: Ts, state: &mut State) {
     let until = now.plus(policy.respect_override);
-    let to = state.base.unwrap_or_default();
-    *state = State { seen: None, intent: None, last: None, trial: None, ..state.clone() };
+    // A floor goes back to its base; a count that Damper set itself stays where it is. Where it was
+    // seen is kept: to see it anew would forget the override.
+    let to = if state.owner.is_some() { state.base } else { state.seen }.unwrap_or_default();
+    *state = State { intent: None, last: None, trial: None, ..state.clone() };
     state.overridden = Some(Overridden { by: Some("`damper scale release`".to_owned()), to, until });
 }
 

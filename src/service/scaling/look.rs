@@ -163,6 +163,8 @@ fn seen(observed: &Observed, at: Ts, missing: Vec<String>) -> Seen {
             slo: burn.slo.clone(),
             short: rates.map(|rates| rates.0),
             long: rates.map(|rates| rates.1),
+            bad: burn.known.as_ref().map(|known| known.bad().as_f64()),
+            budget_left: burn.known.as_ref().and_then(|known| known.budget_left).map(Finite::get),
             pages: burn.pages,
         }
     };
@@ -171,7 +173,10 @@ fn seen(observed: &Observed, at: Ts, missing: Vec<String>) -> Seen {
         ready: workload.ready,
         position: workload.position(),
         owner: workload.owner().map(str::to_owned),
+        most: workload.owner().map(|_| workload.most()),
         version: workload.version.as_ref().map(|version| version.name.clone()),
+        since: workload.version.as_ref().map(|version| version.since),
+        writer: workload.writer.as_ref().map(|writer| writer.name.clone()),
     };
     Seen {
         at,

@@ -24,9 +24,9 @@ use super::shared::Shared;
 use crate::cluster::Actuators;
 
 pub use commands::{COMMAND, Command, Word};
-pub use keep::id;
 pub(super) use keep::{PREFIX, restore};
-pub use state::{Last, Scaling, Seen};
+pub use keep::{id, names};
+pub use state::{Last, Scaling, Seen, SeenBurn, SeenWorkload};
 
 /// Runs until shutdown; finishes the round it is in.
 pub(super) async fn run(shared: Arc<Shared>, actuators: Arc<Actuators>) {
