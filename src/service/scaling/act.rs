@@ -63,8 +63,7 @@ impl Move {
         let write =
             state.intent.filter(|_| moves).map(|intent| (intent, order(intent.from, intent.to, intent.at)));
         let is_raised = matches!(workload.lever, Lever::Floor { .. })
-            && state.last.is_some_and(|last| last.to == workload.position())
-            && state.base.is_some_and(|base| workload.position() > base);
+            && state.raised() == Some(workload.position());
         let is_due = renewed.is_none_or(|at| at.elapsed() >= RENEW_EVERY);
         let at = workload.position();
         let renew = (is_raised && is_due && write.is_none() && is_auto).then(|| order(at, at, decision.at));

@@ -43,11 +43,23 @@ pub struct Command {
     pub policy: Option<String>,
 }
 
-/// What waits to be consumed.
+/// What waits to be consumed, in the order in which it was said.
+///
+/// It counts however long ago it was said: while nobody consumed it, no leader decided anything that
+/// it could be too late for, and the last word of a person is what they mean until they say another.
+/// What is lost with age is only what `resume` trusts: a version that came after the word is not what
+/// the word was about. A count that somebody set after it is found by the same decision, and respected.
 #[derive(Default, Debug)]
 pub(super) struct Commands {
     pub ids: Vec<i64>,
-    pub all: Vec<Command>,
+    pub all: Vec<Said>,
+}
+
+/// A command, and when it was said.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub command: Command,
+    pub at: Ts,
 }
 
 impl Commands {
@@ -57,7 +69,9 @@ impl Commands {
         for row in shared.store.commands(MOST).await?.into_iter().filter(|row| row.kind == COMMAND) {
             commands.ids.push(row.id);
             match serde_json::from_str(&row.body) {
-                Ok(command) => commands.all.push(command),
+                Ok(command) => {
+                    commands.all.push(Said { command, at: Ts(row.created_at.div_euclid(1000)) });
+                }
                 Err(error) => tracing::warn!(%error, "a scaling command cannot be read"),
             }
         }
@@ -66,7 +80,7 @@ impl Commands {
 
     /// Who stopped all scaling after these.
     pub(super) fn stopped(&self, before: Option<String>) -> Option<String> {
-        self.all.iter().fold(before, |stopped, command| match command.word {
+        self.all.iter().fold(before, |stopped, said| match said.command.word {
             Word::Stop => Some("`damper scale stop`".to_owned()),
             Word::Start => None,
             Word::Pause | Word::Resume | Word::Release => stopped,
@@ -75,8 +89,8 @@ impl Commands {
 
     /// The policies of which a floor is to be put back.
     pub(super) fn released(&self) -> impl Iterator<Item = &str> {
-        let release = self.all.iter().filter(|command| command.word == Word::Release);
-        release.filter_map(|command| command.policy.as_deref())
+        let release = self.all.iter().filter(|said| said.command.word == Word::Release);
+        release.filter_map(|said| said.command.policy.as_deref())
     }
 
     /// Does to a policy's state what was asked of it.
@@ -87,10 +101,10 @@ impl Commands {
         now: Ts,
         state: &mut State,
     ) {
-        for command in self.all.iter().filter(|command| command.policy.as_deref() == Some(&policy.name)) {
-            match command.word {
+        for said in self.all.iter().filter(|said| said.command.policy.as_deref() == Some(&policy.name)) {
+            match said.command.word {
                 Word::Pause => state.paused = true,
-                Word::Resume => resume(workload, state),
+                Word::Resume => resume(workload, said.at, state),
                 Word::Release => release(policy, now, state),
                 Word::Stop | Word::Start => {}
             }
@@ -98,11 +112,12 @@ impl Commands {
     }
 }
 
-fn resume(workload: Option<&Workload>, state: &mut State) {
+fn resume(workload: Option<&Workload>, at: Ts, state: &mut State) {
     state.paused = false;
     (state.overridden, state.fight, state.useless) = (None, None, None);
     state.reverts.clear();
-    state.trusted = workload.and_then(|workload| Some(workload.version.as_ref()?.since)).or(state.trusted);
+    let version = workload.and_then(|workload| Some(workload.version.as_ref()?.since));
+    state.trusted = version.filter(|since| *since <= at).or(state.trusted);
 }
 
 fn release(policy: &ScalePolicy, now: Ts, state: &mut State) {
@@ -115,7 +130,7 @@ fn release(policy: &ScalePolicy, now: Ts, state: &mut State) {
 /// By policy: what is said of it in one round, newest last, for history.
 pub(super) fn words(commands: &Commands) -> BTreeMap<&str, Vec<Word>> {
     let mut words: BTreeMap<&str, Vec<Word>> = BTreeMap::new();
-    for command in &commands.all {
+    for Said { command, .. } in &commands.all {
         words.entry(command.policy.as_deref().unwrap_or("scaling")).or_default().push(command.word);
     }
     words

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use super::commands::Commands;
 use super::keep;
+use super::state::Kept;
 use crate::cluster::{Actuators, Released};
 use crate::engine::plan::Plan;
+use crate::engine::scale::State;
 use crate::engine::step::Delta;
 use crate::service::decide::commit;
 use crate::service::shared::Shared;
@@ -31,27 +33,46 @@ pub(super) async fn release(
     let asked: BTreeSet<&str> = commands.released().collect();
     let asked = plan.policies.iter().filter(|policy| asked.contains(policy.name.as_str()));
     let asked: BTreeSet<String> = asked.map(|policy| keep::id(policy)).collect();
-    let all: Vec<(String, Target)> = {
+    let all: Vec<(String, Kept)> = {
         let scaling = shared.scaling.read();
-        let kept = scaling.policies.iter().map(|(name, kept)| (name.clone(), kept.target.clone()));
+        let kept = scaling.policies.iter().map(|(name, kept)| (name.clone(), kept.clone()));
         kept.filter(|(id, _)| !defined.contains(id) || asked.contains(id)).collect()
     };
-    let mut gone = Vec::new();
-    for (id, target) in all {
-        if put_back(actuators, &id, &target).await && !defined.contains(&id) {
+    let taken: BTreeSet<[&str; 4]> = plan.policies.iter().map(|policy| policy.target.workload()).collect();
+    let now = shared.world.read().now();
+    let (mut gone, mut let_go) = (Vec::new(), Vec::new());
+    for (id, kept) in all {
+        if defined.contains(&id) {
+            put_back(actuators, &id, &kept.target).await;
+        } else if taken.contains(&kept.target.workload()) {
+            // Another policy goes on with what it raised.
             gone.push(id);
+        } else if is_let_go(&kept.state) || put_back(actuators, &id, &kept.target).await {
+            // Whoever defines one for this workload again soon still has to wait.
+            match kept.state.is_cooling(now) {
+                true => let_go.push((id, Kept { state: kept.state.let_go(), ..kept })),
+                false => gone.push(id),
+            }
         }
     }
-    if gone.is_empty() {
+    let_go.retain(|(id, kept)| shared.scaling.read().policies.get(id).is_none_or(|k| k.state != kept.state));
+    if gone.is_empty() && let_go.is_empty() {
         return Ok(());
     }
     let removed = gone.iter().map(|id| keep::key(id)).collect();
+    let states = let_go.iter().filter_map(|(id, kept)| keep::kept(id, kept)).collect();
     shared.scaling.write().in_doubt = true;
-    commit(shared, epoch, &Delta::default(), Decisions { removed, ..Decisions::default() }).await?;
+    commit(shared, epoch, &Delta::default(), Decisions { removed, states, ..Decisions::default() }).await?;
     let mut scaling = shared.scaling.write();
     scaling.in_doubt = false;
     scaling.policies.retain(|name, _| !gone.contains(name));
+    scaling.policies.extend(let_go);
     Ok(())
+}
+
+/// Whether all that is remembered is when it was written.
+fn is_let_go(state: &State) -> bool {
+    *state == state.let_go()
 }
 
 /// Puts back every floor that any policy raised.
