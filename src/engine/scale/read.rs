@@ -100,6 +100,7 @@ fn budget_left(parts: &[(Part, Option<(f64, f64)>)]) -> Option<Finite> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::plan::{AliveIx, AliveReading};
     use crate::engine::view::testing::{Example, group};
     use crate::slo::model::SloId;
     use crate::slo::time::Span;
@@ -149,5 +150,36 @@ mod tests {
         assert!((rates(&read(&example, None)).0 - 25.0).abs() < 1e-6);
         assert!((rates(&read(&example, Some("/pay"))).0 - 100.0).abs() < 1e-6);
         assert!((rates(&read(&example, Some("/list"))).0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn half_of_the_targets_gone_makes_all_unknown_whether_it_burns_or_not() {
+        for bad in [0, 50] {
+            let mut example = Example::well(60);
+            example.slos[0].alive = Some(AliveIx(0));
+            let mut tick = |up: Option<u64>, known| {
+                example.tick(100, bad);
+                let reading = up.map(|up| AliveReading { up, known });
+                example.observed.saw(AliveIx(0), Ts(example.now), reading);
+                read(&example, None)
+            };
+            assert!(tick(Some(10), 10).known.is_some());
+            assert!(tick(Some(5), 10).known.is_some(), "half are left");
+            let sick = tick(Some(4), 10);
+            assert!(sick.known.is_none() && sick.why.starts_with("fewer than half"), "{sick:?}");
+            assert_eq!(tick(Some(4), 4).known, None, "those that went are missed for a while");
+            assert_eq!(tick(None, 0).known, None, "not known");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_says_why() {
+        let mut example = Example::well(20);
+        example.now += 30;
+        assert_eq!(read(&example, None).why, "its data is missing");
+        example.tick(100, 0);
+        assert_eq!(read(&example, None).why, "");
+        example.tick(100, 9_000);
+        assert_eq!(read(&example, None).why, "it has more bad events than events");
     }
 }

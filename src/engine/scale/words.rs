@@ -90,6 +90,12 @@ impl Reason {
         }
     }
 
+    /// One word for programs: the name of the variant.
+    pub fn code(&self) -> String {
+        let fields = serde_json::to_value(self).unwrap_or_default();
+        fields.get("code").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    }
+
     /// One word that tools filter Events by.
     pub const fn event(&self) -> &'static str {
         match self {

@@ -135,3 +135,76 @@ pub(super) fn words(commands: &Commands) -> BTreeMap<&str, Vec<Word>> {
     }
     words
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::scale::{Lever, Version};
+    use crate::service::testing::{Service, policy};
+    use crate::slo::time::{Span, Step};
+    use crate::slo::{Context, SourceFile, load_accepted};
+
+    const NOW: Ts = Ts(1_790_000_000);
+
+    fn web() -> ScalePolicy {
+        let file = SourceFile { path: "p".into(), text: policy("web", "one") };
+        let loaded = load_accepted(&file, &Context::without_settings(Step::DEFAULT));
+        loaded.policies().next().unwrap().clone()
+    }
+
+    fn said(words: &[(Word, i64)]) -> Commands {
+        let said = |(word, ago): &(Word, i64)| {
+            let policy = (!matches!(word, Word::Stop | Word::Start)).then(|| "web".to_owned());
+            Said { command: Command { word: *word, policy }, at: Ts(NOW.0 - ago) }
+        };
+        Commands { ids: Vec::new(), all: words.iter().map(said).collect() }
+    }
+
+    fn workload(version: i64) -> Workload {
+        Workload {
+            wanted: 5,
+            ready: 5,
+            lever: Lever::Count,
+            blocked: None,
+            rolling: false,
+            version: Some(Version { since: Ts(version), name: "revision 2".into() }),
+            paused: false,
+            writer: None,
+            must_stay: 0,
+        }
+    }
+
+    #[test]
+    fn the_last_word_counts_however_long_ago_it_was_said() {
+        let hour = Span::from_hours(1).secs();
+        assert!(said(&[(Word::Start, 2 * hour), (Word::Stop, hour)]).stopped(None).is_some());
+        let started = said(&[(Word::Stop, 2 * hour), (Word::Start, hour)]);
+        assert_eq!(started.stopped(Some("somebody".into())), None);
+        let mut state = State::default();
+        said(&[(Word::Resume, 2 * hour), (Word::Pause, hour)]).apply(&web(), None, NOW, &mut state);
+        assert!(state.paused);
+    }
+
+    #[test]
+    fn a_word_trusts_no_version_that_came_after_it() {
+        let resumed = |version: i64| {
+            let mut state = State { paused: true, ..State::default() };
+            said(&[(Word::Resume, 3600)]).apply(&web(), Some(&workload(version)), NOW, &mut state);
+            assert!(!state.paused);
+            state.trusted
+        };
+        assert_eq!(resumed(NOW.0 - 3601), Some(Ts(NOW.0 - 3601)));
+        assert_eq!(resumed(NOW.0 - 60), None);
+    }
+
+    #[tokio::test]
+    async fn what_was_said_while_nobody_led_is_read_with_its_time() {
+        let service = Service::start().await;
+        let body = serde_json::to_string(&Command { word: Word::Stop, policy: None }).unwrap();
+        service.shared.store.put_command(COMMAND, &body, 1_790_000_000_999).await.unwrap();
+        service.shared.store.put_command(COMMAND, "nonsense", 0).await.unwrap();
+        let commands = Commands::read(&service.shared).await.unwrap();
+        assert_eq!((commands.ids.len(), commands.all.len(), commands.all[0].at), (2, 1, NOW));
+        assert!(commands.stopped(None).is_some());
+    }
+}

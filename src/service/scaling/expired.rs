@@ -24,7 +24,11 @@ const LONGEST: Duration = Duration::from_secs(20);
 /// Looks for them when its time has come, for the first time right after the first round.
 pub(super) async fn put_back(shared: &Shared, actuators: &Actuators, looked: &mut Option<Instant>) {
     let is_due = looked.is_none_or(|at| at.elapsed() >= EVERY);
-    if !is_due || shared.epoch().is_none() || actuators.kubernetes.is_none() || super::stopped(shared).is_some() {
+    if !is_due
+        || shared.epoch().is_none()
+        || actuators.kubernetes.is_none()
+        || super::stopped(shared).is_some()
+    {
         return;
     }
     *looked = Some(Instant::now());

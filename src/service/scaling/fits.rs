@@ -28,7 +28,10 @@ pub(super) fn unfit(plan: &Plan) -> Vec<Option<String>> {
 fn shared<'p>(policy: &ScalePolicy, mut all: impl Iterator<Item = &'p &'p ScalePolicy>) -> Option<String> {
     let other = all.find(|other| other.name != policy.name)?;
     let place = format!("{}:{}", other.place.file, other.place.line);
-    Some(format!("policy {} at {place} scales {} too, and one workload has one policy", other.name, policy.target))
+    Some(format!(
+        "policy {} at {place} scales {} too, and one workload has one policy",
+        other.name, policy.target
+    ))
 }
 
 fn watches_nothing(policy: &ScalePolicy, plan: &Plan, slos: &BTreeMap<&str, &Planned>) -> Option<String> {
@@ -37,7 +40,9 @@ fn watches_nothing(policy: &ScalePolicy, plan: &Plan, slos: &BTreeMap<&str, &Pla
         let id = watched.slo.to_string();
         match slos.get(id.as_str()) {
             Some(planned) => found.push(Some(&planned.slo)),
-            None if plan.holds(&id) => return Some(format!("the definition of {id} cannot be read any more")),
+            None if plan.holds(&id) => {
+                return Some(format!("the definition of {id} cannot be read any more"));
+            }
             None => return Some(format!("there is no SLO {id} any more")),
         }
     }
@@ -51,16 +56,17 @@ mod tests {
     use super::*;
     use crate::service::testing::{policy, ratio, slo};
     use crate::slo::time::Step;
-    use crate::slo::{Context, SourceFile, load, load_accepted};
+    use crate::slo::{Context, SourceFile, load_accepted};
 
     /// What is in force of these SLOs, and of policies that were taken at other times.
     fn plan(slos: &str, policies: &[String]) -> Plan {
         let context = Context::without_settings(Step::DEFAULT);
         let file = |path: &str, text: &str| SourceFile { path: path.into(), text: text.into() };
-        let loaded = load(&[file("a.yaml", slos)], &context);
-        assert!(!loaded.problems().any(|problem| problem.what.contains("error")), "{loaded:?}");
         let taken = policies.iter().zip(1..).flat_map(|(text, i)| {
-            load_accepted(&file(&format!("p{i}.yaml"), text), &context).policies().cloned().collect::<Vec<_>>()
+            load_accepted(&file(&format!("p{i}.yaml"), text), &context)
+                .policies()
+                .cloned()
+                .collect::<Vec<_>>()
         });
         Plan { policies: taken.map(Arc::new).collect(), ..crate::service::testing::plan(slos) }
     }
@@ -89,20 +95,28 @@ mod tests {
         let named = policy("web", "one").replace("[shop/one]", "[{slo: shop/one, group: {route: /pay}}]");
         let why = only(&plan(&slo("one"), &[named.clone()])).unwrap();
         assert!(why.starts_with("`shop/one` has no groups"), "{why}");
-        let grouped = slo("one").replace("  objective: 99\n", "  objective: 99\n  groupBy: {labels: [zone]}\n");
+        let grouped =
+            slo("one").replace("  objective: 99\n", "  objective: 99\n  groupBy: {labels: [zone]}\n");
         let why = only(&plan(&grouped, &[named])).unwrap();
         assert!(why.starts_with("the groups of `shop/one` are by: zone"), "{why}");
         let lax = slo("one").replace("objective: 99", "objective: 50");
+        let lax = lax + "  alerting: {page: {disable: true}}\n";
         let why = only(&plan(&lax, &[policy("web", "one")])).unwrap();
         assert!(why.starts_with("no SLO of this policy can burn"), "{why}");
     }
 
     #[test]
     fn of_two_policies_on_one_workload_neither_moves_and_each_names_the_other() {
-        let other = policy("also", "one").replace("namespace: shop, name: also", "namespace: shop, name: web");
+        let other =
+            policy("also", "one").replace("namespace: shop, name: also", "namespace: shop, name: web");
         let plan = plan(&slo("one"), &[policy("web", "one"), other, policy("third", "one")]);
         let why = unfit(&plan);
-        assert!(why[0].as_ref().unwrap().starts_with("policy also at p2.yaml:1 scales apps/v1 Deployment shop/web too"));
+        assert!(
+            why[0]
+                .as_ref()
+                .unwrap()
+                .starts_with("policy also at p2.yaml:1 scales apps/v1 Deployment shop/web too")
+        );
         assert!(why[1].as_ref().unwrap().starts_with("policy web at p1.yaml:1 scales"), "{why:?}");
         assert_eq!(why[2], None);
     }

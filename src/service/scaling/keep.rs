@@ -95,3 +95,28 @@ pub(super) fn all(fleet: &Fleet, stopped: Option<&String>) -> Option<StatePut> {
 pub(super) fn key(id: &str) -> String {
     format!("{POLICY}{id}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::testing::Service;
+    use crate::store::Decisions;
+
+    async fn stopped(body: &str) -> Option<String> {
+        let service = Service::start().await;
+        let put = StatePut { key: ALL.to_owned(), body: body.to_owned() };
+        let decided = Decisions { states: vec![put], ..Decisions::default() };
+        service.shared.store.commit(service.shared.epoch().unwrap(), &decided).await.unwrap();
+        restore(&service.shared).await.unwrap();
+        let scaling = service.shared.scaling.read();
+        scaling.stopped.clone()
+    }
+
+    #[tokio::test]
+    async fn the_kill_switch_outlives_a_restart_and_what_cannot_be_read_is_stopped() {
+        let put = all(&Fleet::default(), Some(&"somebody".to_owned())).unwrap();
+        assert_eq!(stopped(&put.body).await.as_deref(), Some("somebody"));
+        assert_eq!(stopped("{}").await, None);
+        assert!(stopped("{\"stopped\": 3}").await.is_some());
+    }
+}

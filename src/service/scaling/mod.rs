@@ -29,7 +29,7 @@ use crate::cluster::Actuators;
 pub use commands::{COMMAND, Command, Word};
 pub use keep::id;
 pub(super) use keep::{PREFIX, restore};
-pub use state::{Last, Scaling, Seen};
+pub use state::{Kept, Last, Scaling, Seen, SeenWorkload};
 
 /// Who or what stopped all scaling, if anything.
 pub fn stopped(shared: &Shared) -> Option<String> {

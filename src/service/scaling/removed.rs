@@ -104,3 +104,66 @@ async fn put_back(actuators: &Actuators, policy: &str, target: &Target) -> bool 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::clock;
+    use crate::service::scaling::restore;
+    use crate::service::testing::Service;
+    use crate::slo::time::Span;
+    use crate::store::StatePut;
+
+    /// A service whose store knows a policy on a workload behind a webhook that is defined no more.
+    async fn left(cooldown: Span) -> Service {
+        let service = Service::start().await;
+        let target = Target::Webhook { actuator: "local".into(), name: "shop".into() };
+        let now = clock::now();
+        let state = State {
+            base: Some(3),
+            seen: Some(5),
+            cooldown_until: Some(now.plus(cooldown)),
+            writes: vec![now],
+            ..State::default()
+        };
+        let put: StatePut = keep::kept("shop at local of web", &Kept::of(state, target)).unwrap();
+        let decided = Decisions { states: vec![put], ..Decisions::default() };
+        service.shared.store.commit(service.shared.epoch().unwrap(), &decided).await.unwrap();
+        restore(&service.shared).await.unwrap();
+        service
+    }
+
+    async fn forget(service: &Service) -> Vec<State> {
+        let (plan, commands) = (Plan::default(), Commands::default());
+        let epoch = service.shared.epoch().unwrap();
+        release(&service.shared, &Actuators::default(), epoch, &plan, &commands).await.unwrap();
+        let in_memory: Vec<State> = states(service);
+        restore(&service.shared).await.unwrap();
+        assert_eq!(states(service), in_memory, "the store knows the same");
+        in_memory
+    }
+
+    fn states(service: &Service) -> Vec<State> {
+        service.shared.scaling.read().policies.values().map(|kept| kept.state.clone()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_policy_that_is_gone_is_forgotten_with_nothing_to_put_back_behind_a_webhook() {
+        assert_eq!(forget(&left(Span::ZERO).await).await.len(), 1, "the clocks of two leaders differ");
+        let service = left(Span::ZERO).await;
+        for kept in service.shared.scaling.write().policies.values_mut() {
+            kept.state.cooldown_until = Some(clock::now().minus(Span::from_mins(1)));
+        }
+        assert_eq!(forget(&service).await, []);
+    }
+
+    #[tokio::test]
+    async fn its_cooldown_is_kept_until_it_is_over_and_what_it_raised_is_not() {
+        let service = left(Span::from_mins(3)).await;
+        for _ in 0..2 {
+            let [state] = &forget(&service).await[..] else { panic!("one policy") };
+            assert!(state.is_cooling(clock::now()) && state.writes.len() == 1);
+            assert_eq!((state.base, state.seen), (None, None));
+        }
+    }
+}

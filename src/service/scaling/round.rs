@@ -14,6 +14,7 @@ use crate::cluster::Actuators;
 use crate::engine::plan::Plan;
 use crate::engine::scale::{Brake, Decision, Fleet, Reason, State, Verdict, decide};
 use crate::engine::step::{Delta, Inputs, Scaled, step_scaling};
+use crate::service::clock;
 use crate::service::decide::commit;
 use crate::service::shared::Shared;
 use crate::slo::policy::{ScaleMode, ScalePolicy};
@@ -153,7 +154,7 @@ fn decisions(shared: &Shared, plan: &Plan, decided: &Decided, commands: &Command
         more.states.extend(keep::all(&decided.fleet, decided.stopped.as_ref()));
     }
     for (subject, words) in words(commands) {
-        let at = clock_ms();
+        let at = clock::now_ms();
         let body = json!({ "asked": words }).to_string();
         more.history.push(HistoryPut {
             at,
@@ -163,10 +164,6 @@ fn decisions(shared: &Shared, plan: &Plan, decided: &Decided, commands: &Command
         });
     }
     more
-}
-
-fn clock_ms() -> i64 {
-    crate::service::clock::now_ms()
 }
 
 /// Whether history gets a line: something moves, or it holds for another reason than before.
@@ -201,7 +198,7 @@ fn remember(shared: &Shared, plan: &Plan, decided: Decided) -> Vec<Move> {
         let before = scaling.policies.get(&keep::id(policy));
         let last = before.and_then(|kept| kept.last.clone());
         let (renewed, looked) = before.map_or((None, None), |kept| (kept.renewed, kept.looked));
-        let looked = one.looked.observed.workload.is_some().then_some(one.decision.at).or(looked);
+        let looked = one.looked.observed.workload.is_some().then(clock::now).or(looked);
         let is_news = is_news(last.as_ref().map(|last| &last.decision), &one.decision);
         moves.extend(Move::of(policy, &one.state, &one.looked, &one.decision, is_news, renewed));
         let last = Some(Last { seen: one.looked.seen, decision: one.decision });

@@ -32,7 +32,7 @@ pub struct Kept {
     pub target: Target,
     /// What was seen and decided last.
     pub last: Option<Last>,
-    /// When its workload was seen last, by this process.
+    /// When its workload was seen last, by this process and the wall clock.
     pub looked: Option<Ts>,
     /// When a raised floor was last said to be still meant.
     pub renewed: Option<Instant>,
