@@ -86,7 +86,7 @@ async fn what_is_stopped_by_file_or_by_word_stays_so_until_somebody_starts_it() 
     scaled.damper.start().await;
     scaled.until_stopped("damper scale stop").await;
     // The cooldown is over, and it would move.
-    scaled.until("the wish", |view| view["decision"]["runnerUp"]["code"] != "cooldown").await;
+    scaled.until("the wish", |view| view["decision"]["runnerUp"]["code"] == "burning").await;
     assert_eq!(scaled.workload.moves().len(), before);
     say(&scaled.damper, "/api/v1/scaling/start").await;
     scaled.until("scaling to go on", |view| code(view) != "stopped" && code(view) != "").await;
@@ -138,6 +138,7 @@ async fn a_policy_that_does_not_fit_any_more_moves_nothing_and_says_why() {
     health(&scaled.damper, "degraded", "2 of 2 policies do not fit").await;
     assert!(scaled.workload.moves().is_empty());
     scaled.shop.traffic.fail("web", 0);
+    scaled.until("no wish any more", |view| view["decision"]["runnerUp"]["code"] == "atRest").await;
     std::fs::remove_file(scaled.damper.path("slos/second.yaml")).unwrap();
     scaled.damper.definition("policy.yaml", &policy("auto", ""));
     scaled.until("rest again", |view| code(view) == "atRest").await;
@@ -164,7 +165,7 @@ async fn while_the_store_cannot_be_written_nothing_moves_and_no_cooldown_is_lost
         sqlx::query("begin exclusive").execute(&mut lock).await.unwrap();
         let moves = scaled.workload.moves().len();
         scaled.shop.traffic.fail("web", 5);
-        wait_until(SOON, "ticks that are not committed", async || {
+        wait_until(SOON, "the store to be degraded", async || {
             let health = scaled.damper.try_get("/healthz").await?.1;
             let health: Value = serde_json::from_str(&health).ok()?;
             let all = health["components"].as_array()?;
@@ -172,7 +173,7 @@ async fn while_the_store_cannot_be_written_nothing_moves_and_no_cooldown_is_lost
             (store["status"] == "degraded").then_some(())
         })
         .await;
-        let ticks = |view: &Value| view["ticks"]["uncommitted"].as_i64();
+        let ticks = |view: &Value| view["ticks"]["completed"].as_i64();
         let from = ticks(&scaled.damper.get("/api/v1/status").await).unwrap();
         let two = |view: &Value| (ticks(view)? >= from + 2).then_some(());
         scaled.damper.wait_for(SOON, "/api/v1/status", "two more", two).await;

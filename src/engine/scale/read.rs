@@ -54,6 +54,9 @@ impl Burn {
 
 const MISSING: &str = "its data is missing";
 
+/// What a group may spend in the period, and what is left of that.
+type Weighed = Option<(f64, f64)>;
+
 /// One group with what it may spend in the period and what is left of that; or why nothing can be
 /// said of it.
 fn part(
@@ -63,13 +66,13 @@ fn part(
     ledger: &Ledger,
     observed: &Observed,
     at: Ts,
-) -> Result<(Part, Option<(f64, f64)>), &'static str> {
+) -> Result<(Part, Weighed), &'static str> {
     let book = Book::open(ledger, &planned.bad, &planned.total, group).ok_or(MISSING)?;
     let mut windows = Windows::new(&book, at);
     let targets = planned.alive.map(|ix| observed.alive.get(&ix).copied().unwrap_or_default());
     let reading = targets.and_then(|targets| targets.at(at));
-    let standing = Standing::of(&mut windows, reading, planned.slo.absent.means);
     // Absence may mean much for alerts; replicas are left alone.
+    let standing = Standing::of(&mut windows, reading, AbsentMeans::Unknown);
     match standing {
         Standing::Absent => return Err("it has no series"),
         Standing::BadNotPartOfTotal => return Err("it has more bad events than events"),
@@ -91,7 +94,7 @@ fn part(
 }
 
 /// What is left of the budget of all groups together.
-fn budget_left(parts: &[(Part, Option<(f64, f64)>)]) -> Option<Finite> {
+fn budget_left(parts: &[(Part, Weighed)]) -> Option<Finite> {
     let known = parts.iter().filter_map(|(_, weighed)| *weighed);
     let (may, left) = known.fold((0.0, 0.0), |(m, l), (may, left)| (m + may, l + left));
     if may > 0.0 { Finite::new(left / may) } else { None }
@@ -170,6 +173,17 @@ mod tests {
             assert_eq!(tick(Some(4), 4).known, None, "those that went are missed for a while");
             assert_eq!(tick(None, 0).known, None, "not known");
         }
+    }
+
+    #[test]
+    fn absence_that_alerts_read_as_idle_leaves_replicas_alone() {
+        let mut example = Example::well(20);
+        let mut slo = (*example.slos[0].slo).clone();
+        slo.absent.means = AbsentMeans::Idle;
+        example.slos[0].slo = std::sync::Arc::new(slo);
+        example.now += 30;
+        example.tell(0, &[]);
+        assert_eq!(read(&example, None).why, "it has no series");
     }
 
     #[test]

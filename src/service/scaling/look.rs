@@ -54,28 +54,28 @@ pub(super) async fn look(
     if !Arc::ptr_eq(&world.plan, plan) {
         return None;
     }
-    let of =
-        |((policy, misfit), workload): ((&Arc<ScalePolicy>, Option<String>), Result<Workload, String>)| {
-            let burns: Vec<Burn> =
-                policy.slos.iter().map(|watched| burn(watched, policy, &slos, &world, at)).collect();
-            let source = source_of(policy, &slos);
-            let answer = |query: &String| answers.get(&(source.clone(), query.clone()));
-            let mut missing = Vec::new();
-            let mut value = |query: &String| match answer(query) {
-                Some(Ok(value)) => Some(*value),
-                Some(Err(why)) => {
-                    missing.push(format!("`{query}`: {why}"));
-                    None
-                }
-                None => None,
-            };
-            let saturation = policy.saturation.as_ref().and_then(|saturation| value(&saturation.query));
-            let vetoes = policy.unless.iter().map(|veto| value(&veto.query)).collect();
-            let workload = workload.map_err(|why| missing.push(why)).ok();
-            let observed = Observed { burns, workload, saturation, vetoes, brake: None, misfit };
-            Looked { seen: seen(&observed, at, missing), observed }
+    let of = |policy: &Arc<ScalePolicy>, misfit: Option<String>, workload: Result<Workload, String>| {
+        let burns: Vec<Burn> =
+            policy.slos.iter().map(|watched| burn(watched, policy, &slos, &world, at)).collect();
+        let source = source_of(policy, &slos);
+        let answer = |query: &String| answers.get(&(source.clone(), query.clone()));
+        let mut missing = Vec::new();
+        let mut value = |query: &String| match answer(query) {
+            Some(Ok(value)) => Some(*value),
+            Some(Err(why)) => {
+                missing.push(format!("`{query}`: {why}"));
+                None
+            }
+            None => None,
         };
-    Some(plan.policies.iter().zip(unfit(plan)).zip(workloads).map(of).collect())
+        let saturation = policy.saturation.as_ref().and_then(|saturation| value(&saturation.query));
+        let vetoes = policy.unless.iter().map(|veto| value(&veto.query)).collect();
+        let workload = workload.map_err(|why| missing.push(why)).ok();
+        let observed = Observed { burns, workload, saturation, vetoes, brake: None, misfit };
+        Looked { seen: seen(&observed, at, missing), observed }
+    };
+    let all = plan.policies.iter().zip(unfit(plan)).zip(workloads);
+    Some(all.map(|((policy, misfit), workload)| of(policy, misfit, workload)).collect())
 }
 
 fn half(step: Span) -> Duration {

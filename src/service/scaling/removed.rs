@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use tokio::time::Instant;
+
 use super::commands::Commands;
 use super::keep;
 use super::state::Kept;
@@ -17,6 +20,8 @@ use crate::service::shared::Shared;
 use crate::slo::policy::Target;
 use crate::store::{Decisions, StoreError};
 
+/// Floors put back at once.
+const AT_ONCE: usize = 8;
 /// How long one floor may take.
 const LONGEST: Duration = Duration::from_secs(10);
 
@@ -41,10 +46,15 @@ pub(super) async fn release(
     let taken: BTreeSet<[&str; 4]> = plan.policies.iter().map(|policy| policy.target.workload()).collect();
     let now = shared.world.read().now();
     let (mut gone, mut let_go) = (Vec::new(), Vec::new());
-    for (id, kept) in all {
-        if defined.contains(&id) {
-            put_back(actuators, &id, &kept.target).await;
-        } else if taken.contains(&kept.target.workload()) {
+    let (asked, left): (Vec<_>, Vec<_>) = all.into_iter().partition(|(id, _)| defined.contains(id));
+    put_back_all(actuators, asked.iter().map(|(id, kept)| (id, &kept.target))).await;
+    let end = Instant::now() + LONGEST;
+    for (id, kept) in left {
+        // An API that hangs keeps no other policy waiting; what is left is put back after the next round.
+        if Instant::now() >= end {
+            break;
+        }
+        if taken.contains(&kept.target.workload()) {
             // Another policy goes on with what it raised.
             gone.push(id);
         } else if is_let_go(&kept.state) || put_back(actuators, &id, &kept.target).await {
@@ -81,9 +91,13 @@ pub(super) async fn release_all(shared: &Arc<Shared>, actuators: &Arc<Actuators>
         let scaling = shared.scaling.read();
         scaling.policies.iter().map(|(name, kept)| (name.clone(), kept.target.clone())).collect()
     };
-    for (name, target) in all {
-        put_back(actuators, &name, &target).await;
-    }
+    put_back_all(actuators, all.iter().map(|(name, target)| (name, target))).await;
+}
+
+async fn put_back_all<'a>(actuators: &Actuators, all: impl Iterator<Item = (&'a String, &'a Target)>) {
+    let each = all.map(|(policy, target)| put_back(actuators, policy, target));
+    let each: Vec<_> = each.collect();
+    futures_util::stream::iter(each).buffer_unordered(AT_ONCE).collect::<Vec<bool>>().await;
 }
 
 async fn put_back(actuators: &Actuators, policy: &str, target: &Target) -> bool {
