@@ -103,6 +103,7 @@ fn budget_left(parts: &[(Part, Weighed)]) -> Option<Finite> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::fact::{Facts, SeriesIx, SlotFact, SlotState, Tier};
     use crate::engine::plan::{AliveIx, AliveReading};
     use crate::engine::view::testing::{Example, group};
     use crate::slo::model::SloId;
@@ -182,7 +183,10 @@ mod tests {
         slo.absent.means = AbsentMeans::Idle;
         example.slos[0].slo = std::sync::Arc::new(slo);
         example.now += 30;
-        example.tell(0, &[]);
+        for series in [SeriesIx(0), SeriesIx(1)] {
+            let slots = vec![SlotFact { end: Ts(example.now), state: SlotState::Absent }];
+            example.ledger.apply(&Facts { series, tier: Tier::Fine, slots });
+        }
         assert_eq!(read(&example, None).why, "it has no series");
     }
 
