@@ -2,6 +2,7 @@
 
 mod account;
 mod faults;
+mod hands;
 mod kill;
 
 use std::time::Duration;
