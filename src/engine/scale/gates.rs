@@ -49,7 +49,8 @@ pub(super) fn held(look: &Look<'_>, state: &State) -> Vec<Reason> {
         reasons.push(Reason::Starting { ready: workload.ready, wanted: workload.expected() });
     }
     if let Some(until) = cooldown(state).filter(|until| now < *until) {
-        reasons.push(Reason::Cooldown { until });
+        let refused = |why: &String| Reason::Refused { why: why.clone(), until };
+        reasons.push(state.refused.as_ref().map_or(Reason::Cooldown { until }, refused));
     }
     if let Some(until) = settled_at(look, state).filter(|until| now < *until) {
         reasons.push(Reason::Settling { until });

@@ -4,6 +4,7 @@
 use super::look::Look;
 use super::observed::{Writer, WriterKind};
 use super::state::{Intent, Overridden, REVERTS_WITHIN, State};
+use crate::slo::time::Ts;
 
 /// Takes in where the lever is.
 pub(super) fn take_in(look: &Look<'_>, state: &mut State) {
@@ -72,7 +73,7 @@ impl State {
     pub fn arrived(&mut self, intent: Intent) {
         self.seen = Some(intent.to);
         self.last = Some(intent);
-        self.intent = None;
+        (self.intent, self.refused, self.ready_since) = (None, None, None);
     }
 
     /// The write was not made, and will not be.
@@ -82,5 +83,19 @@ impl State {
         if let Some(trial) = &mut self.trial {
             trial.steps -= 1;
         }
+    }
+
+    /// The write was refused, and will be until somebody changes something.
+    pub fn was_refused(&mut self, why: String) {
+        self.never_came();
+        self.refused = Some(why);
+    }
+
+    /// The write was not made because its API asked for patience until then. It costs no cooldown:
+    /// nothing moved.
+    pub fn was_put_off(&mut self, until: Ts) {
+        self.never_came();
+        self.writes.pop();
+        self.cooldown_until = Some(until);
     }
 }

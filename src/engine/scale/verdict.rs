@@ -66,6 +66,8 @@ pub enum Reason {
     Starting { ready: u32, wanted: u32 },
     /// The last write is too young.
     Cooldown { until: Ts },
+    /// The last write was refused, too short a time ago to try again.
+    Refused { why: String, until: Ts },
     /// All replicas are ready, too short to see what it did.
     Settling { until: Ts },
     /// As many writes as an hour may have.

@@ -145,6 +145,8 @@ fn decisions(shared: &Shared, plan: &Plan, decided: &Decided, commands: &Command
         let before = scaling.policies.get(&keep::id(policy));
         let is_new = before.is_none_or(|kept| kept.state != one.state);
         more.states.extend(is_new.then(|| keep::policy(policy, &one.state)).flatten());
+        let found = before.and_then(|kept| found_out(&policy.name, &kept.state, one));
+        more.history.extend(found);
         let last = before.and_then(|kept| kept.last.as_ref());
         if is_news(last.map(|last| &last.decision), &one.decision) {
             more.history.push(history(&policy.name, policy.mode, &one.decision, &one.looked.seen));
@@ -164,6 +166,24 @@ fn decisions(shared: &Shared, plan: &Plan, decided: &Decided, commands: &Command
         });
     }
     more
+}
+
+/// What the look told of a write whose answer nobody got: the process that made it ended, or it hung.
+fn found_out(policy: &str, before: &State, one: &One) -> Option<HistoryPut> {
+    let intent = before.intent.filter(|intent| one.state.intent != Some(*intent))?;
+    let at = one.looked.observed.workload.as_ref()?.position();
+    let outcome = match at {
+        at if at == intent.to => "done",
+        at if at == intent.from && one.state.overridden == before.overridden => "notMade",
+        _ => "unknown",
+    };
+    let body = json!({"from": intent.from, "to": intent.to, "outcome": outcome, "seen": at, "error": null});
+    Some(HistoryPut {
+        at: clock::now_ms(),
+        kind: "scaleWrite".to_owned(),
+        subject: policy.to_owned(),
+        body: body.to_string(),
+    })
 }
 
 /// Whether history gets a line: something moves, or it holds for another reason than before.

@@ -4,6 +4,7 @@
 //! other than `admin` may do what `deploy/kubernetes` grants and nothing more ([`shipped`]).
 
 pub mod client;
+pub mod front;
 mod identity;
 pub mod objects;
 pub mod pods;

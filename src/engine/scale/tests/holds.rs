@@ -232,6 +232,43 @@ fn a_dry_run_decides_and_intends_nothing() {
     assert!(matches!(case.held(), Reason::Cooldown { .. }));
 }
 
+/// Decides a write that the workload's API does not make.
+fn unmade(case: &mut Case) {
+    let (state, decision) = decide(case.now, STEP, &case.observed, &case.state, &case.policy);
+    assert!(matches!(decision.verdict, Verdict::Scale { .. }), "{decision:?}");
+    case.state = state;
+}
+
+#[test]
+fn a_refused_write_is_the_reason_until_it_is_tried_again() {
+    let mut case = burning();
+    unmade(&mut case);
+    case.state.was_refused("403".to_owned());
+    case.now = case.now.plus(STEP);
+    assert!(matches!(case.held(), Reason::Refused { why, .. } if why == "403"));
+    let moves = case.run(Span::from_mins(4));
+    assert!(matches!(moves[..], [(180..=210, 5, 7)]), "{moves:?}");
+    assert_eq!(case.state.refused, None);
+    // Nobody wants it any more.
+    let mut case = burning();
+    unmade(&mut case);
+    case.state.was_refused("403".to_owned());
+    case.burns(0.9);
+    case.now = case.now.plus(STEP);
+    assert!(matches!(case.held(), Reason::Refused { .. }) && case.state.refused.is_none());
+}
+
+#[test]
+fn a_write_that_was_put_off_costs_no_cooldown_and_comes_not_before() {
+    for (secs, next) in [(5, 30), (100, 120)] {
+        let mut case = burning();
+        unmade(&mut case);
+        case.state.was_put_off(case.now.plus(Span::from_secs(secs)));
+        assert!(case.state.writes.is_empty() && case.state.trial.is_none());
+        assert_eq!(case.run(Span::from_mins(3)), [(next, 5, 7)]);
+    }
+}
+
 #[test]
 fn a_policy_that_does_not_fit_moves_nothing_and_says_why_whatever_else_is_known() {
     let mut case = burning();
