@@ -95,17 +95,7 @@ fn holds(scaled: &Scaled<'_>, matter: Matter, severity: Severity) -> bool {
             let at = state.intent.map(|intent| intent.to).or(state.seen);
             at.zip(state.base).is_some_and(|(at, base)| at > base)
         }
-        Matter::Blocked => reasons().any(|reason| {
-            matches!(
-                reason,
-                Reason::Blocked { .. }
-                    | Reason::AtMax { .. }
-                    | Reason::Fight { .. }
-                    | Reason::WorkloadUnknown
-                    | Reason::RateLimit { .. }
-                    | Reason::FleetLimit { .. }
-            )
-        }),
+        Matter::Blocked => reasons().any(blocks),
         Matter::Overridden => state.overridden.as_ref().is_some_and(|other| now < other.until),
         Matter::Ineffective => state.is_useless(now),
         Matter::SuspectVersion => {
@@ -115,6 +105,19 @@ fn holds(scaled: &Scaled<'_>, matter: Matter, severity: Severity) -> bool {
         }
         Matter::CommonCause => false,
     }
+}
+
+/// Whether it is one of those that keep a policy from acting until somebody does something.
+fn blocks(reason: &Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Blocked { .. }
+            | Reason::AtMax { .. }
+            | Reason::Fight { .. }
+            | Reason::WorkloadUnknown
+            | Reason::RateLimit { .. }
+            | Reason::FleetLimit { .. }
+    )
 }
 
 /// What the alert tells: of the decision's two reasons the one that it is about.
@@ -132,9 +135,12 @@ fn reason_of(scaled: &Scaled<'_>, matter: Matter) -> Reason {
     let own = match matter {
         Matter::Ineffective => useless,
         Matter::Overridden => overridden,
-        Matter::Blocked | Matter::SuspectVersion => {
-            let is_own =
-                |reason: &&Reason| matches!(reason, Reason::SuspectVersion { .. } | Reason::AtMax { .. });
+        Matter::Blocked => {
+            let runner_up = decision.runner_up.as_ref().filter(|reason| blocks(reason));
+            runner_up.filter(|_| !blocks(&decision.reason)).cloned()
+        }
+        Matter::SuspectVersion => {
+            let is_own = |reason: &&Reason| matches!(reason, Reason::SuspectVersion { .. });
             decision.runner_up.as_ref().filter(is_own).cloned()
         }
         Matter::Added | Matter::CommonCause => None,
