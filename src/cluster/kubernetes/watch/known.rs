@@ -36,8 +36,7 @@ impl State {
         for object in objects {
             let held = before.remove(&object.metadata.name).filter(|held| held.doubted);
             let name = object.metadata.name.clone();
-            self.items
-                .insert(name, Item { object: Arc::new(object), asked: None, doubted: held.is_some() });
+            self.items.insert(name, Item { object: Arc::new(object), asked: None, doubted: held.is_some() });
         }
         self.heard = Some(at);
     }

@@ -173,11 +173,8 @@ fn a_controller_that_puts_back_several_steps_at_once_fights_too() {
     for round in 0..2 {
         let moved = case.run(Span::from_mins(if round == 0 { 7 } else { 4 }));
         assert!(moved.len() > usize::from(round == 0), "round {round}: {moved:?}");
-        let writer = Writer {
-            name: "kustomize-controller".to_owned(),
-            kind: WriterKind::Controller,
-            at: case.now,
-        };
+        let writer =
+            Writer { name: "kustomize-controller".to_owned(), kind: WriterKind::Controller, at: case.now };
         (case.workload().wanted, case.workload().ready) = (5, 5);
         case.workload().writer = Some(writer);
         case.decide();
