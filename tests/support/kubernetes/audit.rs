@@ -16,14 +16,14 @@ pub(super) const LOG: &str = "audit.log";
 /// A verb, an API group and a resource with its subresource: `(patch, apps, deployments/scale)`.
 pub type Right = (String, String, String);
 
-/// Writes the policy: everything of Damper's roles, nothing of the test's own.
+/// Writes the policy: everything of Damper's roles, nothing of the test's own. A watch is logged when
+/// it is asked for, and again only once it ends.
 pub(super) fn write(folder: &Path) {
     let users: Vec<_> =
         ROLES.iter().filter(|role| **role != "admin").map(|role| identity::user(role)).collect();
     let policy = json!({
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",
-        "omitStages": ["RequestReceived"],
         "rules": [{"level": "Metadata", "users": users}, {"level": "None"}],
     });
     std::fs::write(folder.join(POLICY), policy.to_string()).unwrap();
