@@ -91,7 +91,7 @@ impl Commands {
             match command.word {
                 Word::Pause => state.paused = true,
                 Word::Resume => resume(workload, state),
-                Word::Release => release(policy, now, state),
+                Word::Release => release(policy, workload, now, state),
                 Word::Stop | Word::Start => {}
             }
         }
@@ -105,10 +105,13 @@ fn resume(workload: Option<&Workload>, state: &mut State) {
     state.trusted = workload.and_then(|workload| Some(workload.version.as_ref()?.since)).or(state.trusted);
 }
 
-fn release(policy: &ScalePolicy, now: Ts, state: &mut State) {
+/// The floor was put back already, where its API answered.
+fn release(policy: &ScalePolicy, workload: Option<&Workload>, now: Ts, state: &mut State) {
     let until = now.plus(policy.respect_override);
-    let to = state.base.unwrap_or_default();
-    *state = State { seen: None, intent: None, last: None, trial: None, ..state.clone() };
+    let at = workload.map(Workload::position);
+    let base = at.map(|at| policy.replicas.clamp(at)).into_iter().chain(state.base).min();
+    let to = at.or(base).unwrap_or_default();
+    *state = State { seen: at, base, intent: None, last: None, trial: None, ..state.clone() };
     state.overridden = Some(Overridden { by: Some("`damper scale release`".to_owned()), to, until });
 }
 

@@ -37,6 +37,8 @@ pub(super) async fn round(
     if plan.policies.is_empty() && shared.scaling.read().policies.is_empty() && commands.ids.is_empty() {
         return Ok(());
     }
+    // Before the look: what Damper puts back is no count that somebody else set.
+    removed::release(shared, actuators, epoch, &plan, &commands).await?;
     let looked = look(shared, actuators, &plan, at).await;
     let now = shared.world.read().now();
     let decided = decide_all(shared, &plan, looked, &commands, now);
@@ -45,8 +47,7 @@ pub(super) async fn round(
     shared.scaling.write().in_doubt = true;
     commit(shared, epoch, &delta, more).await?;
     let moves = remember(shared, &plan, decided);
-    act::act(shared, actuators, epoch, moves).await?;
-    removed::release(shared, actuators, epoch, &plan, &commands).await
+    act::act(shared, actuators, epoch, moves).await
 }
 
 /// After a commit without an answer: what the store holds is what was decided.
