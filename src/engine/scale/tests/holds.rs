@@ -171,7 +171,7 @@ fn a_controller_that_puts_it_back_twice_is_a_fight() {
 fn a_controller_that_puts_back_several_steps_at_once_fights_too() {
     let mut case = burning();
     for round in 0..2 {
-        let moved = case.run(Span::from_mins(if round == 0 { 7 } else { 4 }));
+        let moved = case.run(Span::from_mins(if round == 0 { 5 } else { 3 }));
         assert!(moved.len() > usize::from(round == 0), "round {round}: {moved:?}");
         let writer =
             Writer { name: "kustomize-controller".to_owned(), kind: WriterKind::Controller, at: case.now };
