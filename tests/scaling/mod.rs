@@ -5,6 +5,7 @@ mod cli;
 mod faults;
 mod hands;
 mod kill;
+mod kubernetes;
 
 use std::time::Duration;
 

@@ -34,7 +34,8 @@ pub(super) fn held(look: &Look<'_>, state: &State) -> Vec<Reason> {
         reasons.push(Reason::InFlight { to: intent.to, until: intent.until });
     }
     if let Some(fight) = state.fight.as_ref().filter(|fight| now < fight.until) {
-        reasons.push(Reason::Fight { by: fight.by.clone(), to: fight.to, until: fight.until });
+        let owner = workload.owner().map(str::to_owned);
+        reasons.push(Reason::Fight { by: fight.by.clone(), to: fight.to, until: fight.until, owner });
     }
     if let Some(other) = state.overridden.as_ref().filter(|other| now < other.until) {
         reasons.push(Reason::Overridden { by: other.by.clone(), to: other.to, until: other.until });

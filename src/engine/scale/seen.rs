@@ -53,7 +53,9 @@ fn foreign(look: &Look<'_>, writer: Option<&Writer>, state: &mut State) {
     // A release says before who brings it there.
     let said = state.overridden.as_ref().filter(|other| other.to == at && now < other.until);
     let by = writer.map(|writer| writer.name.clone()).or_else(|| said.and_then(|other| other.by.clone()));
-    let puts_back = state.last.is_some_and(|last| last.from == at && now.since(last.at) < REVERTS_WITHIN);
+    // Where the last write began, or where the first one did.
+    let is_back = |last: Intent| last.from == at || state.base == Some(at);
+    let puts_back = state.last.is_some_and(|last| is_back(last) && now.since(last.at) < REVERTS_WITHIN);
     let until = now.plus(look.policy.respect_override);
     state.seen = Some(at);
     (state.calm_since, state.trial, state.useless, state.last) = (None, None, None, None);

@@ -57,7 +57,7 @@ pub enum Reason {
     /// Somebody else set the count.
     Overridden { by: Option<String>, to: u32, until: Ts },
     /// Somebody else keeps putting it back.
-    Fight { by: Option<String>, to: u32, until: Ts },
+    Fight { by: Option<String>, to: u32, until: Ts, owner: Option<String> },
     /// Nothing can be said about an SLO.
     BurnUnknown { slo: String, why: String },
     /// Replicas that were asked for cannot be had.

@@ -1,5 +1,6 @@
 //! Decisions in words: why, and what would change it.
 
+use super::peace;
 use super::verdict::Reason;
 
 impl Reason {
@@ -136,10 +137,9 @@ impl Reason {
             Self::AtZero => "one replica or more, set by whoever set it to zero".to_owned(),
             Self::InFlight { until, .. } => format!("the write seen, or void at {until}"),
             Self::Overridden { until, .. } => format!("{until}, or `damper scale resume`"),
-            Self::Fight { until, .. } => {
-                format!(
-                    "{until}, or `damper scale resume` once the other controller ignores the replica count"
-                )
+            Self::Fight { by, until, owner, .. } => {
+                let setting = peace::setting(by.as_deref(), owner.as_deref());
+                format!("{setting}; then `damper scale resume`, or {until}")
             }
             Self::BurnUnknown { .. } => "data".to_owned(),
             Self::Blocked { .. } => "room in the cluster or the quota".to_owned(),

@@ -97,21 +97,7 @@ fn holds(scaled: &Scaled<'_>, matter: Matter, severity: Severity) -> bool {
             let at = intent.map(|intent| intent.to).or(state.seen);
             at.zip(state.base).is_some_and(|(at, base)| at > base)
         }
-        Matter::Blocked => {
-            state.refused.is_some()
-                || reasons().any(|reason| {
-                    matches!(
-                        reason,
-                        Reason::Blocked { .. }
-                            | Reason::AtMax { .. }
-                            | Reason::Fight { .. }
-                            | Reason::WorkloadUnknown
-                            | Reason::Misfit { .. }
-                            | Reason::RateLimit { .. }
-                            | Reason::FleetLimit { .. }
-                    )
-                })
-        }
+        Matter::Blocked => state.refused.is_some() || reasons().any(blocks),
         Matter::Overridden => state.overridden.as_ref().is_some_and(|other| now < other.until),
         Matter::Ineffective => state.is_useless(now),
         Matter::SuspectVersion => {
@@ -121,6 +107,20 @@ fn holds(scaled: &Scaled<'_>, matter: Matter, severity: Severity) -> bool {
         }
         Matter::CommonCause => false,
     }
+}
+
+/// Whether it is one of those that keep a policy from acting until somebody does something.
+fn blocks(reason: &Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Blocked { .. }
+            | Reason::AtMax { .. }
+            | Reason::Fight { .. }
+            | Reason::WorkloadUnknown
+            | Reason::Misfit { .. }
+            | Reason::RateLimit { .. }
+            | Reason::FleetLimit { .. }
+    )
 }
 
 /// What the alert tells: of the decision's two reasons the one that it is about.
@@ -143,9 +143,12 @@ fn reason_of(scaled: &Scaled<'_>, matter: Matter) -> Reason {
         Matter::Ineffective => useless,
         Matter::Overridden => overridden,
         Matter::Blocked if refused.is_some() => refused,
-        Matter::Blocked | Matter::SuspectVersion => {
-            let is_own =
-                |reason: &&Reason| matches!(reason, Reason::SuspectVersion { .. } | Reason::AtMax { .. });
+        Matter::Blocked => {
+            let runner_up = decision.runner_up.as_ref().filter(|reason| blocks(reason));
+            runner_up.filter(|_| !blocks(&decision.reason)).cloned()
+        }
+        Matter::SuspectVersion => {
+            let is_own = |reason: &&Reason| matches!(reason, Reason::SuspectVersion { .. });
             decision.runner_up.as_ref().filter(is_own).cloned()
         }
         Matter::Added | Matter::CommonCause => None,

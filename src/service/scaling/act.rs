@@ -209,10 +209,14 @@ fn remark(decision: &Decision) -> Remark {
         Verdict::Scale { .. } => ("SLOScaledDown", "Scale"),
         Verdict::Hold => (decision.reason.event(), "Hold"),
     };
+    let note = match decision.verdict {
+        Verdict::Scale { .. } => decision.reason.say(),
+        Verdict::Hold => format!("{} To change it: {}.", decision.reason.say(), decision.reason.changes()),
+    };
     Remark {
         reason: reason.to_owned(),
         action: action.to_owned(),
-        note: decision.reason.say(),
+        note,
         is_warning: decision.reason.is_warning(),
         at: decision.at,
     }

@@ -133,6 +133,7 @@ mod tests {
             until: until.map(|after| Ts(NOW.0 + after)),
             at: 5,
             original: Some(2),
+            is_moved: false,
         }
     }
 

@@ -32,10 +32,13 @@ pub(super) async fn round(
         settle(shared, epoch).await?;
     }
     let plan = Arc::clone(&shared.world.read().plan);
-    let commands = Commands::read(shared).await?;
+    let mut commands = Commands::read(shared).await?;
     if plan.policies.is_empty() && shared.scaling.read().policies.is_empty() && commands.ids.is_empty() {
         return Ok(());
     }
+    // Before the look: what Damper puts back is no count that somebody else set.
+    let late = removed::release(shared, actuators, &plan, &commands).await;
+    commands.put_off(&late, clock::now());
     let Some(looked) = look(shared, actuators, &plan, at).await else { return Ok(()) };
     let now = shared.world.read().now();
     let decided = decide_all(shared, &plan, looked, &commands, now);
@@ -45,7 +48,7 @@ pub(super) async fn round(
     commit(shared, epoch, &delta, more).await?;
     let moves = remember(shared, &plan, decided);
     act::act(shared, actuators, epoch, moves).await?;
-    removed::release(shared, actuators, epoch, &plan, &commands).await
+    removed::forget(shared, actuators, epoch, &plan).await
 }
 
 /// After a commit without an answer: what the store holds is what was decided.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::notice::Event;
-use crate::engine::scale::Version;
+use crate::engine::scale::{Overridden, Version};
 use crate::engine::step::{Control, Inputs, Observed as Seen, Scaled, step_scaling};
 use crate::slo::model::Severity;
 
@@ -84,6 +84,25 @@ fn what_stays_blocked_is_told_after_five_minutes() {
     }
     assert_eq!(told.decide(), [ticket("ScalingBlocked", Event::Firing)]);
     assert!(told.told[0].3.contains("exceeded quota"), "{:?}", told.told);
+}
+
+#[test]
+fn a_fight_is_told_with_the_writer_and_the_setting_that_ends_it() {
+    let mut told = Told::of(Case::of(2.0, 0.72));
+    // What it also stands at does not hide the fight.
+    told.case.policy.replicas = Bounds::new(3, 5).unwrap();
+    told.case.decide();
+    let until = told.case.now.plus(Span::from_hours(1));
+    told.case.state.fight = Some(Overridden { by: Some("argocd-controller".to_owned()), to: 5, until });
+    while told.told.is_empty() {
+        told.decide();
+        assert!(told.case.now < until, "{:?}", told.case.state);
+    }
+    let (name, _, _, summary) = &told.told[0];
+    assert!(name == "ScalingBlocked" && summary.contains("argocd-controller put it back to 5"), "{summary}");
+    let decision = told.case.decide();
+    assert!(matches!(decision.runner_up, Some(Reason::AtMax { .. })), "{decision:?}");
+    assert!(decision.reason.changes().contains("RespectIgnoreDifferences=true"), "{decision:?}");
 }
 
 #[test]

@@ -168,6 +168,23 @@ fn a_controller_that_puts_it_back_twice_is_a_fight() {
 }
 
 #[test]
+fn a_controller_that_puts_back_several_steps_at_once_fights_too() {
+    let mut case = burning();
+    for round in 0..2 {
+        let moved = case.run(Span::from_mins(if round == 0 { 5 } else { 3 }));
+        assert!(moved.len() > usize::from(round == 0), "round {round}: {moved:?}");
+        let writer =
+            Writer { name: "kustomize-controller".to_owned(), kind: WriterKind::Controller, at: case.now };
+        (case.workload().wanted, case.workload().ready) = (5, 5);
+        case.workload().writer = Some(writer);
+        case.decide();
+        case.now = case.now.plus(STEP);
+    }
+    let reason = case.held();
+    assert!(matches!(&reason, Reason::Fight { to: 5, .. }), "{reason:?}");
+}
+
+#[test]
 fn a_write_that_never_came_still_cools_down_and_is_no_override() {
     let mut case = burning();
     let (state, decision) = decide(case.now, STEP, &case.observed, &case.state, &case.policy);
