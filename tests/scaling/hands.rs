@@ -94,7 +94,7 @@ async fn what_is_stopped_by_file_or_by_word_stays_so_until_somebody_starts_it() 
     scaled.until("the wish", |view| view["decision"]["runnerUp"]["code"] == "burning").await;
     assert_eq!(scaled.workload.moves().len(), before);
     say(&scaled.damper, "/api/v1/scaling/start").await;
-    scaled.until("scaling to go on", |view| code(view) != "stopped" && code(view) != "").await;
+    scaled.until("scaling to go on", |view| code(view) != "stopped" && !code(view).is_empty()).await;
     health(&scaled.damper, "ok", "1 policies, 1 of which act").await;
     scaled.cooled();
 }
