@@ -15,6 +15,7 @@ mod page;
 mod params;
 mod problem;
 mod scale;
+mod scaling_health;
 mod server;
 mod slos;
 mod status;

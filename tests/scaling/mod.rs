@@ -1,5 +1,7 @@
 //! Replicas of a workload behind a webhook: burn on a real Prometheus adds them, calm gives them back.
 
+mod hands;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

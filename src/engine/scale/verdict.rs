@@ -46,6 +46,8 @@ pub enum Reason {
     FleetLimit { added: u32, most: u32 },
     /// Paused, by command or on the object itself.
     Paused { by: String },
+    /// It does not fit its SLOs any more, or is not the only one that moves this workload.
+    Misfit { why: String },
     /// The workload's API does not answer.
     WorkloadUnknown,
     /// The workload is at zero; that is somebody else's decision.
@@ -57,7 +59,7 @@ pub enum Reason {
     /// Somebody else keeps putting it back.
     Fight { by: Option<String>, to: u32, until: Ts },
     /// Nothing can be said about an SLO.
-    BurnUnknown { slo: String },
+    BurnUnknown { slo: String, why: String },
     /// Replicas that were asked for cannot be had.
     Blocked { why: String },
     /// Replicas are not ready yet.

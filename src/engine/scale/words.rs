@@ -14,6 +14,7 @@ impl Reason {
                 format!("All policies together added {added} replicas within 1h, and {most} are allowed.")
             }
             Self::Paused { by } => format!("Paused by {by}."),
+            Self::Misfit { why } => format!("The policy does not fit as things are now: {why}."),
             Self::WorkloadUnknown => "The workload's API does not answer.".to_owned(),
             Self::AtZero => {
                 "The workload is at zero replicas, which Damper neither ends nor begins.".to_owned()
@@ -26,7 +27,7 @@ impl Reason {
                 "{} put it back to {to} twice within 10m: two controllers write the same field, so Damper stops.",
                 who(by.as_deref())
             ),
-            Self::BurnUnknown { slo } => format!("Nothing can be said about {slo}: its data is missing."),
+            Self::BurnUnknown { slo, why } => format!("Nothing can be said about {slo}: {why}."),
             Self::Blocked { why } => format!("Replicas that were asked for cannot be had: {why}."),
             Self::Starting { ready, wanted } => format!("{ready} of {wanted} replicas are ready."),
             Self::Cooldown { .. } => "The last write is too young.".to_owned(),
@@ -89,6 +90,12 @@ impl Reason {
         }
     }
 
+    /// One word for programs: the name of the variant.
+    pub fn code(&self) -> String {
+        let fields = serde_json::to_value(self).unwrap_or_default();
+        fields.get("code").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    }
+
     /// One word that tools filter Events by.
     pub const fn event(&self) -> &'static str {
         match self {
@@ -109,6 +116,7 @@ impl Reason {
                 | Self::Blocked { .. }
                 | Self::CommonCause { .. }
                 | Self::AtMax { .. }
+                | Self::Misfit { .. }
         )
     }
 
@@ -121,6 +129,7 @@ impl Reason {
             }
             Self::FleetLimit { .. } => "time, or a higher scaling.maxReplicasAddedPerHour".to_owned(),
             Self::Paused { .. } => "`damper scale resume`, or the annotation removed".to_owned(),
+            Self::Misfit { .. } => "a policy and SLOs that fit; `damper check` tells more".to_owned(),
             Self::WorkloadUnknown => "an answer of the workload's API".to_owned(),
             Self::AtZero => "one replica or more, set by whoever set it to zero".to_owned(),
             Self::InFlight { until, .. } => format!("the write seen, or void at {until}"),

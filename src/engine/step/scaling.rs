@@ -102,6 +102,7 @@ fn holds(scaled: &Scaled<'_>, matter: Matter, severity: Severity) -> bool {
                     | Reason::AtMax { .. }
                     | Reason::Fight { .. }
                     | Reason::WorkloadUnknown
+                    | Reason::Misfit { .. }
                     | Reason::RateLimit { .. }
                     | Reason::FleetLimit { .. }
             )

@@ -19,6 +19,7 @@ use crate::service::shared::Shared;
 use crate::slo::policy::{ScaleMode, ScalePolicy};
 use crate::slo::time::{Span, Ts};
 use crate::store::{Decisions, HistoryPut, StoreError};
+use crate::telemetry::labels::OutcomeLabels;
 
 /// Levers moved at once.
 const AT_ONCE: usize = 8;
@@ -62,9 +63,8 @@ impl Move {
         let moves = matches!(decision.verdict, Verdict::Scale { .. }) && is_auto;
         let write =
             state.intent.filter(|_| moves).map(|intent| (intent, order(intent.from, intent.to, intent.at)));
-        let is_raised = matches!(workload.lever, Lever::Floor { .. })
-            && state.last.is_some_and(|last| last.to == workload.position())
-            && state.base.is_some_and(|base| workload.position() > base);
+        let is_raised =
+            matches!(workload.lever, Lever::Floor { .. }) && state.raised() == Some(workload.position());
         let is_due = renewed.is_none_or(|at| at.elapsed() >= RENEW_EVERY);
         let at = workload.position();
         let renew = (is_raised && is_due && write.is_none() && is_auto).then(|| order(at, at, decision.at));
@@ -138,6 +138,7 @@ async fn record(shared: &Shared, epoch: i64, outcomes: Vec<Outcome>) -> Result<(
             Some(error) => tracing::warn!(policy = policy.name, from, to, %error, "replicas not moved"),
         }
         let outcome = error.map_or("done", Fault::kind);
+        shared.metrics.scale_writes.get_or_create(&OutcomeLabels::new(outcome)).inc();
         let body =
             json!({"from": from, "to": to, "outcome": outcome, "error": error.map(ToString::to_string)});
         more.history.push(HistoryPut {

@@ -32,8 +32,17 @@ pub struct Kept {
     pub target: Target,
     /// What was seen and decided last.
     pub last: Option<Last>,
+    /// When its workload was seen last, by this process and the wall clock.
+    pub looked: Option<Ts>,
     /// When a raised floor was last said to be still meant.
     pub renewed: Option<Instant>,
+}
+
+impl Kept {
+    /// As the store has it.
+    pub(super) fn of(state: State, target: Target) -> Self {
+        Self { state, target, last: None, looked: None, renewed: None }
+    }
 }
 
 /// What was seen and decided last.

@@ -231,3 +231,43 @@ fn a_dry_run_decides_and_intends_nothing() {
     assert_eq!(case.state.intent, None);
     assert!(matches!(case.held(), Reason::Cooldown { .. }));
 }
+
+#[test]
+fn a_policy_that_does_not_fit_moves_nothing_and_says_why_whatever_else_is_known() {
+    let mut case = burning();
+    case.observed.misfit = Some("there is no SLO shop/web any more".to_owned());
+    let decision = case.decide();
+    assert_eq!(decision.verdict, Verdict::Hold);
+    assert!(matches!(decision.reason, Reason::Misfit { .. }), "{decision:?}");
+    assert!(decision.reason.say().contains("no SLO shop/web"));
+    assert_eq!(case.run(Span::from_hours(1)), []);
+    case.observed.workload = None;
+    assert!(matches!(case.held(), Reason::Misfit { .. }));
+}
+
+#[test]
+fn edited_bounds_hold_for_what_is_given_back_too() {
+    let mut case = Case::of(0.0, 0.1);
+    (case.state.base, case.state.seen) = (Some(3), Some(8));
+    (case.workload().wanted, case.workload().ready) = (8, 8);
+    case.policy.replicas = Bounds::new(6, 20).unwrap();
+    let moves = case.run(Span::from_hours(3));
+    assert_eq!(moves.iter().map(|(_, _, to)| *to).collect::<Vec<_>>(), [7, 6]);
+    // Lowered below where it stands: that is somebody's to bring down.
+    let mut case = Case::of(0.0, 0.1);
+    (case.state.base, case.state.seen) = (Some(3), Some(8));
+    (case.workload().wanted, case.workload().ready) = (8, 8);
+    case.policy.replicas = Bounds::new(3, 6).unwrap();
+    assert_eq!(case.held(), Reason::AboveMax { at: 8, max: 6 });
+    assert_eq!(case.run(Span::from_hours(3)), []);
+}
+
+#[test]
+fn an_edited_policy_keeps_its_cooldown() {
+    let mut case = burning();
+    assert!(matches!(case.decide().verdict, Verdict::Scale { .. }));
+    case.policy.replicas = Bounds::new(3, 100).unwrap();
+    case.policy.up.iter_mut().for_each(|step| step.cooldown = Span::from_secs(1));
+    case.now = case.now.plus(STEP);
+    assert!(matches!(case.held(), Reason::Cooldown { .. }));
+}
