@@ -91,6 +91,14 @@ impl Target {
             Self::Webhook { actuator, name } => ["", "", actuator, name],
         }
     }
+
+    /// Who answers for it: an actuator by its name; `None` is Kubernetes.
+    pub fn actuator(&self) -> Option<&str> {
+        match self {
+            Self::Kubernetes { .. } => None,
+            Self::Webhook { actuator, .. } => Some(actuator),
+        }
+    }
 }
 
 /// `apps/v1 Deployment shop/checkout`, or `checkout at local`.

@@ -157,7 +157,8 @@ async fn scaled(reason: Reason, workload: Option<SeenWorkload>) -> Service {
     let seen = Seen { at: now, burns: vec![], workload, saturation: None, vetoes: vec![], missing };
     let state = State { base: Some(3), ..State::default() };
     let target = policy.target.clone();
-    let kept = Kept { state, target, last: Some(Last { seen, decision }), looked, renewed: None };
+    let last = Some(Last { seen, decision });
+    let kept = Kept { state, target, last, looked, stored: None, told: None, renewed: None };
     service.shared.scaling.write().policies.insert(id(&policy), kept);
     let mut world = service.shared.world.write();
     let slos = world.plan.slos.clone();

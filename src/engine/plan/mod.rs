@@ -55,6 +55,8 @@ pub struct Plan {
     /// SLOs by id that are defined, though nobody can read how: nothing is asked for them, and their
     /// alerts hold. One stands for all that a document of this name and service defines.
     pub held: Vec<String>,
+    /// Names of scale policies that are defined, though nobody can read how: what they raised stays.
+    pub held_policies: Vec<String>,
     /// Scale policies, in the order of their names.
     pub policies: Vec<Arc<ScalePolicy>>,
 }

@@ -27,9 +27,11 @@ pub struct Scaled<'a> {
     pub pages: bool,
 }
 
-/// Moves the alerts of all policies; `common` says why all of them hold, where they do.
+/// Moves the alerts of all policies; those of `held`, which nobody can read any more, stay. `common` says
+/// why all hold, where they do.
 pub fn step_scaling(
     all: &[Scaled<'_>],
+    held: &[String],
     common: Option<&Reason>,
     control: &Control,
     inputs: &Inputs<'_>,
@@ -60,7 +62,7 @@ pub fn step_scaling(
     };
     let tell = || Telling { annotations: common.map(said).unwrap_or_default(), evidence: None };
     move_one(key, &[rule], tell, control, inputs, &mut delta);
-    retire(all, control, inputs, &mut delta);
+    retire(all, held, control, inputs, &mut delta);
     delta
 }
 
@@ -107,8 +109,9 @@ fn move_one(
 }
 
 /// Ends the alerts of policies that are not defined any more.
-fn retire(all: &[Scaled<'_>], control: &Control, inputs: &Inputs<'_>, delta: &mut Delta) {
-    let defined: BTreeSet<&str> = all.iter().map(|scaled| scaled.policy.name.as_str()).collect();
+fn retire(all: &[Scaled<'_>], held: &[String], control: &Control, inputs: &Inputs<'_>, delta: &mut Delta) {
+    let defined = all.iter().map(|scaled| scaled.policy.name.as_str()).chain(held.iter().map(String::as_str));
+    let defined: BTreeSet<&str> = defined.collect();
     for (key, state) in control.of_sources() {
         let Subject::Scaling { policy: Some(policy), .. } = &key.subject else { continue };
         if defined.contains(policy.as_str()) {

@@ -96,6 +96,12 @@ impl Catalogue {
         unfit.map(|(key, _)| bare(key)).collect()
     }
 
+    /// Scale policies by name whose documents do not fit any more.
+    pub(super) fn held_policies(&self) -> Vec<String> {
+        let unfit = self.0.iter().filter(|(key, accepted)| accepted.is_unfit() && is_policy(key));
+        unfit.filter_map(|(key, _)| Some(key.split_once(' ')?.1.to_owned())).collect()
+    }
+
     /// A hash of everything in force.
     pub(super) fn hash(&self) -> String {
         let parts: Vec<&str> =

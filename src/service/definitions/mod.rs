@@ -158,7 +158,8 @@ impl Definitions {
 
     fn planned(&self, shared: &Shared) -> Plan {
         let policies = self.catalogue.policies(shared.settings.scaling.mode);
-        Plan { held: self.catalogue.held(), policies, ..self.survey.plan(shared, &self.catalogue.slos()) }
+        let (held, held_policies) = (self.catalogue.held(), self.catalogue.held_policies());
+        Plan { held, held_policies, policies, ..self.survey.plan(shared, &self.catalogue.slos()) }
     }
 
     fn show(&self, shared: &Shared, problems: Vec<DefinitionProblem>, waiting: Vec<String>) {

@@ -3,31 +3,31 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use serde_json::json;
 use tokio::time::Instant;
 
+use super::fair::fairly;
 use super::keep;
-use super::look::Looked;
+use super::news::written;
+use super::round::One;
 use crate::cluster::{Actuators, Fault, Order, Remark};
 use crate::engine::digest::Digest;
-use crate::engine::scale::{Decision, Intent, Lever, State, Verdict};
+use crate::engine::scale::{Decision, Intent, Lever, Verdict};
 use crate::engine::step::Delta;
 use crate::service::clock;
 use crate::service::decide::commit;
 use crate::service::shared::Shared;
 use crate::slo::policy::{ScaleMode, ScalePolicy};
 use crate::slo::time::{Span, Ts};
-use crate::store::{Decisions, HistoryPut, StoreError};
+use crate::store::{Decisions, StoreError};
 use crate::telemetry::labels::OutcomeLabels;
 
-/// Levers moved at once.
-const AT_ONCE: usize = 8;
+/// How long one write may take: admission of a cluster may think for ten seconds.
+const WRITE: Duration = Duration::from_secs(15);
 /// A raised floor that nobody says anything more about is meant for so long.
 const FLOOR_FOR: Span = Span::from_hours(1);
 /// How often a raised floor is said to be still meant.
 const RENEW_EVERY: Duration = Duration::from_mins(15);
-/// How long an Event may take.
+/// How long the Events of one round may take.
 const TELL: Duration = Duration::from_secs(5);
 
 /// What is to be done about one policy.
@@ -44,12 +44,11 @@ impl Move {
     /// What follows from a decision, if anything.
     pub(super) fn of(
         policy: &Arc<ScalePolicy>,
-        state: &State,
-        looked: &Looked,
-        decision: &Decision,
+        one: &One,
         is_news: bool,
         renewed: Option<Instant>,
     ) -> Option<Self> {
+        let One { looked, state, decision } = one;
         let workload = looked.observed.workload.as_ref()?;
         let is_auto = policy.mode == ScaleMode::Auto;
         let order = |from: u32, to: u32, at: Ts| Order {
@@ -89,11 +88,13 @@ pub(super) async fn act(
             (policy, intent, outcome)
         }
     };
-    let writes: Vec<_> = writes.map(write).collect();
-    let outcomes: Vec<_> = futures_util::stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
+    let outcomes = fairly(writes.map(|one| (one.0.policy.target.actuator(), write(one)))).await;
+    if !outcomes.is_empty() {
+        record(shared, epoch, outcomes).await?;
+    }
     renew(shared, actuators, &moves).await;
-    tell(shared, actuators, moves);
-    if outcomes.is_empty() { Ok(()) } else { record(shared, epoch, outcomes).await }
+    tell(actuators, &moves).await;
+    Ok(())
 }
 
 /// A write is void once another leads, or its time has passed.
@@ -110,7 +111,7 @@ async fn write(
         let why = "the order expired before it was written".to_owned();
         return Err(Fault::Conflict { at: None, why });
     }
-    let limit = Duration::from_secs(u64::try_from(left.secs()).unwrap_or(0));
+    let limit = Duration::from_secs(u64::try_from(left.secs()).unwrap_or(0)).min(WRITE);
     let write = actuators.write(&policy.target, order, clock::now());
     let why = || Fault::Unreachable { why: "the workload's API did not answer in time".to_owned() };
     tokio::time::timeout(limit, write).await.unwrap_or_else(|_| Err(why()))
@@ -141,24 +142,18 @@ async fn record(shared: &Shared, epoch: i64, outcomes: Vec<Outcome>) -> Result<(
         }
         let outcome = error.map_or("done", Fault::kind);
         shared.metrics.scale_writes.get_or_create(&OutcomeLabels::new(outcome)).inc();
-        let body =
-            json!({"from": from, "to": to, "outcome": outcome, "error": error.map(ToString::to_string)});
-        more.history.push(HistoryPut {
-            at: clock::now_ms(),
-            kind: "scaleWrite".to_owned(),
-            subject: policy.name.clone(),
-            body: body.to_string(),
-        });
-        more.states.extend(keep::policy(&policy, &state));
-        states.push((id, state));
+        more.history.push(written(&policy.name, &intent, outcome, error.map(ToString::to_string)));
+        let put = keep::policy(&policy, &state, clock::now());
+        more.states.extend(put.clone());
+        states.push((id, state, put));
     }
     shared.scaling.write().in_doubt = true;
     commit(shared, epoch, &Delta::default(), more).await?;
     let mut scaling = shared.scaling.write();
     scaling.in_doubt = false;
-    for (id, state) in states {
+    for (id, state, stored) in states {
         if let Some(kept) = scaling.policies.get_mut(&id) {
-            (kept.state, kept.renewed) = (state, Some(Instant::now()));
+            (kept.state, kept.stored, kept.renewed) = (state, stored, Some(Instant::now()));
         }
     }
     Ok(())
@@ -172,35 +167,36 @@ fn wish(after: Option<Duration>) -> Span {
 
 /// Says of raised floors that they are still meant.
 async fn renew(shared: &Shared, actuators: &Actuators, moves: &[Move]) {
-    for (one, order) in moves.iter().filter_map(|one| Some((one, one.renew.as_ref()?))) {
-        let renewed = actuators.write(&one.policy.target, order, clock::now()).await;
-        match renewed {
-            Ok(()) => {
-                if let Some(kept) = shared.scaling.write().policies.get_mut(&keep::id(&one.policy)) {
+    let due = moves.iter().filter_map(|one| Some((&one.policy, one.renew.as_ref()?)));
+    let one = async |policy: &ScalePolicy, order: &Order| {
+        let write = actuators.write(&policy.target, order, clock::now());
+        match tokio::time::timeout(WRITE, write).await {
+            Ok(Ok(())) => {
+                if let Some(kept) = shared.scaling.write().policies.get_mut(&keep::id(policy)) {
                     kept.renewed = Some(Instant::now());
                 }
             }
-            Err(error) => tracing::warn!(policy = one.policy.name, %error, "a raised floor was not renewed"),
+            Ok(Err(error)) => {
+                tracing::warn!(policy = policy.name, %error, "a raised floor was not renewed");
+            }
+            Err(_) => tracing::warn!(policy = policy.name, "a raised floor was not renewed in time"),
         }
-    }
+    };
+    fairly(due.map(|(policy, order)| (policy.target.actuator(), one(policy, order)))).await;
 }
 
-/// Events on workloads; nobody waits for them, and one that is lost is lost.
-fn tell(shared: &Arc<Shared>, actuators: &Arc<Actuators>, moves: Vec<Move>) {
-    let remarks: Vec<_> = moves.into_iter().filter_map(|one| Some((one.policy, one.remark?))).collect();
-    if remarks.is_empty() {
-        return;
-    }
-    let actuators = Arc::clone(actuators);
-    shared.tasks.spawn(async move {
-        for (policy, remark) in remarks {
-            match tokio::time::timeout(TELL, actuators.tell(&policy.target, &remark)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::debug!(policy = policy.name, %error, "no Event on the workload"),
-                Err(_) => tracing::debug!(policy = policy.name, "no Event on the workload in time"),
-            }
+/// Events on workloads: one that is lost is lost.
+async fn tell(actuators: &Actuators, moves: &[Move]) {
+    let remarks = moves.iter().filter_map(|one| Some((&one.policy, one.remark.as_ref()?)));
+    let one = async |policy: &ScalePolicy, remark: &Remark| {
+        if let Err(error) = actuators.tell(&policy.target, remark).await {
+            tracing::debug!(policy = policy.name, %error, "no Event on the workload");
         }
-    });
+    };
+    let all = fairly(remarks.map(|(policy, remark)| (policy.target.actuator(), one(policy, remark))));
+    if tokio::time::timeout(TELL, all).await.is_err() {
+        tracing::debug!("not all Events on workloads were taken in time");
+    }
 }
 
 fn remark(decision: &Decision) -> Remark {

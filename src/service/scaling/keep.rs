@@ -9,6 +9,7 @@ use super::state::{Kept, Scaling};
 use crate::engine::scale::{Fleet, State};
 use crate::service::shared::Shared;
 use crate::slo::policy::{ScalePolicy, Target};
+use crate::slo::time::Ts;
 use crate::store::{StatePut, Store, StoreError};
 
 /// What keys begin with.
@@ -78,9 +79,12 @@ pub async fn names(store: &Store) -> Result<Vec<String>, StoreError> {
     Ok(rows.iter().filter_map(|(key, _)| name(key)).collect())
 }
 
-/// One policy as it is kept.
-pub(super) fn policy(policy: &ScalePolicy, state: &State) -> Option<StatePut> {
-    put(&id(policy), PolicyRow { state: state.clone(), target: policy.target.clone() })
+/// One policy as it is kept. At the edge of calm it begins and ends with each decision: it is kept once
+/// it lasted, and until then forgotten with the process.
+pub(super) fn policy(policy: &ScalePolicy, state: &State, now: Ts) -> Option<StatePut> {
+    let lasts = |since: &Ts| now.since(*since) >= policy.windows.long;
+    let state = State { calm_since: state.calm_since.filter(lasts), ..state.clone() };
+    put(&id(policy), PolicyRow { state, target: policy.target.clone() })
 }
 
 /// The same of one that may be defined no more.

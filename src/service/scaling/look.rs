@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use tokio::time::Instant;
 
+use super::fair::fairly;
 use super::fits::unfit;
 use super::state::{Seen, SeenBurn, SeenWorkload};
 use crate::cluster::Actuators;
@@ -14,18 +14,19 @@ use crate::engine::plan::{Plan, Planned};
 use crate::engine::sample::{Answer, Query, Reading};
 use crate::engine::scale::{Burn, Observed, Workload};
 use crate::prometheus::Priority;
+use crate::service::asking::moment;
 use crate::service::clock::{self, left};
 use crate::service::linked::ask;
 use crate::service::shared::Shared;
 use crate::service::state::World;
-use crate::slo::policy::{ScalePolicy, Watched};
+use crate::slo::policy::{ScalePolicy, Target, Watched};
 use crate::slo::time::{Span, Ts};
 use crate::slo::unit::Finite;
 
-/// Workloads that are looked at, and queries that are asked, at once.
-const AT_ONCE: usize = 16;
 /// All of it takes no longer.
 const LONGEST: Duration = Duration::from_secs(10);
+/// What a look at one workload may take of it: others of the same API come after it.
+const LOOK: Duration = Duration::from_secs(3);
 /// An SLO whose newest judgement is older than this says nothing about now.
 const JUDGED_WITHIN: Span = Span::from_mins(2);
 
@@ -56,7 +57,7 @@ pub(super) async fn look(
     }
     let of = |policy: &Arc<ScalePolicy>, misfit: Option<String>, workload: Result<Workload, String>| {
         let burns: Vec<Burn> =
-            policy.slos.iter().map(|watched| burn(watched, policy, &slos, &world, at)).collect();
+            policy.slos.iter().map(|watched| burn(watched, policy, &slos, &world, shared, at)).collect();
         let source = source_of(policy, &slos);
         let answer = |query: &String| answers.get(&(source.clone(), query.clone()));
         let mut missing = Vec::new();
@@ -88,11 +89,14 @@ fn burn(
     policy: &ScalePolicy,
     slos: &BTreeMap<&str, &Planned>,
     world: &World,
+    shared: &Shared,
     at: Ts,
 ) -> Burn {
     let id = watched.slo.to_string();
-    let judged = world.judged.get(&id).copied().filter(|judged| at.since(*judged) <= JUDGED_WITHIN);
-    let (Some(planned), Some(judged)) = (slos.get(id.as_str()), judged) else {
+    let planned = slos.get(id.as_str());
+    let newest = planned.map_or(at, |planned| newest(shared, &planned.source, at));
+    let judged = world.judged.get(&id).copied().filter(|judged| newest.since(*judged) <= JUDGED_WITHIN);
+    let (Some(planned), Some(judged)) = (planned, judged) else {
         let why = "it was not judged lately".to_owned();
         return Burn { slo: id, known: None, why, pages: false };
     };
@@ -102,6 +106,12 @@ fn burn(
         (burn.known, burn.why) = (None, format!("its query was not answered: {}", unanswered.why));
     }
     burn
+}
+
+/// The end of the newest slice that a source can know: one that is late by design misses nothing.
+fn newest(shared: &Shared, source: &str, at: Ts) -> Ts {
+    let source = shared.sources.get(source);
+    source.map_or(at, |source| moment(at, shared.settings.step, source.delay(), source.skew()))
 }
 
 /// The source of the policy's first SLO: it knows the workload's numbers too.
@@ -124,18 +134,18 @@ async fn answers(
         saturation.chain(vetoes).map(move |query| (source.clone(), query.clone()))
     });
     let queries: BTreeSet<Asked> = queries.collect();
-    let one = |(source, promql): Asked| async move {
-        let query = Query {
-            source: source.clone(),
-            promql: promql.clone(),
-            start: at,
-            end: at,
-            every: Span::from_secs(1),
+    let one = |(source, promql): Asked| {
+        let now = newest(shared, &source, at);
+        let every = Span::from_secs(1);
+        let query = Query { source: source.clone(), promql: promql.clone(), start: now, end: now, every };
+        let of = source.clone();
+        let answer = async move {
+            let answer = ask(shared, query, Priority::Tick, left(end)).await;
+            ((source, promql), number(&answer))
         };
-        let answer = ask(shared, query, Priority::Tick, left(end)).await;
-        ((source, promql), number(&answer))
+        (of, answer)
     };
-    futures_util::stream::iter(queries).map(one).buffer_unordered(AT_ONCE).collect().await
+    fairly(queries.into_iter().map(one)).await.into_iter().collect()
 }
 
 /// The one number of an answer.
@@ -155,18 +165,16 @@ fn number(answer: &Answer) -> Result<Finite, String> {
 }
 
 async fn workloads(actuators: &Actuators, plan: &Plan, end: Instant) -> Vec<Result<Workload, String>> {
-    let one = |policy: &Arc<ScalePolicy>| {
-        let target = policy.target.clone();
-        async move {
-            let look = tokio::time::timeout_at(end, actuators.look(&target, clock::now())).await;
-            match look {
-                Ok(Ok(workload)) => Ok(workload),
-                Ok(Err(fault)) => Err(fault.to_string()),
-                Err(_) => Err("the workload's API did not answer in time".to_owned()),
-            }
+    let one = |target: Target| async move {
+        let look = actuators.look(&target, clock::now());
+        match tokio::time::timeout_at(end.min(Instant::now() + LOOK), look).await {
+            Ok(Ok(workload)) => Ok(workload),
+            Ok(Err(fault)) => Err(fault.to_string()),
+            Err(_) => Err("the workload's API did not answer in time".to_owned()),
         }
     };
-    futures_util::stream::iter(plan.policies.iter().map(one)).buffered(AT_ONCE).collect().await
+    let targets = plan.policies.iter().map(|policy| &policy.target);
+    fairly(targets.map(|target| (target.actuator(), one(target.clone())))).await
 }
 
 fn seen(observed: &Observed, at: Ts, missing: Vec<String>) -> Seen {

@@ -13,10 +13,12 @@
 mod act;
 mod commands;
 mod expired;
+mod fair;
 mod fits;
 mod inherit;
 mod keep;
 mod look;
+mod news;
 mod removed;
 mod round;
 mod state;

@@ -5,27 +5,26 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use tokio::time::Instant;
 
 use super::commands::Commands;
-use super::keep;
+use super::fair::fairly;
 use super::state::Kept;
+use super::{keep, stopped};
 use crate::cluster::{Actuators, Released};
 use crate::engine::plan::Plan;
 use crate::engine::scale::State;
 use crate::engine::step::Delta;
 use crate::service::decide::commit;
 use crate::service::shared::Shared;
-use crate::slo::policy::Target;
+use crate::slo::policy::{ScaleMode, ScalePolicy, Target};
 use crate::store::{Decisions, StoreError};
 
-/// Floors put back at once.
-const AT_ONCE: usize = 8;
-/// How long one floor may take.
+/// How long all that is put back at one time may take.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// Puts back what people asked to be; gives the policies whose floor is not back yet.
+/// Puts back what people asked to be, and what was raised by policies that only rehearse now; gives the
+/// policies whose floor is not back yet.
 pub(super) async fn release(
     shared: &Shared,
     actuators: &Actuators,
@@ -33,16 +32,27 @@ pub(super) async fn release(
     commands: &Commands,
 ) -> BTreeSet<String> {
     let asked: BTreeSet<&str> = commands.released().collect();
-    let asked = plan.policies.iter().filter(|policy| asked.contains(policy.name.as_str()));
-    let asked = asked.filter(|policy| shared.scaling.read().policies.contains_key(&keep::id(policy)));
-    let asked: Vec<(&String, &Target)> = asked.map(|policy| (&policy.name, &policy.target)).collect();
-    let each = asked.iter().map(|(name, target)| async move {
-        let is_back = put_back(actuators, name, target).await;
-        (!is_back).then(|| (*name).clone())
-    });
-    let each: Vec<_> = each.collect();
-    let late = futures_util::stream::iter(each).buffer_unordered(AT_ONCE);
-    late.filter_map(std::future::ready).collect().await
+    let stopped = stopped(shared).is_some();
+    let is_due = |policy: &&Arc<ScalePolicy>| {
+        let scaling = shared.scaling.read();
+        scaling.policies.get(&keep::id(policy)).is_some_and(|kept| {
+            let rehearses = policy.mode == ScaleMode::DryRun && !stopped;
+            asked.contains(policy.name.as_str()) || rehearses && holds_up(&kept.state)
+        })
+    };
+    let end = Instant::now() + LONGEST;
+    let one = async |policy: &ScalePolicy| {
+        let is_back = put_back(actuators, &policy.name, &policy.target, end).await;
+        (!is_back).then(|| policy.name.clone())
+    };
+    let due = plan.policies.iter().filter(is_due);
+    let late = fairly(due.map(|policy| (policy.target.actuator(), one(policy)))).await;
+    late.into_iter().flatten().collect()
+}
+
+/// Whether a floor is up because Damper raised it.
+fn holds_up(state: &State) -> bool {
+    state.owner.is_some() && state.raised().is_some()
 }
 
 /// Puts back what policies raised that are gone, and forgets them once that is done.
@@ -56,7 +66,7 @@ pub(super) async fn forget(
     let left: Vec<(String, Kept)> = {
         let scaling = shared.scaling.read();
         let kept = scaling.policies.iter().map(|(name, kept)| (name.clone(), kept.clone()));
-        kept.filter(|(id, _)| !defined.contains(id)).collect()
+        kept.filter(|(id, _)| !defined.contains(id) && !is_held(plan, id)).collect()
     };
     let taken: BTreeSet<[&str; 4]> = plan.policies.iter().map(|policy| policy.target.workload()).collect();
     let now = shared.world.read().now();
@@ -70,7 +80,7 @@ pub(super) async fn forget(
         if taken.contains(&kept.target.workload()) {
             // Another policy goes on with what it raised.
             gone.push(id);
-        } else if is_let_go(&kept.state) || put_back(actuators, &id, &kept.target).await {
+        } else if is_let_go(&kept.state) || put_back(actuators, &id, &kept.target, end).await {
             // Whoever defines one for this workload again soon still has to wait.
             match kept.state.is_cooling(now) {
                 true => let_go.push((id, Kept { state: kept.state.let_go(), ..kept })),
@@ -93,28 +103,36 @@ pub(super) async fn forget(
     Ok(())
 }
 
+/// Whether it is a policy that is defined, though nobody can read how: nobody removed it.
+fn is_held(plan: &Plan, id: &str) -> bool {
+    id.rsplit_once(" of ").is_some_and(|(_, name)| plan.held_policies.iter().any(|held| held == name))
+}
+
 /// Whether all that is remembered is when it was written.
 fn is_let_go(state: &State) -> bool {
     *state == state.let_go()
 }
 
-/// Puts back every floor that any policy raised.
-pub(super) async fn release_all(shared: &Arc<Shared>, actuators: &Arc<Actuators>) {
-    let all: Vec<(String, Target)> = {
+/// Puts back every floor that any policy raised, as far as there is time. Whoever leads next holds them
+/// up, so a process that was replaced leaves them alone.
+pub(super) async fn release_all(shared: &Shared, actuators: &Actuators) {
+    if shared.epoch().is_none() {
+        return;
+    }
+    let mut all: Vec<(String, Kept)> = {
         let scaling = shared.scaling.read();
-        scaling.policies.iter().map(|(name, kept)| (name.clone(), kept.target.clone())).collect()
+        scaling.policies.iter().map(|(name, kept)| (name.clone(), kept.clone())).collect()
     };
-    put_back_all(actuators, all.iter().map(|(name, target)| (name, target))).await;
+    // Those that are known to be up come first; of the others a store that was lost may not know.
+    all.sort_by_key(|(_, kept)| kept.state.raised().is_none());
+    let end = Instant::now() + LONGEST;
+    let each =
+        all.iter().map(|(name, kept)| (kept.target.actuator(), put_back(actuators, name, &kept.target, end)));
+    fairly(each).await;
 }
 
-async fn put_back_all<'a>(actuators: &Actuators, all: impl Iterator<Item = (&'a String, &'a Target)>) {
-    let each = all.map(|(policy, target)| put_back(actuators, policy, target));
-    let each: Vec<_> = each.collect();
-    futures_util::stream::iter(each).buffer_unordered(AT_ONCE).collect::<Vec<bool>>().await;
-}
-
-async fn put_back(actuators: &Actuators, policy: &str, target: &Target) -> bool {
-    let released = tokio::time::timeout(LONGEST, actuators.release(target)).await;
+async fn put_back(actuators: &Actuators, policy: &str, target: &Target, end: Instant) -> bool {
+    let released = tokio::time::timeout_at(end, actuators.release(target)).await;
     match released {
         Ok(Ok(Released::Nothing)) => true,
         Ok(Ok(released)) => {
@@ -181,6 +199,16 @@ mod tests {
             kept.state.cooldown_until = Some(clock::now().minus(Span::from_mins(1)));
         }
         assert_eq!(forgotten(&service).await, []);
+    }
+
+    #[tokio::test]
+    async fn a_policy_that_nobody_can_read_any_more_is_not_gone() {
+        let service = left(Span::ZERO).await;
+        let plan = Plan { held_policies: vec!["web".to_owned()], ..Plan::default() };
+        let before = states(&service);
+        let epoch = service.shared.epoch().unwrap();
+        forget(&service.shared, &Actuators::default(), epoch, &plan).await.unwrap();
+        assert_eq!((states(&service), before[0].base), (before.clone(), Some(3)));
     }
 
     #[tokio::test]

@@ -1,26 +1,24 @@
 //! One round: look, decide, commit, act.
 
 use std::collections::BTreeMap;
-use std::mem::discriminant;
 use std::sync::Arc;
 
-use serde_json::json;
-
 use super::act::{self, Move};
-use super::commands::{Commands, words};
+use super::commands::Commands;
 use super::look::{Looked, look};
-use super::state::{Kept, Last, Seen};
+use super::news::{self, Told};
+use super::state::{Kept, Last};
 use super::{inherit, keep, removed};
 use crate::cluster::Actuators;
 use crate::engine::plan::Plan;
-use crate::engine::scale::{Alone, Brake, Decision, Fleet, Reason, Room, State, Verdict, decide};
+use crate::engine::scale::{Alone, Brake, Decision, Fleet, Reason, Room, State, Workload, decide};
 use crate::engine::step::{Delta, Inputs, Scaled, step_scaling};
 use crate::service::clock;
 use crate::service::decide::commit;
 use crate::service::shared::Shared;
-use crate::slo::policy::{ScaleMode, ScalePolicy};
+use crate::slo::policy::ScalePolicy;
 use crate::slo::time::Ts;
-use crate::store::{Decisions, HistoryPut, StoreError};
+use crate::store::{Decisions, StoreError};
 
 /// The round after the tick for the slice that ends at `at`.
 pub(super) async fn round(
@@ -70,10 +68,10 @@ struct Decided {
     brake: Option<Brake>,
 }
 
-struct One {
-    looked: Looked,
-    state: State,
-    decision: Decision,
+pub(super) struct One {
+    pub looked: Looked,
+    pub state: State,
+    pub decision: Decision,
 }
 
 fn decide_all(shared: &Shared, plan: &Plan, looked: Vec<Looked>, commands: &Commands, now: Ts) -> Decided {
@@ -140,7 +138,7 @@ fn alerts(shared: &Shared, plan: &Plan, decided: &Decided, now: Ts) -> Delta {
         external: &shared.settings.external_labels,
         receivers: &shared.told,
     };
-    step_scaling(&all, common.as_ref(), &world.control, &inputs)
+    step_scaling(&all, &plan.held_policies, common.as_ref(), &world.control, &inputs)
 }
 
 fn decisions(shared: &Shared, plan: &Plan, decided: &Decided, commands: &Commands) -> Decisions {
@@ -148,70 +146,21 @@ fn decisions(shared: &Shared, plan: &Plan, decided: &Decided, commands: &Command
     let mut more = Decisions { commands_done: commands.ids.clone(), ..Decisions::default() };
     for (policy, one) in plan.policies.iter().zip(&decided.each) {
         let before = scaling.policies.get(&keep::id(policy));
-        let is_new = before.is_none_or(|kept| kept.state != one.state);
-        more.states.extend(is_new.then(|| keep::policy(policy, &one.state)).flatten());
-        let found = before.and_then(|kept| found_out(&policy.name, &kept.state, one));
+        let put = keep::policy(policy, &one.state, one.decision.at);
+        let is_new = before.is_none_or(|kept| kept.stored.as_ref() != put.as_ref());
+        more.states.extend(put.filter(|_| is_new));
+        let at = one.looked.observed.workload.as_ref().map(Workload::position);
+        let found = before.and_then(|kept| news::found_out(&policy.name, &kept.state, &one.state, at));
         more.history.extend(found);
-        let last = before.and_then(|kept| kept.last.as_ref());
-        if is_news(last.map(|last| &last.decision), &one.decision) {
-            more.history.push(history(&policy.name, policy.mode, &one.decision, &one.looked.seen));
+        if Told::of(before.and_then(|kept| kept.told.as_ref()), &one.decision).is_some() {
+            more.history.push(news::decided(&policy.name, policy.mode, &one.decision, &one.looked.seen));
         }
     }
     if scaling.fleet != decided.fleet || scaling.stopped != decided.stopped {
         more.states.extend(keep::all(&decided.fleet, decided.stopped.as_ref()));
     }
-    for (subject, words) in words(commands) {
-        let at = clock::now_ms();
-        let body = json!({ "asked": words }).to_string();
-        more.history.push(HistoryPut {
-            at,
-            kind: "scaleCommand".to_owned(),
-            subject: subject.to_owned(),
-            body,
-        });
-    }
+    more.history.extend(news::asked(commands));
     more
-}
-
-/// What the look told of a write whose answer nobody got: the process that made it ended, or it hung.
-fn found_out(policy: &str, before: &State, one: &One) -> Option<HistoryPut> {
-    let intent = before.intent.filter(|intent| one.state.intent != Some(*intent))?;
-    let at = one.looked.observed.workload.as_ref()?.position();
-    let outcome = match at {
-        at if at == intent.to => "done",
-        at if at == intent.from && one.state.overridden == before.overridden => "notMade",
-        _ => "unknown",
-    };
-    let body = json!({"from": intent.from, "to": intent.to, "outcome": outcome, "seen": at, "error": null});
-    Some(HistoryPut {
-        at: clock::now_ms(),
-        kind: "scaleWrite".to_owned(),
-        subject: policy.to_owned(),
-        body: body.to_string(),
-    })
-}
-
-/// Whether history gets a line: something moves, or it holds for another reason than before.
-fn is_news(last: Option<&Decision>, now: &Decision) -> bool {
-    now.verdict != Verdict::Hold
-        || last.is_none_or(|last| discriminant(&last.reason) != discriminant(&now.reason))
-        || matches!(&now.reason, Reason::Misfit { .. } if last.is_some_and(|last| last.reason != now.reason))
-}
-
-fn history(policy: &str, mode: ScaleMode, decision: &Decision, seen: &Seen) -> HistoryPut {
-    let kind = if mode == ScaleMode::DryRun { "scaleDryRun" } else { "scale" };
-    let body = json!({
-        "decision": decision,
-        "why": decision.reason.say(),
-        "wouldChange": decision.reason.changes(),
-        "seen": seen,
-    });
-    HistoryPut {
-        at: decision.at.0.saturating_mul(1000),
-        kind: kind.to_owned(),
-        subject: policy.to_owned(),
-        body: body.to_string(),
-    }
 }
 
 /// Takes over what was committed; what is to be moved.
@@ -220,14 +169,19 @@ fn remember(shared: &Shared, plan: &Plan, decided: Decided) -> Vec<Move> {
     (scaling.fleet, scaling.stopped, scaling.in_doubt) = (decided.fleet, decided.stopped, false);
     let mut moves = Vec::new();
     for (policy, one) in plan.policies.iter().zip(decided.each) {
-        let before = scaling.policies.get(&keep::id(policy));
-        let last = before.and_then(|kept| kept.last.clone());
-        let (renewed, looked) = before.map_or((None, None), |kept| (kept.renewed, kept.looked));
-        let looked = one.looked.observed.workload.is_some().then(clock::now).or(looked);
-        let is_news = is_news(last.as_ref().map(|last| &last.decision), &one.decision);
-        moves.extend(Move::of(policy, &one.state, &one.looked, &one.decision, is_news, renewed));
-        let last = Some(Last { seen: one.looked.seen, decision: one.decision });
-        let kept = Kept { state: one.state, target: policy.target.clone(), last, looked, renewed };
+        let before = scaling.policies.get(&keep::id(policy)).cloned();
+        let before = before.unwrap_or_else(|| Kept::of(State::default(), policy.target.clone()));
+        let news = Told::of(before.told.as_ref(), &one.decision);
+        moves.extend(Move::of(policy, &one, news.is_some(), before.renewed));
+        let kept = Kept {
+            looked: one.looked.observed.workload.is_some().then(clock::now).or(before.looked),
+            stored: keep::policy(policy, &one.state, one.decision.at),
+            told: news.or(before.told),
+            last: Some(Last { seen: one.looked.seen, decision: one.decision }),
+            state: one.state,
+            target: policy.target.clone(),
+            renewed: before.renewed,
+        };
         scaling.policies.insert(keep::id(policy), kept);
     }
     moves

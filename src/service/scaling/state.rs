@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
+use super::news::Told;
 use crate::engine::scale::{Decision, Fleet, State};
 use crate::slo::policy::Target;
 use crate::slo::time::Ts;
+use crate::store::StatePut;
 
 /// What is known of all policies.
 #[derive(Clone, Default, Debug)]
@@ -30,8 +32,12 @@ pub struct Kept {
     pub state: State,
     /// What it moves; durable, so that a floor can be put back after the policy is gone.
     pub target: Target,
+    /// As the store has it, where this process wrote it.
+    pub stored: Option<StatePut>,
     /// What was seen and decided last.
     pub last: Option<Last>,
+    /// What history was told of it last, by this process.
+    pub told: Option<Told>,
     /// When its workload was seen last, by this process and the wall clock.
     pub looked: Option<Ts>,
     /// When a raised floor was last said to be still meant.
@@ -41,7 +47,7 @@ pub struct Kept {
 impl Kept {
     /// As the store has it.
     pub(super) fn of(state: State, target: Target) -> Self {
-        Self { state, target, last: None, looked: None, renewed: None }
+        Self { state, target, stored: None, last: None, told: None, looked: None, renewed: None }
     }
 }
 

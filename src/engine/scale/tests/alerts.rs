@@ -36,7 +36,7 @@ impl Told {
             external: &external,
             receivers: &receivers,
         };
-        let delta = step_scaling(all, None, &self.control, &inputs);
+        let delta = step_scaling(all, &[], None, &self.control, &inputs);
         self.control.apply(&delta);
         let told = delta.transitions.iter().map(|transition| {
             let labels = &transition.alert.labels;
