@@ -115,13 +115,12 @@ fn damper_takes_the_definitions_that_are_shipped() {
     let map = objects.iter().find(|one| one["metadata"]["name"] == "damper-definitions").unwrap();
     let data = map["data"].as_object().unwrap();
     assert_eq!(data.keys().collect::<Vec<_>>(), ["kubernetes.yaml", "policy.yaml", "slo.yaml"]);
-    // Of a policy nothing is loaded yet.
-    let files: Vec<_> = data
-        .iter()
-        .filter(|(name, _)| *name != "policy.yaml")
-        .map(|(name, text)| SourceFile { path: name.clone(), text: text.as_str().unwrap().to_owned() })
-        .collect();
+    let file = |(name, text): (&String, &Value)| SourceFile {
+        path: name.clone(),
+        text: text.as_str().unwrap().to_owned(),
+    };
+    let files: Vec<_> = data.iter().map(file).collect();
     let loaded = load(&files, &Context::without_settings(Step::DEFAULT));
     assert_eq!(loaded.problems().collect::<Vec<_>>(), Vec::<&damper::slo::problem::Problem>::new());
-    assert_eq!(loaded.slos().count(), 2);
+    assert_eq!((loaded.slos().count(), loaded.policies().count()), (2, 1));
 }

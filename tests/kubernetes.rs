@@ -162,15 +162,19 @@ async fn custom_resources_have_a_scale_and_keda_orders_a_floor() {
 #[tokio::test]
 async fn each_role_may_do_what_is_shipped_for_it_and_nothing_more() {
     let kubernetes = Kubernetes::start().await;
-    let looks = [
+    let watched = [
         ("apps", "deployments"),
         ("apps", "statefulsets"),
-        ("apps", "replicasets"),
-        ("", "pods"),
         ("autoscaling", "horizontalpodautoscalers"),
-        ("policy", "poddisruptionbudgets"),
         ("keda.sh", "scaledobjects"),
         ("argoproj.io", "rollouts"),
+    ];
+    let others = [
+        ("apps", "replicasets"),
+        ("apps", "controllerrevisions"),
+        ("", "pods"),
+        ("policy", "poddisruptionbudgets"),
+        ("events.k8s.io", "events"),
     ];
     let floors = [("autoscaling", "horizontalpodautoscalers"), ("keda.sh", "scaledobjects")];
     let counts =
@@ -178,20 +182,27 @@ async fn each_role_may_do_what_is_shipped_for_it_and_nothing_more() {
     let never = [("", "secrets"), ("", "configmaps"), ("", "nodes"), ("coordination.k8s.io", "leases")];
     for role in ["observe", "floor", "direct"] {
         let client = kubernetes.client(role);
-        let mut expected: Vec<(&str, &str, &str)> = Vec::new();
-        for (group, resource) in looks {
+        let mut expected = vec![
+            ("list", "apps", "replicasets"),
+            ("get", "apps", "controllerrevisions"),
+            ("list", "", "pods"),
+            ("list", "policy", "poddisruptionbudgets"),
+            ("watch", "policy", "poddisruptionbudgets"),
+            ("get", "argoproj.io", "rollouts/scale"),
+        ];
+        for (group, resource) in watched {
             expected.extend(["get", "list", "watch"].map(|verb| (verb, group, resource)));
         }
-        expected.push(("get", "apps", "controllerrevisions"));
-        expected.extend(["create", "patch"].map(|verb| (verb, "events.k8s.io", "events")));
+        if role != "observe" {
+            expected.push(("create", "events.k8s.io", "events"));
+        }
         if role == "floor" {
             expected.extend(floors.map(|(group, resource)| ("patch", group, resource)));
         }
         if role == "direct" {
             expected.extend(counts.iter().flat_map(|(g, r)| ["get", "patch"].map(|verb| (verb, *g, *r))));
         }
-        let others = [("events.k8s.io", "events"), ("apps", "controllerrevisions")];
-        for (group, resource) in looks.iter().chain(&counts).chain(&never).chain(&others) {
+        for (group, resource) in watched.iter().chain(&counts).chain(&never).chain(&others) {
             for verb in ["get", "list", "watch", "create", "update", "patch", "delete"] {
                 let is_expected = expected.contains(&(verb, group, resource));
                 let may = client.may(verb, group, resource).await;

@@ -146,7 +146,7 @@ async fn what_cannot_be_scaled_is_refused_in_words() {
 async fn an_event_is_told_on_the_workload() {
     let kubernetes = shop().await;
     kubernetes.admin().create(&deployment("shop", "checkout", 3)).await.ok();
-    let (damper, _stop) = hands(&kubernetes, "observe").await;
+    let (damper, _stop) = hands(&kubernetes, "direct").await;
     let remark = Remark {
         reason: "SLOHold".into(),
         action: "Hold".into(),

@@ -1,7 +1,6 @@
 //! One workload with whatever scales it.
 
 use damper::engine::scale::{Burn, Lever, Observed, Writer, WriterKind};
-use damper::slo::policy::Bounds as Within;
 use damper::slo::unit::Finite;
 
 use super::basic::Basic;
@@ -53,11 +52,7 @@ impl Service {
         let is_bare = controller == Controller::Basic;
         let guarded = controller.without().is_some();
         let bounds = scenario.bounds;
-        let guard = || {
-            let mut guard = Guard::new(format!("shop-{index}"), scenario.sees != Sees::Nothing);
-            guard.policy.replicas = Within::new(bounds.min, bounds.max).unwrap();
-            guard
-        };
+        let guard = || Guard::new(&format!("shop-{index}"), scenario.sees != Sees::Nothing, bounds);
         let mut workload = Workload::new(scenario.replicas, scenario.count);
         workload.quota = scenario.faults().find_map(|fault| match fault {
             Fault::Quota(most) => Some(most),

@@ -167,7 +167,16 @@ async fn scaled(reason: Reason, workload: Option<SeenWorkload>) -> Service {
 }
 
 fn at_rest() -> (Reason, Option<SeenWorkload>) {
-    let workload = SeenWorkload { wanted: 5, ready: 4, position: 5, owner: None, version: None };
+    let workload = SeenWorkload {
+        wanted: 5,
+        ready: 4,
+        position: 5,
+        owner: None,
+        most: None,
+        version: None,
+        since: None,
+        writer: None,
+    };
     (Reason::AtRest { at: 5, base: 3 }, Some(workload))
 }
 

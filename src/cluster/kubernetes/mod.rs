@@ -9,17 +9,16 @@ mod budget;
 mod connect;
 mod floor;
 mod health;
-mod lines;
 mod look;
 mod object;
 mod owner;
 mod release;
 mod resource;
 mod selector;
+mod survey;
 mod tell;
 mod version;
 mod watch;
-mod watches;
 mod write;
 mod writer;
 
@@ -42,9 +41,10 @@ use object::{Object, Reference};
 use owner::Scaler;
 use resource::{Resource, Resources};
 use version::Versions;
-use watch::Watch;
-use watches::Watches;
+use watch::{Watch, Watches};
 use writer::Attributed;
+
+pub use survey::{Right, Role, Served};
 
 /// For all the questions of one look.
 const LOOK: Duration = Duration::from_secs(20);
@@ -116,8 +116,11 @@ impl Kubernetes {
             None => {
                 let resource = self.resource(&aim).await?;
                 let path = format!("{}/scale", resource.one(aim.namespace, aim.name));
+                let watch = self.watches.of(&self.api, &resource, aim.namespace);
+                // Also where nobody waits for the outcome any more.
+                watch.doubt(aim.name);
                 let outcome = write::count(&self.api, &path, order).await;
-                self.watches.of(&self.api, &resource, aim.namespace).doubt(aim.name);
+                watch.doubt(aim.name);
                 outcome
             }
             Some((scaler, object)) => self.write_floor(&aim, scaler, &object.metadata.name, order).await,
@@ -147,6 +150,7 @@ impl Kubernetes {
         let object = watch.ask(name).await?;
         let Some(patch) = floor::order(scaler, &object, order)? else { return Ok(()) };
         let read = || async { Ok(scaler.floor(&*watch.ask(name).await?)) };
+        watch.doubt(name);
         let outcome = write::compare_and_set(&self.api, &path, order, &patch, read).await;
         watch.doubt(name);
         outcome

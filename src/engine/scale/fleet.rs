@@ -92,8 +92,10 @@ impl Fleet {
     /// Policies of a dry run neither count nor are counted.
     pub fn brake(&mut self, now: Ts, all: &[Alone<'_>], limits: Limits) -> Option<Brake> {
         self.added.retain(|added| now.since(added.at) < Span::from_hours(1));
+        // A policy that is gone has no part in it.
+        let is_one = |name: &String| all.iter().any(|(policy, _)| policy.name == *name);
         for wanted in [&mut self.wanted, &mut self.loaded] {
-            wanted.retain(|_, at| now.since(*at) < Limits::WITHIN);
+            wanted.retain(|name, at| is_one(name) && now.since(*at) < Limits::WITHIN);
         }
         for (_, policy) in adding(all) {
             self.want(policy, now);

@@ -35,7 +35,8 @@ pub(super) fn held(look: &Look<'_>, state: &State) -> Vec<Reason> {
         reasons.push(Reason::InFlight { to: intent.to, until: intent.until });
     }
     if let Some(fight) = state.fight.as_ref().filter(|fight| now < fight.until) {
-        reasons.push(Reason::Fight { by: fight.by.clone(), to: fight.to, until: fight.until });
+        let owner = workload.owner().map(str::to_owned);
+        reasons.push(Reason::Fight { by: fight.by.clone(), to: fight.to, until: fight.until, owner });
     }
     if let Some(other) = state.overridden.as_ref().filter(|other| now < other.until) {
         reasons.push(Reason::Overridden { by: other.by.clone(), to: other.to, until: other.until });
@@ -50,7 +51,8 @@ pub(super) fn held(look: &Look<'_>, state: &State) -> Vec<Reason> {
         reasons.push(Reason::Starting { ready: workload.ready, wanted: workload.expected() });
     }
     if let Some(until) = cooldown(state).filter(|until| now < *until) {
-        reasons.push(Reason::Cooldown { until });
+        let refused = |why: &String| Reason::Refused { why: why.clone(), until };
+        reasons.push(state.refused.as_ref().map_or(Reason::Cooldown { until }, refused));
     }
     if let Some(until) = settled_at(look, state).filter(|until| now < *until) {
         reasons.push(Reason::Settling { until });

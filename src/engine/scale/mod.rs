@@ -15,6 +15,7 @@ mod fleet;
 mod gates;
 mod look;
 mod observed;
+mod peace;
 mod read;
 mod rise;
 mod seen;

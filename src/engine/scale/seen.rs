@@ -84,8 +84,12 @@ fn write_at(at: Ts, from: u32, to: u32) -> Intent {
 /// to. A controller that puts it back to where it was is no person: it will do so again.
 fn foreign(look: &Look<'_>, writer: Option<&Writer>, state: &mut State) {
     let (now, at) = (look.now, look.workload.position());
-    let by = writer.map(|writer| writer.name.clone());
-    let puts_back = state.last.is_some_and(|last| last.from == at && now.since(last.at) < REVERTS_WITHIN);
+    // A release says before who brings it there.
+    let said = state.overridden.as_ref().filter(|other| other.to == at && now < other.until);
+    let by = writer.map(|writer| writer.name.clone()).or_else(|| said.and_then(|other| other.by.clone()));
+    // Where the last write began, or where the first one did.
+    let is_back = |last: Intent| last.from == at || state.base == Some(at);
+    let puts_back = state.last.is_some_and(|last| is_back(last) && now.since(last.at) < REVERTS_WITHIN);
     let until = now.plus(look.policy.respect_override);
     state.seen = Some(at);
     (state.calm_since, state.trial, state.useless, state.last) = (None, None, None, None);
@@ -105,7 +109,7 @@ impl State {
     pub fn arrived(&mut self, intent: Intent) {
         self.seen = Some(intent.to);
         self.last = Some(intent);
-        self.intent = None;
+        (self.intent, self.refused, self.ready_since) = (None, None, None);
     }
 
     /// The write was not made, and will not be.
@@ -115,5 +119,19 @@ impl State {
         if let Some(trial) = &mut self.trial {
             trial.steps -= 1;
         }
+    }
+
+    /// The write was refused, and will be until somebody changes something.
+    pub fn was_refused(&mut self, why: String) {
+        self.never_came();
+        self.refused = Some(why);
+    }
+
+    /// The write was not made because its API asked for patience until then. It costs no cooldown:
+    /// nothing moved.
+    pub fn was_put_off(&mut self, until: Ts) {
+        self.never_came();
+        self.writes.pop();
+        self.cooldown_until = Some(until);
     }
 }

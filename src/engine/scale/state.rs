@@ -23,6 +23,8 @@ pub struct State {
     pub intent: Option<Intent>,
     /// No write before; counts also where the write never came.
     pub cooldown_until: Option<Ts>,
+    /// Why a write was refused that is still wanted.
+    pub refused: Option<String>,
     /// When writes were decided, the newest last; of the last hour.
     pub writes: Vec<Ts>,
     /// Writes that a dry run decided; forgotten once the policy acts.

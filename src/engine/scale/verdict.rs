@@ -73,7 +73,7 @@ pub enum Reason {
     /// Somebody else set the count.
     Overridden { by: Option<String>, to: u32, until: Ts },
     /// Somebody else keeps putting it back.
-    Fight { by: Option<String>, to: u32, until: Ts },
+    Fight { by: Option<String>, to: u32, until: Ts, owner: Option<String> },
     /// Nothing can be said about an SLO.
     BurnUnknown { slo: String, why: String },
     /// Replicas that were asked for cannot be had.
@@ -82,6 +82,8 @@ pub enum Reason {
     Starting { ready: u32, wanted: u32 },
     /// The last write is too young.
     Cooldown { until: Ts },
+    /// The last write was refused, too short a time ago to try again.
+    Refused { why: String, until: Ts },
     /// All replicas are ready, too short to see what it did.
     Settling { until: Ts },
     /// As many writes as an hour may have.

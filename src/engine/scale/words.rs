@@ -1,5 +1,6 @@
 //! Decisions in words: why, and what would change it.
 
+use super::peace;
 use super::verdict::Reason;
 
 impl Reason {
@@ -30,6 +31,7 @@ impl Reason {
             Self::BurnUnknown { slo, why } => format!("Nothing can be said about {slo}: {why}."),
             Self::Blocked { why } => format!("Replicas that were asked for cannot be had: {why}."),
             Self::Starting { ready, wanted } => format!("{ready} of {wanted} replicas are ready."),
+            Self::Refused { why, .. } => format!("The last write was refused: {why}."),
             Self::Cooldown { .. } => "The last write is too young.".to_owned(),
             Self::Settling { .. } => {
                 "All replicas are ready, for too short a time to see the effect.".to_owned()
@@ -114,6 +116,7 @@ impl Reason {
                 | Self::Useless { .. }
                 | Self::SuspectVersion { .. }
                 | Self::Blocked { .. }
+                | Self::Refused { .. }
                 | Self::CommonCause { .. }
                 | Self::AtMax { .. }
                 | Self::Misfit { .. }
@@ -134,10 +137,9 @@ impl Reason {
             Self::AtZero => "one replica or more, set by whoever set it to zero".to_owned(),
             Self::InFlight { until, .. } => format!("the write seen, or void at {until}"),
             Self::Overridden { until, .. } => format!("{until}, or `damper scale resume`"),
-            Self::Fight { until, .. } => {
-                format!(
-                    "{until}, or `damper scale resume` once the other controller ignores the replica count"
-                )
+            Self::Fight { by, until, owner, .. } => {
+                let setting = peace::setting(by.as_deref(), owner.as_deref());
+                format!("{setting}; then `damper scale resume`, or {until}")
             }
             Self::BurnUnknown { .. } => "data".to_owned(),
             Self::Blocked { .. } => "room in the cluster or the quota".to_owned(),
@@ -147,6 +149,7 @@ impl Reason {
             | Self::RateLimit { until, .. }
             | Self::Calming { until } => until.to_string(),
             Self::AboveMax { max, .. } => format!("a count of {max} or less, or a higher replicas.max"),
+            Self::Refused { until, .. } => format!("what was refused allowed; it is tried again at {until}"),
             Self::Rolling => "the rollout at its end".to_owned(),
             Self::Burning { rate, .. } => format!("a burn rate below {rate}× in either window"),
             Self::TooFew { .. } => "more bad events, or a lower minBadEvents".to_owned(),

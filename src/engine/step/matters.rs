@@ -32,7 +32,11 @@ pub(super) fn rules(
     let (state, now) = (scaled.state, scaled.decision.at);
     let one = |keep, holds| vec![rule("scaling", Span::ZERO, keep, holds)];
     match matter {
-        Matter::Added => one(Span::ZERO, state.is_raised(scaled.policy.replicas)),
+        // What was refused once is told once it is there.
+        Matter::Added => {
+            let is_refused = state.refused.is_some() && state.intent.is_some();
+            one(Span::ZERO, state.is_raised(scaled.policy.replicas) && !is_refused)
+        }
         Matter::Overridden => {
             one(Span::ZERO, state.overridden.as_ref().is_some_and(|other| now < other.until))
         }
@@ -45,6 +49,7 @@ pub(super) fn rules(
         }
         Matter::Blocked => {
             let is_blocked = scaled.decision.reasons().any(|reason| blocks(scaled, reason));
+            let is_blocked = is_blocked || state.refused.is_some();
             let is_unknown = scaled.decision.reasons().any(is_unknown);
             vec![
                 rule("scaling", BLOCKED_AFTER, KEEP, is_blocked),
@@ -69,10 +74,16 @@ pub(super) fn reason(scaled: &Scaled<'_>, matter: Matter) -> Reason {
             to: other.to,
             until: other.until,
         }),
-        Matter::Blocked | Matter::SuspectVersion => of(scaled, matter),
+        Matter::Blocked => refused(scaled).or_else(|| of(scaled, matter)),
+        Matter::SuspectVersion => of(scaled, matter),
         Matter::Added | Matter::CommonCause => None,
     };
     own.unwrap_or_else(|| scaled.decision.reason.clone())
+}
+
+fn refused(scaled: &Scaled<'_>) -> Option<Reason> {
+    let until = scaled.state.cooldown_until.unwrap_or(scaled.decision.at);
+    Some(Reason::Refused { why: scaled.state.refused.clone()?, until })
 }
 
 fn of(scaled: &Scaled<'_>, matter: Matter) -> Option<Reason> {

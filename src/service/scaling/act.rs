@@ -129,7 +129,9 @@ async fn record(shared: &Shared, epoch: i64, outcomes: Vec<Outcome>) -> Result<(
         match &outcome {
             Ok(()) => state.arrived(intent),
             Err(Fault::Unreachable { .. }) => {}
-            Err(_) => state.never_came(),
+            Err(Fault::Throttled { after, .. }) => state.was_put_off(clock::now().plus(wish(*after))),
+            Err(fault @ Fault::Refused { .. }) => state.was_refused(fault.to_string()),
+            Err(Fault::Conflict { .. }) => state.never_came(),
         }
         let (from, to) = (intent.from, intent.to);
         let error = outcome.as_ref().err();
@@ -160,6 +162,12 @@ async fn record(shared: &Shared, epoch: i64, outcomes: Vec<Outcome>) -> Result<(
         }
     }
     Ok(())
+}
+
+/// How long an API asks to be left alone; what asks for more than an hour is asked again.
+fn wish(after: Option<Duration>) -> Span {
+    let secs = after.unwrap_or_default().as_secs();
+    Span::from_secs_saturating(i64::try_from(secs).unwrap_or(i64::MAX)).min(Span::from_hours(1))
 }
 
 /// Says of raised floors that they are still meant.
@@ -201,10 +209,14 @@ fn remark(decision: &Decision) -> Remark {
         Verdict::Scale { .. } => ("SLOScaledDown", "Scale"),
         Verdict::Hold => (decision.reason.event(), "Hold"),
     };
+    let note = match decision.verdict {
+        Verdict::Scale { .. } => decision.reason.say(),
+        Verdict::Hold => format!("{} To change it: {}.", decision.reason.say(), decision.reason.changes()),
+    };
     Remark {
         reason: reason.to_owned(),
         action: action.to_owned(),
-        note: decision.reason.say(),
+        note,
         is_warning: decision.reason.is_warning(),
         at: decision.at,
     }

@@ -1,7 +1,7 @@
 //! What people asked of policies through the API of any replica: rows in the store, which the leader
 //! consumes with its next decision.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -9,13 +9,15 @@ use utoipa::ToSchema;
 use crate::engine::scale::{Overridden, State, Workload};
 use crate::service::shared::Shared;
 use crate::slo::policy::ScalePolicy;
-use crate::slo::time::Ts;
+use crate::slo::time::{Span, Ts};
 use crate::store::StoreError;
 
 /// The kind of these rows.
 pub const COMMAND: &str = "scale";
 /// Commands looked at at once.
 const MOST: i64 = 100;
+/// How long a release is tried that its API refuses or does not answer.
+const PATIENCE: Span = Span::from_hours(1);
 
 /// What is asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
@@ -58,6 +60,7 @@ pub(super) struct Commands {
 /// A command, and when it was said.
 #[derive(Debug)]
 pub(super) struct Said {
+    id: i64,
     pub command: Command,
     pub at: Ts,
 }
@@ -70,7 +73,8 @@ impl Commands {
             commands.ids.push(row.id);
             match serde_json::from_str(&row.body) {
                 Ok(command) => {
-                    commands.all.push(Said { command, at: Ts(row.created_at.div_euclid(1000)) });
+                    let at = Ts(row.created_at.div_euclid(1000));
+                    commands.all.push(Said { id: row.id, command, at });
                 }
                 Err(error) => tracing::warn!(%error, "a scaling command cannot be read"),
             }
@@ -93,6 +97,18 @@ impl Commands {
         release.filter_map(|said| said.command.policy.as_deref())
     }
 
+    /// A release that could not be carried out waits for the next round, for a while.
+    pub(super) fn put_off(&mut self, late: &BTreeSet<String>, now: Ts) {
+        let waits = |said: &Said| {
+            let is_late = said.command.policy.as_ref().is_some_and(|policy| late.contains(policy));
+            is_late && said.command.word == Word::Release && now.since(said.at) < PATIENCE
+        };
+        let (put_off, all): (Vec<Said>, Vec<Said>) =
+            std::mem::take(&mut self.all).into_iter().partition(waits);
+        self.all = all;
+        self.ids.retain(|id| put_off.iter().all(|said| said.id != *id));
+    }
+
     /// Does to a policy's state what was asked of it.
     pub(super) fn apply(
         &self,
@@ -105,7 +121,7 @@ impl Commands {
             match said.command.word {
                 Word::Pause => state.paused = true,
                 Word::Resume => resume(workload, said.at, state),
-                Word::Release => release(policy, now, state),
+                Word::Release => release(policy, workload, now, state),
                 Word::Stop | Word::Start => {}
             }
         }
@@ -120,10 +136,14 @@ fn resume(workload: Option<&Workload>, at: Ts, state: &mut State) {
     state.trusted = version.filter(|since| *since <= at).or(state.trusted);
 }
 
-fn release(policy: &ScalePolicy, now: Ts, state: &mut State) {
+/// The floor was put back already, where its API answered.
+fn release(policy: &ScalePolicy, workload: Option<&Workload>, now: Ts, state: &mut State) {
     let until = now.plus(policy.respect_override);
-    let to = state.base.unwrap_or_default();
-    *state = State { seen: None, intent: None, last: None, trial: None, ..state.clone() };
+    let at = workload.map(Workload::position);
+    let base = at.into_iter().chain(state.base).min();
+    let to = at.or(base).unwrap_or_default();
+    // Where it was seen is kept: to see it anew would forget the override.
+    *state = State { seen: at, base, intent: None, last: None, trial: None, ..state.clone() };
     state.overridden = Some(Overridden { by: Some("`damper scale release`".to_owned()), to, until });
 }
 
@@ -155,7 +175,7 @@ mod tests {
     fn said(words: &[(Word, i64)]) -> Commands {
         let said = |(word, ago): &(Word, i64)| {
             let policy = (!matches!(word, Word::Stop | Word::Start)).then(|| "web".to_owned());
-            Said { command: Command { word: *word, policy }, at: Ts(NOW.0 - ago) }
+            Said { id: 0, command: Command { word: *word, policy }, at: Ts(NOW.0 - ago) }
         };
         Commands { ids: Vec::new(), all: words.iter().map(said).collect() }
     }

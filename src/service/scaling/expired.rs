@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::state::Scaling;
-use crate::cluster::{Actuators, Raised};
+use crate::cluster::{Actuators, Fault, Raised, Released};
 use crate::engine::plan::Plan;
 use crate::service::clock;
 use crate::service::shared::Shared;
@@ -54,12 +54,15 @@ async fn put_back_all(shared: &Shared, actuators: &Actuators) {
     for fault in faults {
         tracing::warn!(%fault, "floors past their time cannot be looked for everywhere");
     }
-    for (raised, outcome) in outcomes {
-        let Raised { object, by, at, .. } = &raised;
-        match outcome {
-            Ok(released) => tracing::info!(object, by, at, ?released, "a floor past its time is put back"),
-            Err(fault) => tracing::warn!(object, by, at, %fault, "a floor past its time is not put back"),
-        }
+    for (raised, outcome) in &outcomes {
+        tell(raised, outcome);
+    }
+}
+
+fn tell(Raised { object, by, at, .. }: &Raised, outcome: &Result<Released, Fault>) {
+    match outcome {
+        Ok(released) => tracing::info!(object, by, at, ?released, "a floor past its time is put back"),
+        Err(fault) => tracing::warn!(object, by, at, %fault, "a floor past its time is not put back"),
     }
 }
 
@@ -130,6 +133,7 @@ mod tests {
             until: until.map(|after| Ts(NOW.0 + after)),
             at: 5,
             original: Some(2),
+            is_moved: false,
         }
     }
 

@@ -93,7 +93,7 @@ mod tests {
         let why = only(&plan(&ratio("one"), &[policy("web", "one")])).unwrap();
         assert!(why.starts_with("`shop/one` is a ratio without event counts"), "{why}");
         let named = policy("web", "one").replace("[shop/one]", "[{slo: shop/one, group: {route: /pay}}]");
-        let why = only(&plan(&slo("one"), &[named.clone()])).unwrap();
+        let why = only(&plan(&slo("one"), std::slice::from_ref(&named))).unwrap();
         assert!(why.starts_with("`shop/one` has no groups"), "{why}");
         let grouped =
             slo("one").replace("  objective: 99\n", "  objective: 99\n  groupBy: {labels: [zone]}\n");

@@ -23,7 +23,8 @@ pub(super) fn states(plan: &Plan, scaling: &Scaling) -> Vec<State> {
         let before = gone.filter(of_it).max_by_key(|kept| kept.state.cooldown_until);
         before.map_or(own.clone(), |before| {
             let paused = own.paused || before.state.paused;
-            State { paused, ..before.state.clone() }
+            let cooldown_until = own.cooldown_until.max(before.state.cooldown_until);
+            State { paused, cooldown_until, ..before.state.clone() }
         })
     };
     plan.policies.iter().map(|policy| state(policy)).collect()

@@ -9,7 +9,7 @@ use super::state::{Kept, Scaling};
 use crate::engine::scale::{Fleet, State};
 use crate::service::shared::Shared;
 use crate::slo::policy::{ScalePolicy, Target};
-use crate::store::{StatePut, StoreError};
+use crate::store::{StatePut, Store, StoreError};
 
 /// What keys begin with.
 pub(in crate::service) const PREFIX: &str = "scaling/";
@@ -69,6 +69,13 @@ pub(in crate::service) async fn restore(shared: &Shared) -> Result<(), StoreErro
 /// it goes on with what the old one remembers.
 pub fn id(policy: &ScalePolicy) -> String {
     format!("{} of {}", policy.target, policy.name)
+}
+
+/// Names of the policies that the store remembers, for replicas that hold none themselves.
+pub async fn names(store: &Store) -> Result<Vec<String>, StoreError> {
+    let rows = store.states().await?;
+    let name = |key: &str| Some(key.strip_prefix(POLICY)?.rsplit_once(" of ")?.1.to_owned());
+    Ok(rows.iter().filter_map(|(key, _)| name(key)).collect())
 }
 
 /// One policy as it is kept.

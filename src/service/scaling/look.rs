@@ -54,28 +54,28 @@ pub(super) async fn look(
     if !Arc::ptr_eq(&world.plan, plan) {
         return None;
     }
-    let of =
-        |((policy, misfit), workload): ((&Arc<ScalePolicy>, Option<String>), Result<Workload, String>)| {
-            let burns: Vec<Burn> =
-                policy.slos.iter().map(|watched| burn(watched, policy, &slos, &world, at)).collect();
-            let source = source_of(policy, &slos);
-            let answer = |query: &String| answers.get(&(source.clone(), query.clone()));
-            let mut missing = Vec::new();
-            let mut value = |query: &String| match answer(query) {
-                Some(Ok(value)) => Some(*value),
-                Some(Err(why)) => {
-                    missing.push(format!("`{query}`: {why}"));
-                    None
-                }
-                None => None,
-            };
-            let saturation = policy.saturation.as_ref().and_then(|saturation| value(&saturation.query));
-            let vetoes = policy.unless.iter().map(|veto| value(&veto.query)).collect();
-            let workload = workload.map_err(|why| missing.push(why)).ok();
-            let observed = Observed { burns, workload, saturation, vetoes, misfit, ..Observed::default() };
-            Looked { seen: seen(&observed, at, missing), observed }
+    let of = |policy: &Arc<ScalePolicy>, misfit: Option<String>, workload: Result<Workload, String>| {
+        let burns: Vec<Burn> =
+            policy.slos.iter().map(|watched| burn(watched, policy, &slos, &world, at)).collect();
+        let source = source_of(policy, &slos);
+        let answer = |query: &String| answers.get(&(source.clone(), query.clone()));
+        let mut missing = Vec::new();
+        let mut value = |query: &String| match answer(query) {
+            Some(Ok(value)) => Some(*value),
+            Some(Err(why)) => {
+                missing.push(format!("`{query}`: {why}"));
+                None
+            }
+            None => None,
         };
-    Some(plan.policies.iter().zip(unfit(plan)).zip(workloads).map(of).collect())
+        let saturation = policy.saturation.as_ref().and_then(|saturation| value(&saturation.query));
+        let vetoes = policy.unless.iter().map(|veto| value(&veto.query)).collect();
+        let workload = workload.map_err(|why| missing.push(why)).ok();
+        let observed = Observed { burns, workload, saturation, vetoes, misfit, ..Observed::default() };
+        Looked { seen: seen(&observed, at, missing), observed }
+    };
+    let all = plan.policies.iter().zip(unfit(plan)).zip(workloads);
+    Some(all.map(|((policy, misfit), workload)| of(policy, misfit, workload)).collect())
 }
 
 fn half(step: Span) -> Duration {
@@ -176,6 +176,8 @@ fn seen(observed: &Observed, at: Ts, missing: Vec<String>) -> Seen {
             slo: burn.slo.clone(),
             short: rates.map(|rates| rates.0),
             long: rates.map(|rates| rates.1),
+            bad: burn.known.as_ref().map(|known| known.bad().as_f64()),
+            budget_left: burn.known.as_ref().and_then(|known| known.budget_left).map(Finite::get),
             pages: burn.pages,
         }
     };
@@ -184,7 +186,10 @@ fn seen(observed: &Observed, at: Ts, missing: Vec<String>) -> Seen {
         ready: workload.ready,
         position: workload.position(),
         owner: workload.owner().map(str::to_owned),
+        most: workload.owner().map(|_| workload.most()),
         version: workload.version.as_ref().map(|version| version.name.clone()),
+        since: workload.version.as_ref().map(|version| version.since),
+        writer: workload.writer.as_ref().map(|writer| writer.name.clone()),
     };
     Seen {
         at,

@@ -27,9 +27,9 @@ use super::shared::Shared;
 use crate::cluster::Actuators;
 
 pub use commands::{COMMAND, Command, Word};
-pub use keep::id;
 pub(super) use keep::{PREFIX, restore};
-pub use state::{Kept, Last, Scaling, Seen, SeenWorkload};
+pub use keep::{id, names};
+pub use state::{Kept, Last, Scaling, Seen, SeenBurn, SeenWorkload};
 
 /// Who or what stopped all scaling, if anything.
 pub fn stopped(shared: &Shared) -> Option<String> {

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use tokio::time::Instant;
+
 use super::commands::Commands;
 use super::keep;
 use super::state::Kept;
@@ -17,34 +20,54 @@ use crate::service::shared::Shared;
 use crate::slo::policy::Target;
 use crate::store::{Decisions, StoreError};
 
+/// Floors put back at once.
+const AT_ONCE: usize = 8;
 /// How long one floor may take.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// Puts back what policies raised that are gone or were asked to; a gone one is forgotten once that
-/// is done.
+/// Puts back what people asked to be; gives the policies whose floor is not back yet.
 pub(super) async fn release(
+    shared: &Shared,
+    actuators: &Actuators,
+    plan: &Plan,
+    commands: &Commands,
+) -> BTreeSet<String> {
+    let asked: BTreeSet<&str> = commands.released().collect();
+    let asked = plan.policies.iter().filter(|policy| asked.contains(policy.name.as_str()));
+    let asked = asked.filter(|policy| shared.scaling.read().policies.contains_key(&keep::id(policy)));
+    let asked: Vec<(&String, &Target)> = asked.map(|policy| (&policy.name, &policy.target)).collect();
+    let each = asked.iter().map(|(name, target)| async move {
+        let is_back = put_back(actuators, name, target).await;
+        (!is_back).then(|| (*name).clone())
+    });
+    let each: Vec<_> = each.collect();
+    let late = futures_util::stream::iter(each).buffer_unordered(AT_ONCE);
+    late.filter_map(std::future::ready).collect().await
+}
+
+/// Puts back what policies raised that are gone, and forgets them once that is done.
+pub(super) async fn forget(
     shared: &Shared,
     actuators: &Actuators,
     epoch: i64,
     plan: &Plan,
-    commands: &Commands,
 ) -> Result<(), StoreError> {
     let defined: BTreeSet<String> = plan.policies.iter().map(|policy| keep::id(policy)).collect();
-    let asked: BTreeSet<&str> = commands.released().collect();
-    let asked = plan.policies.iter().filter(|policy| asked.contains(policy.name.as_str()));
-    let asked: BTreeSet<String> = asked.map(|policy| keep::id(policy)).collect();
-    let all: Vec<(String, Kept)> = {
+    let left: Vec<(String, Kept)> = {
         let scaling = shared.scaling.read();
         let kept = scaling.policies.iter().map(|(name, kept)| (name.clone(), kept.clone()));
-        kept.filter(|(id, _)| !defined.contains(id) || asked.contains(id)).collect()
+        kept.filter(|(id, _)| !defined.contains(id)).collect()
     };
     let taken: BTreeSet<[&str; 4]> = plan.policies.iter().map(|policy| policy.target.workload()).collect();
     let now = shared.world.read().now();
     let (mut gone, mut let_go) = (Vec::new(), Vec::new());
-    for (id, kept) in all {
-        if defined.contains(&id) {
-            put_back(actuators, &id, &kept.target).await;
-        } else if taken.contains(&kept.target.workload()) {
+    let end = Instant::now() + LONGEST;
+    for (id, kept) in left {
+        // An API that hangs keeps no other policy waiting; what is left is put back after the next round.
+        if Instant::now() >= end {
+            break;
+        }
+        if taken.contains(&kept.target.workload()) {
             // Another policy goes on with what it raised.
             gone.push(id);
         } else if is_let_go(&kept.state) || put_back(actuators, &id, &kept.target).await {
@@ -81,9 +104,13 @@ pub(super) async fn release_all(shared: &Arc<Shared>, actuators: &Arc<Actuators>
         let scaling = shared.scaling.read();
         scaling.policies.iter().map(|(name, kept)| (name.clone(), kept.target.clone())).collect()
     };
-    for (name, target) in all {
-        put_back(actuators, &name, &target).await;
-    }
+    put_back_all(actuators, all.iter().map(|(name, target)| (name, target))).await;
+}
+
+async fn put_back_all<'a>(actuators: &Actuators, all: impl Iterator<Item = (&'a String, &'a Target)>) {
+    let each = all.map(|(policy, target)| put_back(actuators, policy, target));
+    let each: Vec<_> = each.collect();
+    futures_util::stream::iter(each).buffer_unordered(AT_ONCE).collect::<Vec<bool>>().await;
 }
 
 async fn put_back(actuators: &Actuators, policy: &str, target: &Target) -> bool {
@@ -133,10 +160,9 @@ mod tests {
         service
     }
 
-    async fn forget(service: &Service) -> Vec<State> {
-        let (plan, commands) = (Plan::default(), Commands::default());
+    async fn forgotten(service: &Service) -> Vec<State> {
         let epoch = service.shared.epoch().unwrap();
-        release(&service.shared, &Actuators::default(), epoch, &plan, &commands).await.unwrap();
+        forget(&service.shared, &Actuators::default(), epoch, &Plan::default()).await.unwrap();
         let in_memory: Vec<State> = states(service);
         restore(&service.shared).await.unwrap();
         assert_eq!(states(service), in_memory, "the store knows the same");
@@ -149,19 +175,19 @@ mod tests {
 
     #[tokio::test]
     async fn a_policy_that_is_gone_is_forgotten_with_nothing_to_put_back_behind_a_webhook() {
-        assert_eq!(forget(&left(Span::ZERO).await).await.len(), 1, "the clocks of two leaders differ");
+        assert_eq!(forgotten(&left(Span::ZERO).await).await.len(), 1, "the clocks of two leaders differ");
         let service = left(Span::ZERO).await;
         for kept in service.shared.scaling.write().policies.values_mut() {
             kept.state.cooldown_until = Some(clock::now().minus(Span::from_mins(1)));
         }
-        assert_eq!(forget(&service).await, []);
+        assert_eq!(forgotten(&service).await, []);
     }
 
     #[tokio::test]
     async fn its_cooldown_is_kept_until_it_is_over_and_what_it_raised_is_not() {
         let service = left(Span::from_mins(3)).await;
         for _ in 0..2 {
-            let [state] = &forget(&service).await[..] else { panic!("one policy") };
+            let [state] = &forgotten(&service).await[..] else { panic!("one policy") };
             assert!(state.is_cooling(clock::now()) && state.writes.len() == 1);
             assert_eq!((state.base, state.seen), (None, None));
         }

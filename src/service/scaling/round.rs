@@ -33,10 +33,13 @@ pub(super) async fn round(
         settle(shared, epoch).await?;
     }
     let plan = Arc::clone(&shared.world.read().plan);
-    let commands = Commands::read(shared).await?;
+    let mut commands = Commands::read(shared).await?;
     if plan.policies.is_empty() && shared.scaling.read().policies.is_empty() && commands.ids.is_empty() {
         return Ok(());
     }
+    // Before the look: what Damper puts back is no count that somebody else set.
+    let late = removed::release(shared, actuators, &plan, &commands).await;
+    commands.put_off(&late, clock::now());
     let Some(looked) = look(shared, actuators, &plan, at).await else { return Ok(()) };
     let now = shared.world.read().now();
     let decided = decide_all(shared, &plan, looked, &commands, now);
@@ -46,7 +49,7 @@ pub(super) async fn round(
     commit(shared, epoch, &delta, more).await?;
     let moves = remember(shared, &plan, decided);
     act::act(shared, actuators, epoch, moves).await?;
-    removed::release(shared, actuators, epoch, &plan, &commands).await
+    removed::forget(shared, actuators, epoch, &plan).await
 }
 
 /// After a commit without an answer: what the store holds is what was decided.
@@ -147,6 +150,8 @@ fn decisions(shared: &Shared, plan: &Plan, decided: &Decided, commands: &Command
         let before = scaling.policies.get(&keep::id(policy));
         let is_new = before.is_none_or(|kept| kept.state != one.state);
         more.states.extend(is_new.then(|| keep::policy(policy, &one.state)).flatten());
+        let found = before.and_then(|kept| found_out(&policy.name, &kept.state, one));
+        more.history.extend(found);
         let last = before.and_then(|kept| kept.last.as_ref());
         if is_news(last.map(|last| &last.decision), &one.decision) {
             more.history.push(history(&policy.name, policy.mode, &one.decision, &one.looked.seen));
@@ -166,6 +171,24 @@ fn decisions(shared: &Shared, plan: &Plan, decided: &Decided, commands: &Command
         });
     }
     more
+}
+
+/// What the look told of a write whose answer nobody got: the process that made it ended, or it hung.
+fn found_out(policy: &str, before: &State, one: &One) -> Option<HistoryPut> {
+    let intent = before.intent.filter(|intent| one.state.intent != Some(*intent))?;
+    let at = one.looked.observed.workload.as_ref()?.position();
+    let outcome = match at {
+        at if at == intent.to => "done",
+        at if at == intent.from && one.state.overridden == before.overridden => "notMade",
+        _ => "unknown",
+    };
+    let body = json!({"from": intent.from, "to": intent.to, "outcome": outcome, "seen": at, "error": null});
+    Some(HistoryPut {
+        at: clock::now_ms(),
+        kind: "scaleWrite".to_owned(),
+        subject: policy.to_owned(),
+        body: body.to_string(),
+    })
 }
 
 /// Whether history gets a line: something moves, or it holds for another reason than before.

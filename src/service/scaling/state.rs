@@ -83,6 +83,10 @@ pub struct SeenBurn {
     pub short: Option<f64>,
     /// Burn rate of the long window; null while nothing can be said.
     pub long: Option<f64>,
+    /// Bad events in the long window; null while nothing can be said.
+    pub bad: Option<f64>,
+    /// Budget left of the period, 1 = untouched; null where not known.
+    pub budget_left: Option<f64>,
     /// Whether a page of it fires.
     pub pages: bool,
 }
@@ -99,6 +103,13 @@ pub struct SeenWorkload {
     pub position: u32,
     /// The autoscaler whose floor is moved; null where the count itself is.
     pub owner: Option<String>,
+    /// The autoscaler's own maximum; null where the count itself is moved.
+    pub most: Option<u32>,
     /// The newest version, where known.
     pub version: Option<String>,
+    /// When that began to be rolled out, in seconds since the epoch.
+    #[schema(value_type = Option<i64>)]
+    pub since: Option<Ts>,
+    /// Who set the lever last, where the API tells.
+    pub writer: Option<String>,
 }

@@ -18,6 +18,8 @@ pub enum Patch {
     Merge,
     /// The same, with lists merged by their keys; not for custom resources.
     Strategic,
+    /// Server-side apply: the fields that the writer owns.
+    Apply,
 }
 
 impl Patch {
@@ -26,6 +28,7 @@ impl Patch {
             Self::Json => "application/json-patch+json",
             Self::Merge => "application/merge-patch+json",
             Self::Strategic => "application/strategic-merge-patch+json",
+            Self::Apply => "application/apply-patch+yaml",
         }
     }
 }
@@ -112,7 +115,7 @@ impl Client {
     pub async fn apply(&self, object: &Value, dry_run: bool) -> Answer {
         let query = if dry_run { "&dryRun=All" } else { "" };
         let path = format!("{}?fieldManager=test&force=true{query}", self.path(object).await);
-        self.send(Method::PATCH, &path, Some(("application/apply-patch+yaml", object))).await
+        self.patch(&path, Patch::Apply, object).await
     }
 
     /// Where an object lies, by its kind, namespace and name.

@@ -3,7 +3,9 @@
 //! There are no nodes: pods stay Pending until the test says that they are ready ([`pods`]). The roles
 //! other than `admin` may do what `deploy/kubernetes` grants and nothing more ([`shipped`]).
 
+pub mod audit;
 pub mod client;
+pub mod front;
 mod identity;
 pub mod objects;
 pub mod pods;
@@ -47,6 +49,7 @@ impl Kubernetes {
         let path = folder.path();
         let port = port::free();
         identity::write(path, &url(port));
+        audit::write(path);
         let store = format!("http://127.0.0.1:{}", port::free());
         let peers = format!("http://127.0.0.1:{}", port::free());
         let mut etcd = Process::start("etcd", &servers::etcd(&store, &peers), path);

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use super::audit;
 use crate::support::program::Program;
 
 /// What `tests/setup.sh` calls it.
@@ -60,6 +61,8 @@ pub(super) fn api(store: &str, port: u16) -> Command {
         "--service-account-signing-key-file=accounts.key",
         "--service-cluster-ip-range=10.0.0.0/24",
         "--disable-admission-plugins=ServiceAccount",
+        &format!("--audit-policy-file={}", audit::POLICY),
+        &format!("--audit-log-path={}", audit::LOG),
     ]);
     command
 }

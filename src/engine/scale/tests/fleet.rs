@@ -57,6 +57,17 @@ fn what_added_a_moment_ago_counts_too() {
 }
 
 #[test]
+fn policies_that_are_gone_have_no_part_in_a_common_cause() {
+    let mut fleet = Fleet::default();
+    let all = policies(0..3, 3);
+    assert!(brake(&mut fleet, NOW, &all).is_some());
+    for (policy, decision) in &all {
+        fleet.note(policy, decision);
+    }
+    assert_eq!(brake(&mut fleet, NOW.plus(Span::from_secs(5)), &policies(0..2, 2)), None);
+}
+
+#[test]
 fn the_last_to_recover_from_a_common_cause_do_not_add_either() {
     let mut fleet = Fleet::default();
     assert!(brake(&mut fleet, NOW, &policies(0..26, 250)).is_some());

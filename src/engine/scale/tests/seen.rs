@@ -142,3 +142,57 @@ fn a_raised_floor_is_given_back_though_nothing_is_remembered_of_it() {
     case.decide();
     assert_eq!((case.state.base, &case.state.overridden), (Some(3), &None));
 }
+
+#[test]
+fn a_controller_that_puts_back_several_steps_at_once_fights_too() {
+    let mut case = Case::of(3.0, 0.72);
+    for round in 0..2 {
+        let moved = case.run(Span::from_mins(if round == 0 { 5 } else { 3 }));
+        assert!(moved.len() > usize::from(round == 0), "round {round}: {moved:?}");
+        let writer =
+            Writer { name: "kustomize-controller".to_owned(), kind: WriterKind::Controller, at: case.now };
+        (case.workload().wanted, case.workload().ready) = (5, 5);
+        case.workload().writer = Some(writer);
+        case.decide();
+        case.now = case.now.plus(STEP);
+    }
+    let reason = case.held();
+    assert!(matches!(&reason, Reason::Fight { to: 5, .. }), "{reason:?}");
+}
+
+/// Decides a write that the workload's API does not make.
+fn unmade(case: &mut Case) {
+    let (state, decision) = decide(case.now, STEP, &case.observed, &case.state, &case.policy);
+    assert!(matches!(decision.verdict, Verdict::Scale { .. }), "{decision:?}");
+    case.state = state;
+}
+
+#[test]
+fn a_refused_write_is_the_reason_until_it_is_tried_again() {
+    let mut case = Case::of(3.0, 0.72);
+    unmade(&mut case);
+    case.state.was_refused("403".to_owned());
+    case.now = case.now.plus(STEP);
+    assert!(matches!(case.held(), Reason::Refused { why, .. } if why == "403"));
+    let moves = case.run(Span::from_mins(4));
+    assert!(matches!(moves[..], [(180..=210, 5, 7)]), "{moves:?}");
+    assert_eq!(case.state.refused, None);
+    // Nobody wants it any more.
+    let mut case = Case::of(3.0, 0.72);
+    unmade(&mut case);
+    case.state.was_refused("403".to_owned());
+    case.burns(0.9);
+    case.now = case.now.plus(STEP);
+    assert!(matches!(case.held(), Reason::Refused { .. }) && case.state.refused.is_none());
+}
+
+#[test]
+fn a_write_that_was_put_off_costs_no_cooldown_and_comes_not_before() {
+    for (secs, next) in [(5, 30), (100, 120)] {
+        let mut case = Case::of(3.0, 0.72);
+        unmade(&mut case);
+        case.state.was_put_off(case.now.plus(Span::from_secs(secs)));
+        assert!(case.state.writes.is_empty() && case.state.trial.is_none());
+        assert_eq!(case.run(Span::from_mins(3)), [(next, 5, 7)]);
+    }
+}

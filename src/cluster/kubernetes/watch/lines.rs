@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::object::Object;
+use super::super::object::Object;
 
 /// Longest event; an object in etcd is at most 1.5 MiB.
 const LONGEST: usize = 4 * 1024 * 1024;

@@ -8,28 +8,26 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::api::Api;
-use super::resource::Resource;
-use super::watch::Watch;
+use super::{Api, Resource, Watch};
 
 /// A watch that nobody asked for so long is ended.
 const UNUSED: Duration = Duration::from_secs(600);
 /// Watches at most, each a connection; what is beyond is asked for each time.
 const MOST: usize = 500;
 
-pub(super) struct Watches {
+pub(in super::super) struct Watches {
     tasks: TaskTracker,
     stop: CancellationToken,
     held: Mutex<HashMap<String, Arc<Watch>>>,
 }
 
 impl Watches {
-    pub(super) fn new(tasks: TaskTracker, stop: CancellationToken) -> Self {
+    pub(in super::super) fn new(tasks: TaskTracker, stop: CancellationToken) -> Self {
         Self { tasks, stop, held: Mutex::default() }
     }
 
     /// The watch of a kind in a namespace.
-    pub(super) fn of(&self, api: &Arc<Api>, resource: &Resource, namespace: &str) -> Arc<Watch> {
+    pub(in super::super) fn of(&self, api: &Arc<Api>, resource: &Resource, namespace: &str) -> Arc<Watch> {
         let key = resource.all(namespace);
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(watch) = held.get(&key) {
