@@ -8,6 +8,10 @@ use super::{Compared, Controller, Score};
 /// Replicas above what would be there without Damper, where replicas do not help: two steps, of four
 /// at most, for then it is said that they do not.
 const EFFECT_LIMIT: u32 = 8;
+/// Where nothing tells load from other faults: the share of the budget spent by who does not scale at
+/// all that Damper alone may spend, and of what an autoscaler spends that it may on its floor.
+const UNTOLD: f64 = 0.2;
+const NO_MORE: f64 = 1.05;
 /// `maxReplicasAddedPerHour`, which all policies share.
 const FLEET_LIMIT: u32 = ScalingConfig::LIMITS.added_per_hour;
 /// The shortest cooldown of the default policy, in seconds.
@@ -38,6 +42,17 @@ pub fn problems(compared: &Compared) -> Vec<String> {
                 let better = others.find(|(_, other)| dominates(other, score));
                 let name = better.map_or("", |(other, _)| other.name());
                 say(better.is_some(), format!("spends no less budget and no fewer replicas than {name}"));
+            }
+            Kind::Untold => {
+                let (share, than) = match controller {
+                    Controller::Direct => (UNTOLD, Controller::Nothing),
+                    _ => (NO_MORE, without),
+                };
+                let most = compared.score(than).budget * share;
+                say(
+                    score.budget > most,
+                    format!("spends {} of the budget, and {most} is the limit", score.budget),
+                );
             }
             Kind::NoHelp => {
                 let most = compared.score(without).peak + EFFECT_LIMIT;

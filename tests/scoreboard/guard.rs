@@ -11,7 +11,7 @@ use damper::slo::{Context, SourceFile, load};
 
 use super::books::{DEFINITION, STEP};
 use super::workload::Workload;
-use super::{BOUNDS, Bounds, moment};
+use super::{Bounds, moment};
 
 /// One policy.
 pub struct Guard {
@@ -22,8 +22,8 @@ pub struct Guard {
 
 impl Guard {
     /// The policy that ships as the default, with or without a saturation query.
-    pub fn new(name: &str, saturation: bool) -> Self {
-        Self { policy: policy(name, saturation), state: State::default() }
+    pub fn new(name: &str, saturation: bool, bounds: Bounds) -> Self {
+        Self { policy: policy(name, saturation, bounds), state: State::default() }
     }
 
     /// Another process takes over: it has what the store kept.
@@ -76,8 +76,7 @@ pub fn seen(t: i64, workload: &Workload, lever: Lever, writer: Option<Writer>) -
 }
 
 /// The policy as somebody gets it who writes no more than is required: all else is the default.
-fn policy(name: &str, saturation: bool) -> ScalePolicy {
-    let Bounds { min, max } = BOUNDS;
+fn policy(name: &str, saturation: bool, Bounds { min, max }: Bounds) -> ScalePolicy {
     let saturation = if saturation { "{query: max(full)}" } else { "none" };
     let text = format!(
         "apiVersion: damper.dev/v1\n\

@@ -117,9 +117,11 @@ impl Compared {
 
 /// Where the controllers may move.
 #[derive(Clone, Copy)]
-struct Bounds {
-    min: u32,
-    max: u32,
+pub struct Bounds {
+    /// The lowest count.
+    pub min: u32,
+    /// The highest count.
+    pub max: u32,
 }
 
 const BOUNDS: Bounds = Bounds { min: 3, max: 20 };

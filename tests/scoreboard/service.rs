@@ -11,7 +11,7 @@ use super::metrics::Metrics;
 use super::scenario::{Fault, Scenario, Sees};
 use super::score::Tally;
 use super::workload::Workload;
-use super::{BOUNDS, Controller, TICK, moment};
+use super::{Controller, TICK, moment};
 
 /// Seconds between polls of KEDA.
 const POLL: i64 = 30;
@@ -51,7 +51,8 @@ impl Service {
         };
         let is_bare = controller == Controller::Basic;
         let guarded = controller.without().is_some();
-        let guard = || Guard::new(&format!("shop-{index}"), scenario.sees != Sees::Nothing);
+        let bounds = scenario.bounds;
+        let guard = || Guard::new(&format!("shop-{index}"), scenario.sees != Sees::Nothing, bounds);
         let mut workload = Workload::new(scenario.replicas, scenario.count);
         workload.quota = scenario.faults().find_map(|fault| match fault {
             Fault::Quota(most) => Some(most),
@@ -62,12 +63,12 @@ impl Service {
             workload,
             metrics: Metrics::default(),
             books,
-            autoscaler: target.map(|target| Hpa::new(target, BOUNDS)),
+            autoscaler: target.map(|target| Hpa::new(target, bounds)),
             is_keda: matches!(target, Some(Target::Average(_))),
             polled: None,
-            basic: is_bare.then(|| Basic::new(BOUNDS)),
+            basic: is_bare.then(|| Basic::new(bounds)),
             guard: guarded.then(guard),
-            floor: BOUNDS.min,
+            floor: bounds.min,
             writer: None,
             tally: Tally::new(scenario, index),
         }
@@ -101,12 +102,15 @@ impl Service {
         let name = "argocd-controller".to_owned();
         let writer = Writer { name, kind: WriterKind::Controller, at: moment(t) };
         let has_floor = self.autoscaler.is_some();
-        let is_moved =
-            if has_floor { self.floor != BOUNDS.min } else { self.workload.wanted != scenario.count };
+        let is_moved = if has_floor {
+            self.floor != scenario.bounds.min
+        } else {
+            self.workload.wanted != scenario.count
+        };
         if is_moved {
             self.writer = Some(writer);
         }
-        (self.floor, self.workload.wanted) = (BOUNDS.min, scenario.count);
+        (self.floor, self.workload.wanted) = (scenario.bounds.min, scenario.count);
     }
 
     /// The autoscaler, or KEDA.
@@ -168,7 +172,7 @@ impl Service {
             None => Lever::Count,
             Some(_) => {
                 let owner = "HorizontalPodAutoscaler shop".to_owned();
-                Lever::Floor { at: self.floor, most: BOUNDS.max, owner, original: None }
+                Lever::Floor { at: self.floor, most: scenario.bounds.max, owner, original: None }
             }
         };
         Some(Observed {

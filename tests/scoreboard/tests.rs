@@ -37,6 +37,13 @@ fn nothing_else_spends_less_budget_and_fewer_replicas_under_load() {
 }
 
 #[test]
+fn what_helps_is_not_taken_for_useless_where_nothing_tells_of_load() {
+    let all = compared(Kind::Untold, |_| true);
+    let nothing = all[0].score(Controller::Nothing).budget;
+    assert!(nothing > 5.0 * all[0].score(Controller::Basic).budget, "the comparison can tell");
+}
+
+#[test]
 fn where_replicas_do_not_help_few_are_added() {
     let all = compared(Kind::NoHelp, |name| name != "fleet outage");
     assert!(all.iter().any(|c| c.score(Controller::Basic).peak == 20), "the comparison can tell");

@@ -1,6 +1,7 @@
 //! Every scenario.
 
 use super::super::workload::Replicas;
+use super::super::{BOUNDS, Bounds};
 use super::{Fault, Kind, Scenario, Sees, late};
 
 const MINUTE: i64 = 60;
@@ -12,8 +13,26 @@ fn spike(_: u32, t: i64) -> f64 {
     if (10 * MINUTE..70 * MINUTE).contains(&t) { 900.0 } else { 250.0 }
 }
 
+/// 300 requests a second, three times what four replicas do from the tenth minute on.
+fn triple(_: u32, t: i64) -> f64 {
+    if (10 * MINUTE..100 * MINUTE).contains(&t) { 1200.0 } else { 300.0 }
+}
+
+/// A spike for half an hour, then as much as keeps what was added 70 to 75 % full.
+fn settled(_: u32, t: i64) -> f64 {
+    match t / MINUTE {
+        0..10 => 250.0,
+        10..40 => 700.0,
+        _ => 590.0,
+    }
+}
+
 fn steady(_: u32, _: i64) -> f64 {
     250.0
+}
+
+fn large(_: u32, _: i64) -> f64 {
+    3600.0
 }
 
 fn busy(_: u32, _: i64) -> f64 {
@@ -57,6 +76,7 @@ impl Scenario {
             services: 1,
             load: spike,
             count: 4,
+            bounds: BOUNDS,
             replicas: REPLICAS,
             faults: Vec::new(),
             sees: Sees::Both,
@@ -76,7 +96,7 @@ impl Scenario {
 
 /// Load that replicas help with.
 fn loads() -> Vec<Scenario> {
-    use Kind::Load;
+    use Kind::{Load, Untold};
     let of = Scenario::of;
     let leak = Replicas { leak: 0.3, ..REPLICAS };
     // Connections are held three times as long.
@@ -84,6 +104,15 @@ fn loads() -> Vec<Scenario> {
     let slow = Replicas { start: 300, ..REPLICAS };
     vec![
         of("spike", Load, "250 requests/s become 900 for an hour; a replica does 100 and starts in 60s."),
+        Scenario {
+            sees: Sees::Nothing,
+            ..of(
+                "three times the load, saturation unknown",
+                Untold,
+                "300 requests/s become 1200 for 90 minutes, with `saturation: none`.",
+            )
+        }
+        .load(triple),
         Scenario {
             replicas: leak,
             ..of("slow leak", Load, "A replica loses 30 % of its capacity per hour of age; the load stays.")
@@ -104,6 +133,17 @@ fn loads() -> Vec<Scenario> {
             ..of("non-CPU bottleneck, unseen", Load, "The same, with a saturation query that sees CPU alone.")
         }
         .load(steady),
+        Scenario {
+            count: 60,
+            bounds: Bounds { min: 3, max: 100 },
+            replicas: Replicas { limit: 100.0, later: Some((10 * MINUTE, 55.0)), ..REPLICAS },
+            ..of(
+                "60 replicas",
+                Load,
+                "60 replicas, of at most 100 and a floor of 3, at 3600 requests/s; their pools come to admit 55 requests/s instead of 100 each.",
+            )
+        }
+        .load(large),
         Scenario {
             replicas: Replicas { limit: 75.0, ..REPLICAS },
             ..of("pool of 75", Load, "A pool admits 75 requests/s per replica; 180 become 600 for an hour.")
@@ -154,6 +194,13 @@ fn no_helps() -> Vec<Scenario> {
             .load(busy)
             .with(Fault::Rollout(10 * MINUTE, 12 * MINUTE))
             .with(Fault::Broken(11 * MINUTE, 90 * MINUTE, 0.05)),
+        of(
+            "bug after a spike",
+            NoHelp,
+            "A spike is served; an hour later, with replicas that are 72 % full, 20 % of all requests fail.",
+        )
+        .load(settled)
+        .with(Fault::Broken(95 * MINUTE, 115 * MINUTE, 0.2)),
         of("quota-blocked", NoHelp, "The spike, with a quota of 6 replicas.").with(Fault::Quota(6)),
         of("low traffic", NoHelp, "Three requests a minute, of which one in fifty fails, and pauses without any.")
             .load(low)

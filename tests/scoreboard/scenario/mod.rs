@@ -2,6 +2,7 @@
 
 mod list;
 
+use super::Bounds;
 use super::workload::Replicas;
 pub use list::all;
 
@@ -10,6 +11,8 @@ pub use list::all;
 pub enum Kind {
     /// More load than there are replicas for: replicas help.
     Load,
+    /// The same, and nothing tells that it is load.
+    Untold,
     /// Replicas do not help, or cannot be had.
     NoHelp,
     /// Data is missing while there is load.
@@ -85,6 +88,8 @@ pub struct Scenario {
     load: fn(u32, i64) -> f64,
     /// Replicas of each at the beginning; Git's count.
     pub count: u32,
+    /// Where the controllers may move.
+    pub bounds: Bounds,
     /// What replicas are like.
     pub replicas: Replicas,
     /// What goes wrong.
