@@ -3,6 +3,7 @@
 mod direct;
 mod faults;
 mod floor;
+mod login;
 mod rights;
 
 use std::time::Duration;

@@ -9,9 +9,11 @@ mod budget;
 mod connect;
 mod floor;
 mod health;
+mod login;
 mod look;
 mod object;
 mod owner;
+mod program;
 mod release;
 mod resource;
 mod selector;
@@ -66,23 +68,29 @@ struct Aim<'a> {
 }
 
 impl Kubernetes {
-    /// Reads where the cluster is and who Damper is there; nothing is asked yet. `at` is where the
-    /// settings stand; watches run on `tasks` until `stop`.
+    /// Nothing is read, logged in to or asked before it is needed, and a login that fails is tried again
+    /// for as long. The login and watches are kept on `tasks` until `stop`.
+    pub fn new(settings: &KubernetesSettings, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
+        Self {
+            api: Arc::new(Api::new(settings, tasks.clone(), stop.clone())),
+            resources: Resources::default(),
+            watches: Watches::new(tasks.clone(), stop.clone()),
+            versions: Versions::default(),
+            attributed: Mutex::default(),
+        }
+    }
+
+    /// Logs in at once, for who cannot go on without; nothing is asked yet. `at` is where the settings
+    /// stand.
     pub async fn connect(
         at: &str,
         settings: &KubernetesSettings,
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Result<Self, Problem> {
-        let api = Api::connect(settings).await;
-        let api = api.map_err(|message| Problem { at: at.to_owned(), message })?;
-        Ok(Self {
-            api: Arc::new(api),
-            resources: Resources::default(),
-            watches: Watches::new(tasks.clone(), stop.clone()),
-            versions: Versions::default(),
-            attributed: Mutex::default(),
-        })
+        let kubernetes = Self::new(settings, tasks, stop);
+        let logged_in = kubernetes.api.log_in().await;
+        logged_in.map(|()| kubernetes).map_err(|message| Problem { at: at.to_owned(), message })
     }
 
     /// The workload as it is now.
