@@ -17,6 +17,7 @@ mod program;
 mod release;
 mod resource;
 mod selector;
+mod shortage;
 mod tell;
 mod version;
 mod watch;
@@ -41,6 +42,7 @@ use api::{Api, Ask};
 use object::{Object, Reference};
 use owner::Scaler;
 use resource::{Resource, Resources};
+use shortage::Shortages;
 use version::Versions;
 use watch::{Watch, Watches};
 use writer::Attributed;
@@ -56,6 +58,7 @@ pub struct Kubernetes {
     resources: Resources,
     watches: Watches,
     versions: Versions,
+    short: Shortages,
     attributed: Mutex<HashMap<String, Attributed>>,
 }
 
@@ -76,6 +79,7 @@ impl Kubernetes {
             resources: Resources::default(),
             watches: Watches::new(tasks.clone(), stop.clone()),
             versions: Versions::default(),
+            short: Shortages::default(),
             attributed: Mutex::default(),
         }
     }

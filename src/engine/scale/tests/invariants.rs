@@ -96,7 +96,7 @@ impl World {
         }
         let workload = self.case.workload();
         workload.ready = if event.ready { workload.wanted } else { workload.wanted.saturating_sub(1) };
-        workload.paused = event.paused;
+        workload.paused = event.paused.then(|| "somebody".to_owned());
         self.case.observed.burns = vec![burn(event.burn.unwrap_or(0.0), event.burn.unwrap_or(0.0))];
         self.case.observed.burns[0].pages = event.pages;
         if event.burn.is_none() {
