@@ -3,6 +3,7 @@
 mod direct;
 mod faults;
 mod floor;
+mod keda;
 mod login;
 mod rights;
 
