@@ -43,6 +43,7 @@ use object::{Object, Reference};
 use owner::Scaler;
 use resource::{Resource, Resources};
 use shortage::Shortages;
+use tell::Told;
 use version::Versions;
 use watch::{Watch, Watches};
 use writer::Attributed;
@@ -59,6 +60,7 @@ pub struct Kubernetes {
     watches: Watches,
     versions: Versions,
     short: Shortages,
+    told: Told,
     attributed: Mutex<HashMap<String, Attributed>>,
 }
 
@@ -80,6 +82,7 @@ impl Kubernetes {
             watches: Watches::new(tasks.clone(), stop.clone()),
             versions: Versions::default(),
             short: Shortages::default(),
+            told: Told::default(),
             attributed: Mutex::default(),
         }
     }
@@ -136,9 +139,12 @@ impl Kubernetes {
         }
     }
 
-    /// An Event on the workload.
+    /// An Event on the workload, where people want it and not too often.
     pub async fn tell(&self, target: &Target, remark: &Remark) -> Result<(), Fault> {
         let aim = Aim::of(target)?;
+        if !self.told.is_told(&aim.to_string(), remark) {
+            return Ok(());
+        }
         let resource = self.resource(&aim).await?;
         let object = self.watches.of(&self.api, &resource, aim.namespace).one(aim.name).await?;
         let event = tell::event(&aim.reference(), &object, remark);
