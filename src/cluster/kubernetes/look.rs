@@ -1,6 +1,7 @@
 //! A workload as it is now, put together from all the objects that say something of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::api::Ask;
 use super::health::{Kind, failure, is_rolling, paused, paused_scaler, unschedulable};
@@ -14,6 +15,9 @@ use super::writer::{Attributed, replicas, writer};
 use super::{Aim, Kubernetes, budget};
 use crate::cluster::fault::Fault;
 use crate::engine::scale::{Lever, Workload};
+
+/// For a question that a look can do without.
+const ASIDE: Duration = Duration::from_secs(3);
 
 /// What the object, or its scale subresource, says of its replicas.
 struct Counts {
@@ -130,7 +134,7 @@ impl Kubernetes {
         for (version, is_old) in [("policy/v1", false), ("policy/v1beta1", true)] {
             let found = self.resources.find(&self.api, version, "PodDisruptionBudget").await?;
             let Some(resource) = found else { continue };
-            let budgets = match self.watches.of(&self.api, &resource, aim.namespace).all().await {
+            let budgets = match aside(self.watches.of(&self.api, &resource, aim.namespace).all()).await {
                 Ok(budgets) => budgets,
                 Err(fault @ (Fault::Unreachable { .. } | Fault::Throttled { .. })) => {
                     tracing::debug!(%fault, %aim, "what disruption budgets keep is not known");
@@ -151,7 +155,7 @@ impl Kubernetes {
         }
         let pods = Resource::new("/api/v1", "pods").all(aim.namespace);
         let query = [("labelSelector", selector), ("fieldSelector", "status.phase=Pending")];
-        match list(&self.api, &pods, &query).await {
+        match aside(list(&self.api, &pods, &query)).await {
             Ok((pods, _)) => unschedulable(&pods),
             Err(fault) => {
                 tracing::debug!(%fault, %aim, "why replicas are missing is not known");
@@ -159,6 +163,12 @@ impl Kubernetes {
             }
         }
     }
+}
+
+/// What the rest of a look does not wait for: it is not newer for that.
+async fn aside<T>(asked: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    let why = |_| Fault::unreachable(format!("there was no answer within {ASIDE:?}"));
+    tokio::time::timeout(ASIDE, asked).await.map_err(why).flatten()
 }
 
 fn floor(scaler: Scaler, object: &Object) -> Lever {
