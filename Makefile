@@ -12,10 +12,10 @@ export CARGO_TERM_COLOR ?= auto
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: ## Shows Damper working: errors, burn rate, page, resolve; about three minutes (STAY=1 keeps it up)
-	@tests/setup.sh prometheus3
+demo: ## Shows Damper working: load, replicas, a fault, the page; three minutes (STAY=1 keeps it up, KUBE=1: on Kubernetes)
+	@tests/setup.sh prometheus3 $(if $(KUBE),kubernetes)
 	@cargo build --locked --quiet --bin damper --example shop --example demo
-	@target/debug/examples/demo $(if $(STAY),--stay)
+	@target/debug/examples/demo $(if $(KUBE),--kube) $(if $(STAY),--stay)
 
 test: setup lint deny ## Everything that CI checks: lints, all tests, licences
 	@if cargo nextest --version >/dev/null 2>&1; \

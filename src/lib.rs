@@ -4,7 +4,7 @@
 //!  definitions        plan            answers          ledger          burn, alerts
 //!  slo ──────────▶ engine::plan ─▶ prometheus ─▶ engine::ledger ─▶ engine::step
 //!                                                                       │ Delta + outbox, one transaction
-//!                                       notify ◀── service ◀── store ◀──┘
+//!                              notify, cluster ◀── service ◀── store ◀──┘
 //! ```
 //!
 //! What may depend on what: `slo` ← `engine` ← {`prometheus`, `notify`, `cluster`, `store`} ← `service`

@@ -255,6 +255,62 @@ async fn the_settings_sources_are_asked_each_about_its_own() {
     assert!(text.contains("nowhere.yaml"), "{text}");
 }
 
+fn policy(slo: &str, saturation: &str, more: &str) -> String {
+    format!(
+        "---\napiVersion: damper.dev/v1\nkind: ScalePolicy\nmetadata: {{name: p}}\nspec:\n  slos: [shop/{slo}]\n\
+         \x20 target: {{actuator: local, name: shop}}\n  replicas: {{min: 1, max: 9}}\n  saturation: {saturation}\n{more}"
+    )
+}
+
+/// Saturation, further fields, level, words, and the line of the policy that they stand at.
+const POLICIES: [(&str, &str, &str, &[&str], u64); 5] = [
+    ("{query: http_requests_total}", "", "error", &["gives 4 series and must give one", "write max(…)"], 9),
+    ("{query: max(queue_size)}", "", "error", &["saturation: the query gives no number now"], 9),
+    ("{query: max(queue_length)}", "", "notice", &["the saturation is 3.00 now", "divide by 100"], 9),
+    (
+        "none",
+        "  unless:\n    - {query: max(queue_length), above: 3}\n    - {query: max(queue_length), above: 2}\n",
+        "notice",
+        &["it is 3.00 now, above 2: nothing would be added"],
+        12,
+    ),
+    (
+        "none",
+        "  unless: [{query: 'max(http_requests_total * on (job) http_requests_total)', above: 2}]\n",
+        "error",
+        &["unless: the server refuses the query"],
+        10,
+    ),
+];
+
+#[tokio::test]
+async fn queries_of_policies_must_give_one_number() {
+    let (_exporter, prometheus) = shop(Version::New).await;
+    let events = slo("events", GOOD[0].1);
+    let before = u64::try_from(events.lines().count()).unwrap();
+    for (saturation, more, level, words, line) in POLICIES {
+        let (code, answer) =
+            check(&format!("{events}{}", policy("events", saturation, more)), &prometheus.url());
+        let problems = answer["problems"].as_array().unwrap();
+        assert_eq!(problems.len(), 1, "{words:?}: {answer:#}");
+        let text = format!("{} {}", problems[0]["what"], problems[0]["hint"]);
+        assert!(words.iter().all(|word| text.contains(word)), "{words:?}: {text}");
+        assert_eq!((&problems[0]["level"], code), (&level.into(), i32::from(level == "error")), "{text}");
+        assert_eq!(problems[0]["line"], before + line, "{text}");
+    }
+    let more = "  unless: [{query: max(queue_length), above: 4}]\n";
+    let good = format!("{events}{}", policy("events", "{query: 'max(queue_length) / 10'}", more));
+    let (code, answer) = check(&good, &prometheus.url());
+    assert_eq!((code, &answer["problems"]), (0, &Value::Array(vec![])), "{answer:#}");
+    assert_eq!(answer["policies"][0]["live"], serde_json::json!({"saturation": 0.3, "unless": [3.0]}));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("slos.yaml");
+    std::fs::write(&file, good).unwrap();
+    let (_, text) = run(&file, &["--prometheus", &prometheus.url(), "--verbose"]);
+    assert!(text.contains("  saturation is 0.30 now; 0.7 or more adds, below 0.65 gives back\n"), "{text}");
+    assert!(text.contains("  `max(queue_length)` is 3.00 now; above 4 forbids adding\n"), "{text}");
+}
+
 #[tokio::test]
 async fn scrapes_rarer_than_slices_are_told() {
     let (_exporter, prometheus) = shop(Version::New).await;
@@ -268,8 +324,14 @@ async fn scrapes_rarer_than_slices_are_told() {
         .await;
     old.write(&[rare.with(times)]).await;
     let spec = "  sli: {events: {bad: 'rare_total{x=\"\"}', total: 'rare_total'}}\n  alerting: {rules: [{severity: page, burnRate: 10, long: 2m}]}";
-    let (_, answer) = check(&slo("rare", spec), &old.url());
+    let (_, answer) = check(&format!("{}{}", slo("rare", spec), policy("rare", "none", "")), &old.url());
     let text = answer["problems"].to_string();
+    assert!(
+        text.contains(
+            "the window of 2m holds fewer than three scrapes of shop/rare, which is scraped about every 1m"
+        ),
+        "{answer:#}"
+    );
     assert!(text.contains("scraped about every 1m"), "{answer:#}");
     assert!(text.contains("window of 2m holds fewer than three scrapes"), "{answer:#}");
     drop(prometheus);

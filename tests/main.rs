@@ -18,6 +18,7 @@
 
 mod accuracy;
 mod check;
+mod check_kube;
 mod cluster;
 mod collect;
 mod delivery;

@@ -1,125 +1,141 @@
-//! Who takes part: Prometheus, the shop, the webhook and Damper, on free ports, in a fresh folder.
+//! Who takes part: customers, the shop and what runs it, Prometheus, Damper, and the webhook that is
+//! told; on free ports, in a fresh folder.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-use super::Result;
+use super::customers::Customers;
+use super::platform::Platform;
 use super::process::Process;
+use super::replicas::Replicas;
+use super::support::port;
 use super::webhook::Webhook;
+use super::{QUIET, REPLICAS, Result};
+
+/// Longest start of one of them, on a busy computer.
+const START: Duration = Duration::from_secs(60);
 
 /// Everything that runs. Fields are dropped in this order: the folder last.
 pub(crate) struct Cast {
-    processes: Vec<Process>,
+    pub(crate) customers: Customers,
+    damper_process: Process,
+    prometheus_process: Process,
+    pub(crate) platform: Platform,
+    pub(crate) replicas: Replicas,
     pub(crate) webhook: Webhook,
     pub(crate) damper: String,
-    prometheus: String,
-    shop: String,
-    client: reqwest::Client,
-    _folder: TempDir,
+    pub(crate) prometheus: String,
+    pub(crate) folder: TempDir,
 }
 
 impl Cast {
     /// Starts all of them and waits until each answers.
-    pub(crate) async fn start() -> Result<Self> {
+    pub(crate) async fn start(kube: bool) -> Result<Self> {
         let (prometheus_program, shop_program, damper_program) =
             (prometheus_program()?, built("examples/shop")?, built("damper")?);
         let folder = tempfile::Builder::new().prefix("damper-demo-").tempdir()?;
-        let (prometheus, shop, damper) = (free_address()?, free_address()?, free_address()?);
+        let path = folder.path();
+        println!("demo: everything lies in {}", path.display());
+
+        let replicas = Replicas::new(shop_program, path)?;
+        println!("demo: starting {}", if kube { "Kubernetes, without nodes" } else { "the process manager" });
+        let platform = Platform::start(kube, replicas.clone(), REPLICAS).await?;
+        until("the shop", async || Ok(replicas.ready().len() == REPLICAS)).await?;
+        let customers = Customers::start(replicas.clone(), QUIET).await?;
         let webhook = Webhook::start().await?;
-        println!("demo: everything lies in {}", folder.path().display());
 
-        write(&folder, "prometheus.yml", include_str!("prometheus.yml"), &[("127.0.0.1:8080", &shop)])?;
-        let addresses = [
-            ("127.0.0.1:9090", prometheus.as_str()),
-            ("127.0.0.1:9095", &damper),
-            ("127.0.0.1:5001", webhook.address()),
-        ];
-        write(&folder, "damper.yaml", include_str!("damper.yaml"), &addresses)?;
-        std::fs::create_dir(folder.path().join("slos"))?;
-        write(&folder, "slos/shop.yaml", include_str!("slos/shop.yaml"), &[])?;
+        let (prometheus, damper) = (free_address(), free_address());
+        let settings = include_str!("damper.yaml")
+            .replace("127.0.0.1:9090", &prometheus)
+            .replace("127.0.0.1:9095", &damper)
+            .replace("127.0.0.1:5001", webhook.address());
+        std::fs::write(path.join("damper.yaml"), platform.settings(&settings))?;
+        std::fs::write(path.join("prometheus.yml"), include_str!("prometheus.yml"))?;
+        std::fs::create_dir(path.join("slos"))?;
+        std::fs::write(path.join("slos/shop.yaml"), include_str!("slos/shop.yaml"))?;
+        let policy = platform.policy(include_str!("slos/policy.yaml"));
+        std::fs::write(path.join("slos/policy.yaml"), policy)?;
 
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(3)).build()?;
-        let mut cast = Self {
-            processes: Vec::new(),
-            webhook,
-            damper: format!("http://{damper}"),
-            prometheus: format!("http://{prometheus}"),
-            shop: format!("http://{shop}"),
-            client,
-            _folder: folder,
-        };
-        let listen = format!("--listen={shop}");
-        cast.add("shop", &shop_program, &[&listen], &format!("{}/metrics", cast.shop)).await?;
         let listen = format!("--web.listen-address={prometheus}");
         let arguments = ["--config.file=prometheus.yml", "--storage.tsdb.path=data", &listen];
-        cast.add("prometheus", &prometheus_program, &arguments, &format!("{}/-/ready", cast.prometheus))
-            .await?;
+        let prometheus = format!("http://{prometheus}");
+        let ready = format!("{prometheus}/-/ready");
+        let prometheus_process = begin("prometheus", &prometheus_program, &arguments, path, &ready).await?;
         let arguments = ["run", "--config", "damper.yaml"];
-        cast.add("damper", &damper_program, &arguments, &format!("{}/readyz", cast.damper)).await?;
-        Ok(cast)
+        let damper = format!("http://{damper}");
+        let ready = format!("{damper}/readyz");
+        let damper_process = begin("damper", &damper_program, &arguments, path, &ready).await?;
+        println!("demo: Damper scales {}", platform.name());
+        Ok(Self {
+            customers,
+            damper_process,
+            prometheus_process,
+            platform,
+            replicas,
+            webhook,
+            damper,
+            prometheus,
+            folder,
+        })
     }
 
-    /// Lets this share of the shop's checkouts fail.
-    pub(crate) async fn shop_errors(&self, ratio: f64) -> Result<()> {
-        let request = self.client.post(format!("{}/errors?ratio={ratio}", self.shop));
-        request.send().await?.error_for_status()?;
+    /// Asks something of the policy, as `damper scale` does.
+    pub(crate) async fn ask(&self, word: &str) -> Result<()> {
+        let url = format!("{}/api/v1/scale/shop/{word}", self.damper);
+        reqwest::Client::new().post(url).timeout(START).send().await?.error_for_status()?;
         Ok(())
     }
 
     /// An error if one of them has ended.
     pub(crate) fn alive(&mut self) -> Result<()> {
-        self.processes.iter_mut().try_for_each(Process::alive)
+        self.damper_process.alive()?;
+        self.prometheus_process.alive()?;
+        self.replicas.alive()
     }
 
     /// Ends them in order, Damper first; it must end cleanly.
     pub(crate) async fn end(mut self) -> Result<()> {
-        while let Some(mut process) = self.processes.pop() {
-            let status = process.end().await?;
-            // The shop knows no orderly end, and Prometheus's is not ours to judge.
-            if self.processes.len() == 2 && !status.success() {
-                return Err(format!("damper ended with {status} after SIGTERM").into());
-            }
+        let status = self.damper_process.end().await?;
+        if !status.success() {
+            return Err(format!("damper ended with {status} after SIGTERM").into());
         }
+        // How Prometheus ends is not ours to judge.
+        self.prometheus_process.end().await?;
         Ok(())
     }
+}
 
-    /// For those who stay.
-    pub(crate) fn what_to_try(&self) -> String {
-        let Self { damper, prometheus, shop, .. } = self;
-        format!(
-            "\nIt all stays up until Ctrl-C. To try:\n\
-             \n  curl -X POST '{shop}/errors?ratio=0.2'      errors again; ratio=0 ends them\
-             \n  curl {damper}/api/v1/slos\
-             \n  curl {damper}/api/v1/alerts\
-             \n  curl {damper}/healthz\
-             \n  {prometheus}                                Prometheus\n"
-        )
-    }
+/// Starts a program and waits until it answers.
+async fn begin(
+    name: &str,
+    program: &Path,
+    arguments: &[&str],
+    folder: &Path,
+    ready: &str,
+) -> Result<Process> {
+    println!("demo: starting {name}");
+    let mut process = Process::start(name, program, arguments, folder)?;
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(3)).build()?;
+    until(name, async || {
+        process.alive()?;
+        Ok(client.get(ready).send().await.is_ok_and(|answer| answer.status().is_success()))
+    })
+    .await?;
+    Ok(process)
+}
 
-    async fn add(
-        &mut self,
-        name: &'static str,
-        program: &Path,
-        arguments: &[&str],
-        ready: &str,
-    ) -> Result<()> {
-        println!("demo: starting {name}");
-        let folder = self._folder.path();
-        self.processes.push(Process::start(name, program, arguments, folder)?);
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while Instant::now() < deadline {
-            self.alive()?;
-            if self.client.get(ready).send().await.is_ok_and(|answer| answer.status().is_success()) {
-                return Ok(());
-            }
-            sleep(Duration::from_millis(100)).await;
+async fn until(what: &str, mut ready: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
+    let deadline = Instant::now() + START;
+    while Instant::now() < deadline {
+        if ready().await? {
+            return Ok(());
         }
-        Err(format!("{name} did not answer {ready} within 30s").into())
+        sleep(Duration::from_millis(100)).await;
     }
+    Err(format!("{what} did not answer within {START:?}").into())
 }
 
 /// Prometheus as `tests/setup.sh` unpacked it.
@@ -134,7 +150,7 @@ fn prometheus_program() -> Result<PathBuf> {
 }
 
 /// A program of this project, built beside this one.
-fn built(name: &str) -> Result<PathBuf> {
+pub(crate) fn built(name: &str) -> Result<PathBuf> {
     let here = std::env::current_exe()?;
     let target = here.parent().and_then(Path::parent).ok_or("the demo lies in no target folder")?;
     let program = target.join(name);
@@ -145,15 +161,6 @@ fn built(name: &str) -> Result<PathBuf> {
 }
 
 /// `127.0.0.1:PORT` that nobody uses now.
-fn free_address() -> Result<String> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.to_string())
-}
-
-/// Writes a file of the example with other addresses in it.
-fn write(folder: &TempDir, name: &str, text: &str, addresses: &[(&str, &str)]) -> Result<()> {
-    let mut text = text.to_owned();
-    for (example, real) in addresses {
-        text = text.replace(example, real);
-    }
-    Ok(std::fs::write(folder.path().join(name), text)?)
+pub(crate) fn free_address() -> String {
+    format!("127.0.0.1:{}", port::free())
 }

@@ -1,43 +1,85 @@
-//! The demo: a shop whose errors are switched on and off, a real Prometheus that scrapes it, and
-//! Damper, which pages when the error budget burns and tells when it stopped.
+//! The demo: a shop with too few replicas for a sale, a real Prometheus that scrapes it, and Damper,
+//! which adds replicas while load burns the error budget, gives them back, and pages people when the
+//! cause is another.
 //!
-//! Ends by itself in about three minutes: 0 when the page and its resolve arrived in time, 1 otherwise.
-//! `make demo` runs it; `make demo STAY=1` leaves everything up to play with.
+//! Ends by itself in about three minutes: 0 when all of it happened, 1 otherwise. `make demo` runs it,
+//! `make demo KUBE=1` on a real Kubernetes API; with `STAY=1` everything stays up to play with.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to the terminal")]
+#![allow(clippy::disallowed_methods, reason = "it lives in real time")]
 
 mod cast;
+mod customers;
+mod hints;
+mod kubelet;
+mod manager;
+mod platform;
 mod process;
+mod replicas;
+mod server;
+mod story;
 mod watch;
 mod webhook;
 
+/// The tests' Kubernetes.
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    dead_code,
+    unreachable_pub,
+    reason = "it serves tests, which fail by panicking and use more of it"
+)]
+#[path = "../../tests/support"]
+mod support {
+    pub mod kubernetes;
+    pub mod port;
+    pub mod process;
+    pub mod program;
+    pub mod wait;
+
+    pub use wait::wait_until;
+}
+
 use std::error::Error;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::sync::OnceLock;
 
 use cast::Cast;
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
 use watch::Watch;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// Half of all checkouts fail: at an objective of 99 % the budget burns fifty times too fast.
-const ERROR_RATIO: f64 = 0.5;
+/// Replicas at the beginning, which is also the least in `policy.yaml`.
+const REPLICAS: usize = 2;
+/// Checkouts a second that one can do.
+const CAPACITY: usize = 20;
+/// Customers a second on a quiet day, and in a sale.
+const QUIET: usize = 20;
+const SALE: usize = 70;
 
 #[derive(Parser)]
-#[command(about = "Shows Damper working: errors, burn rate, page, resolve")]
+#[command(
+    about = "Shows Damper working: load, burn rate, replicas added and given back; a fault, the page, the resolve"
+)]
 struct Arguments {
     /// Keeps everything running afterwards, until Ctrl-C.
     #[arg(long)]
     stay: bool,
+    /// Runs the shop as a Deployment on a real Kubernetes API.
+    #[arg(long)]
+    kube: bool,
 }
 
 /// Every way out of here drops what was started, which ends it: the end, an error, Ctrl-C, SIGTERM.
 /// Should this process be killed, the kernel ends the others.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run(Arguments::parse().stay).await {
+    match run(&Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("\ndemo: {error}");
@@ -46,14 +88,18 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(stay: bool) -> Result<()> {
+async fn run(arguments: &Arguments) -> Result<()> {
+    stamp();
     let (mut cast, mut watch) = tokio::select! {
-        played = play() => played?,
+        played = play(arguments.kube) => played?,
         told = told_to_end() => return Err(told?.into()),
     };
-    println!("\nPaged when the budget burned, and told when it stopped: that is all of it.");
-    if stay {
-        println!("{}", cast.what_to_try());
+    println!(
+        "\nLoad: replicas added while it burned, given back when it was calm. A fault: people paged, and told\n\
+         when it was over. That is all of it."
+    );
+    if arguments.stay {
+        println!("{}", hints::what_to_try(&cast)?);
         tokio::select! {
             ended = watch.forever(&mut cast) => ended?,
             told = told_to_end() => drop(told?),
@@ -62,26 +108,10 @@ async fn run(stay: bool) -> Result<()> {
     cast.end().await
 }
 
-async fn play() -> Result<(Cast, Watch)> {
-    let mut cast = Cast::start().await?;
+async fn play(kube: bool) -> Result<(Cast, Watch)> {
+    let mut cast = Cast::start(kube).await?;
     let mut watch = Watch::new(&cast)?;
-    println!("\nThe shop sells; Damper fills its windows, for a new SLO pages only on full ones.\n");
-    watch
-        .until("the windows to be full", Duration::from_secs(100), &mut cast, Watch::windows_are_full)
-        .await?;
-
-    println!("\nEvery second checkout fails from now on.\n");
-    cast.shop_errors(ERROR_RATIO).await?;
-    let page = ("page", "firing");
-    watch.until("the page", Duration::from_secs(60), &mut cast, |w| w.told(page)).await?;
-
-    println!("\nThe shop is repaired.\n");
-    cast.shop_errors(0.0).await?;
-    let resolve = ("page", "resolved");
-    watch.until("the resolve", Duration::from_secs(60), &mut cast, |w| w.told(resolve)).await?;
-    // The ticket looks at longer windows, so it may begin late and ends later.
-    let ticket = |w: &Watch| !w.told(("ticket", "firing")) || w.told(("ticket", "resolved"));
-    watch.until("the ticket's resolve", Duration::from_secs(120), &mut cast, ticket).await?;
+    story::play(&mut cast, &mut watch).await?;
     Ok((cast, watch))
 }
 
@@ -92,4 +122,16 @@ async fn told_to_end() -> Result<&'static str> {
         pressed = tokio::signal::ctrl_c() => pressed.map(|()| "interrupted").map_err(Into::into),
         _ = terminate.recv() => Ok("terminated"),
     }
+}
+
+/// Prints an event, with the time since the beginning.
+fn say(event: &str) {
+    println!("{} {event}", stamp());
+}
+
+/// `  1:05`, minutes and seconds since the beginning.
+fn stamp() -> String {
+    static BEGAN: OnceLock<Instant> = OnceLock::new();
+    let seconds = BEGAN.get_or_init(Instant::now).elapsed().as_secs();
+    format!("{:>3}:{:02}", seconds / 60, seconds % 60)
 }

@@ -13,7 +13,7 @@ use super::Result;
 
 /// A running program, its output in a file; killed when dropped.
 pub(crate) struct Process {
-    name: &'static str,
+    name: String,
     child: Child,
     log: PathBuf,
 }
@@ -22,9 +22,9 @@ impl Process {
     /// Starts `program` in `folder`. `setpriv` lets the kernel kill it should the demo be killed; a
     /// group of its own keeps the terminal's Ctrl-C from it, so that it is ended in order.
     pub(crate) fn start(
-        name: &'static str,
+        name: &str,
         program: &Path,
-        arguments: &[&str],
+        arguments: &[impl AsRef<std::ffi::OsStr>],
         folder: &Path,
     ) -> Result<Self> {
         let log = folder.join(format!("{name}.log"));
@@ -35,7 +35,7 @@ impl Process {
         let child = command.spawn().map_err(|error| {
             format!("cannot run setpriv: {error}; install it with: apt-get install util-linux")
         })?;
-        Ok(Self { name, child, log })
+        Ok(Self { name: name.to_owned(), child, log })
     }
 
     /// An error with the end of its output, once it has ended.

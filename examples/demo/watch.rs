@@ -1,37 +1,41 @@
-//! One line every few seconds: what Damper's API says about the shop.
+//! What Damper's API says: a line every few seconds, and one at once for every decision that moves.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
-use super::Result;
 use super::cast::Cast;
+use super::customers::Seen;
+use super::{Result, say, stamp};
 
-const EVERY: Duration = Duration::from_secs(3);
-
-/// Longest window of the demo's page rule: it must be full before anybody is paged.
-const LONG: &str = "1m";
+/// How often the API is asked, and after how many times a line is printed: once per step of Damper's.
+const EVERY: Duration = Duration::from_secs(1);
+const LOOKS_PER_LINE: u32 = 5;
 
 /// What was last seen.
 pub(crate) struct Watch {
-    began: Instant,
     ticks: Interval,
+    looks: u32,
     client: reqwest::Client,
     url: String,
-    /// `groups[0]` of the SLO; `Null` before the first answer.
-    group: Value,
-    told: Vec<(&'static str, &'static str)>,
+    /// The policy; `Null` before the first answer.
+    policy: Value,
+    /// As of the last line.
+    seen: Seen,
+    /// The reason that was told last, and the time of the last move.
+    told: String,
+    moved: i64,
 }
 
 impl Watch {
     pub(crate) fn new(cast: &Cast) -> Result<Self> {
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(3)).build()?;
-        let url = format!("{}/api/v1/slos", cast.damper);
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?;
+        let url = format!("{}/api/v1/scale", cast.damper);
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Ok(Self { began: Instant::now(), ticks, client, url, group: Value::Null, told: Vec::new() })
+        let (policy, told) = (Value::Null, String::new());
+        Ok(Self { ticks, looks: 0, client, url, policy, seen: Seen::default(), told, moved: 0 })
     }
 
     /// Prints lines until `done`; an error when that takes longer than `limit`.
@@ -40,12 +44,12 @@ impl Watch {
         what: &str,
         limit: Duration,
         cast: &mut Cast,
-        done: impl Fn(&Self) -> bool,
+        done: impl Fn(&Self, &Cast) -> bool,
     ) -> Result<()> {
         let deadline = Instant::now() + limit;
         loop {
             self.look(cast).await?;
-            if done(self) {
+            if done(self, cast) {
                 return Ok(());
             }
             if Instant::now() > deadline {
@@ -61,71 +65,82 @@ impl Watch {
         }
     }
 
-    /// Whether the webhook got an alert of this severity with this status.
-    pub(crate) fn told(&self, alert: (&str, &str)) -> bool {
-        self.told.contains(&alert)
+    /// Replicas that are wanted, as Damper saw them last.
+    pub(crate) fn wanted(&self) -> usize {
+        self.number("/seen/workload/wanted").unwrap_or(0)
     }
 
-    /// Whether the page's long window holds events of its whole length.
-    pub(crate) fn windows_are_full(&self) -> bool {
-        let burn = self.group.pointer(&format!("/burn/{LONG}")).and_then(Value::as_f64);
-        burn.is_some() && self.began.elapsed() > Duration::from_secs(65)
+    /// Whether all replicas that are wanted are ready.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.wanted() > 0 && self.number("/seen/workload/ready") == Some(self.wanted())
+    }
+
+    /// One word for why it moves or holds, such as `atRest`.
+    pub(crate) fn code(&self) -> &str {
+        self.text("/decision/reason/code")
+    }
+
+    /// How many times faster than allowed the budget burned, over the policy's short window.
+    pub(crate) fn burn(&self) -> Option<f64> {
+        self.policy.pointer("/seen/burns/0/short").and_then(Value::as_f64)
     }
 
     async fn look(&mut self, cast: &mut Cast) -> Result<()> {
         self.ticks.tick().await;
         cast.alive()?;
-        let all = ["page", "ticket"].into_iter().flat_map(|s| ["firing", "resolved"].map(|t| (s, t)));
-        self.told = all.filter(|alert| cast.webhook.told(*alert)).collect();
         let answer = self.client.get(&self.url).send().await?.error_for_status()?;
         let answer: Value = answer.json().await?;
-        self.group = answer.pointer("/items/0/groups/0").cloned().unwrap_or_default();
-        println!("{}", self.line());
+        self.policy = answer.pointer("/items/0").cloned().unwrap_or_default();
+        self.tell_move();
+        if self.policy.pointer("/seen/workload").is_some() && self.looks.is_multiple_of(LOOKS_PER_LINE) {
+            self.print_line(cast);
+        }
+        self.looks += 1;
         Ok(())
     }
 
-    /// `  0:42  FIRING page      1m: 780/3000 bad   burn 20s 50.0  1m 26.0  2m 13.0   budget -120.0 %`
-    fn line(&self) -> String {
-        let seconds = self.began.elapsed().as_secs();
-        let mut line = format!("{:>3}:{:02}  {:<22}", seconds / 60, seconds % 60, self.state());
-        let count = |name| self.group.pointer(&format!("/counts/{LONG}/{name}")).and_then(Value::as_f64);
-        let (bad, total) = (count("bad").unwrap_or_default(), count("total").unwrap_or_default());
-        let _ = write!(line, "{LONG}: {bad:>4.0}/{total:<4.0} bad   burn");
-        let mut windows: Vec<(&String, &Value)> =
-            self.group.get("burn").and_then(Value::as_object).into_iter().flatten().collect();
-        windows.sort_by_key(|(window, _)| length(window));
-        for (window, burn) in windows {
-            let burn = burn.as_f64().map_or("-".to_owned(), |burn| format!("{burn:.1}"));
-            let _ = write!(line, "  {window} {burn:>5}");
+    fn tell_move(&mut self) {
+        let at = self.policy.pointer("/decision/at").and_then(Value::as_i64).unwrap_or(0);
+        let (from, to) = (self.number("/decision/from"), self.number("/decision/to"));
+        if let (Some(from), Some(to)) = (from, to)
+            && at != self.moved
+        {
+            self.moved = at;
+            let sign = if to > from { '▲' } else { '▼' };
+            let why = self.text("/decision/reason/why");
+            say(&format!("{sign} Damper: {from} → {to} replicas. {why}"));
+            self.told = self.code().to_owned();
         }
-        if let Some(budget) = self.group.get("budgetRemaining").and_then(Value::as_f64) {
-            let _ = write!(line, "   budget {:.1} %", budget * 100.0);
-        }
-        line
     }
 
-    /// The alerts that fire, or else the state of the data.
-    fn state(&self) -> String {
-        let alerts = self.group.get("alerts").and_then(Value::as_array);
-        let text = |alert: &Value, name| alert.get(name).and_then(Value::as_str).map(str::to_owned);
-        let firing =
-            alerts.into_iter().flatten().filter(|alert| text(alert, "state").as_deref() == Some("firing"));
-        let firing: Vec<String> = firing.filter_map(|alert| text(alert, "severity")).collect();
-        if firing.is_empty() {
-            return text(&self.group, "state").unwrap_or_else(|| "no data yet".to_owned());
+    /// `  1:05   70/s   43 % failed   burn rate 43.1   2 of 2 replicas, 99 % full   why, where that is new`
+    fn print_line(&mut self, cast: &Cast) {
+        let seen = cast.customers.seen();
+        let (asked, failed) = (seen.asked - self.seen.asked, seen.failed - self.seen.failed);
+        self.seen = seen;
+        let failed = (100 * failed).checked_div(asked).unwrap_or(0);
+        let burn = self.burn().map_or("   -".to_owned(), |burn| format!("{burn:4.1}"));
+        let ready = self.number("/seen/workload/ready").unwrap_or(0);
+        let full = self.policy.pointer("/seen/saturation").and_then(Value::as_f64);
+        let full = full.map_or("  -".to_owned(), |full| format!("{:3.0}", full * 100.0));
+        let is_new = self.code() != self.told;
+        let why = if is_new { self.text("/decision/reason/why") } else { "" };
+        println!(
+            "{}  {:>3}/s  {failed:>3} % failed   burn rate {burn}   {ready} of {} replicas, {full} % full   {why}",
+            stamp(),
+            cast.customers.rate(),
+            self.wanted(),
+        );
+        if is_new {
+            self.told = self.code().to_owned();
         }
-        format!("FIRING {}", firing.join(", "))
     }
-}
 
-/// Seconds of a window such as `20s`, `5m` or `1h`, to sort by.
-fn length(window: &str) -> u64 {
-    let (number, unit) = window.split_at(window.trim_end_matches(char::is_alphabetic).len());
-    let factor = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        _ => 86_400,
-    };
-    number.parse::<u64>().unwrap_or(u64::MAX / factor) * factor
+    fn number(&self, pointer: &str) -> Option<usize> {
+        self.policy.pointer(pointer).and_then(Value::as_u64)?.try_into().ok()
+    }
+
+    fn text(&self, pointer: &str) -> &str {
+        self.policy.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    }
 }

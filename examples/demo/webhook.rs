@@ -1,6 +1,6 @@
 //! The receiver: prints what Damper sends, and remembers who was told what.
 
-use std::net::Ipv4Addr;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::State;
@@ -10,16 +10,16 @@ use axum::{Json, Router};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use super::Result;
+use super::{Result, say, server};
 
-/// Severity and status, once per alert that arrived.
-type Told = Arc<Mutex<Vec<(String, String)>>>;
+/// Name and severity of an alert, and how often it was said to fire and to be resolved.
+type Told = Arc<Mutex<BTreeMap<(String, String), (usize, usize)>>>;
 
 /// A webhook receiver; gone when dropped.
 pub(crate) struct Webhook {
     address: String,
     told: Told,
-    _server: JoinSet<()>,
+    _tasks: JoinSet<()>,
 }
 
 impl Webhook {
@@ -27,22 +27,26 @@ impl Webhook {
     pub(crate) async fn start() -> Result<Self> {
         let told = Told::default();
         let router = Router::new().route("/alerts", post(take)).with_state(Arc::clone(&told));
-        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?.to_string();
-        let mut server = JoinSet::new();
-        // It ends only with the demo.
-        server.spawn(async move { drop(axum::serve(listener, router).await) });
-        Ok(Self { address, told, _server: server })
+        let mut tasks = JoinSet::new();
+        let address = server::serve(router, &mut tasks).await?;
+        Ok(Self { address, told, _tasks: tasks })
     }
 
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
-    /// Whether an alert of this severity arrived with this status.
-    pub(crate) fn told(&self, (severity, status): (&str, &str)) -> bool {
+    /// How many pages for the error budget came.
+    pub(crate) fn pages(&self) -> usize {
+        let page = ("ErrorBudgetBurn".to_owned(), "page".to_owned());
         let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.iter().any(|(s, t)| s == severity && t == status)
+        told.get(&page).map_or(0, |(firing, _)| *firing)
+    }
+
+    /// Whether something fires whose end was not told yet.
+    pub(crate) fn is_open(&self) -> bool {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.values().any(|(firing, resolved)| firing > resolved)
     }
 }
 
@@ -51,38 +55,23 @@ async fn take(State(told): State<Told>, headers: HeaderMap, Json(body): Json<Val
     let alerts = body.get("alerts").and_then(Value::as_array);
     for alert in alerts.into_iter().flatten() {
         let status = text(alert, "/status");
-        let severity = text(alert, "/labels/severity");
-        println!("\n  ┌─ the webhook received: {} {severity}, Idempotency-Key {key}", status.to_uppercase());
-        if status == "firing" {
-            show(alert, 0);
-        } else {
-            println!("  │ {}", text(alert, "/annotations/summary"));
+        let (name, severity) = (text(alert, "/labels/alertname"), text(alert, "/labels/severity"));
+        let fires = status == "firing";
+        let summary = text(alert, "/annotations/summary");
+        say(&format!("✉ {severity} {}: {name}. {summary}", status.to_uppercase()));
+        if fires && severity == "page" {
+            for line in text(alert, "/annotations/description").lines() {
+                println!("         │ {line}");
+            }
+            println!("         │ Runbook: {}", text(alert, "/annotations/runbook"));
+            println!("         │ Idempotency-Key: {key}");
         }
-        println!("  └─\n");
-        told.lock().unwrap_or_else(PoisonError::into_inner).push((severity, status));
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        let (firing, resolved) = told.entry((name, severity)).or_default();
+        *(if fires { firing } else { resolved }) += 1;
     }
 }
 
 fn text(value: &Value, pointer: &str) -> String {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
-}
-
-/// Prints JSON so that it can be read: what is short stays on one line.
-fn show(value: &Value, depth: usize) {
-    let indent = "  ".repeat(depth);
-    let fields: Vec<(String, &Value)> = match value {
-        Value::Object(map) => map.iter().map(|(name, value)| (format!("{name}: "), value)).collect(),
-        Value::Array(items) => items.iter().map(|value| ("- ".to_owned(), value)).collect(),
-        _ => Vec::new(),
-    };
-    for (name, value) in fields {
-        let line = value.to_string();
-        let nested = matches!(value, Value::Object(_) | Value::Array(_));
-        if nested && line.len() > 90 {
-            println!("  │ {indent}{}", name.trim_end());
-            show(value, depth + 1);
-        } else {
-            println!("  │ {indent}{name}{}", value.as_str().unwrap_or(&line));
-        }
-    }
 }

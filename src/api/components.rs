@@ -27,7 +27,7 @@ pub(super) fn is_tick_late(shared: &Shared) -> bool {
     done_at_ms > 0 && since(done_at_ms) > late_after(shared)
 }
 
-fn late_after(shared: &Shared) -> Span {
+pub(super) fn late_after(shared: &Shared) -> Span {
     Span::from_secs_saturating(shared.settings.step.span().secs() * 2 + 10)
 }
 
@@ -173,6 +173,6 @@ pub(super) fn component(name: impl Into<String>, status: Health, detail: String)
     Component { name: name.into(), status, detail, latency_seconds: None }
 }
 
-fn since(ms: i64) -> Span {
+pub(super) fn since(ms: i64) -> Span {
     Span::from_secs_saturating(clock::now_ms().saturating_sub(ms) / 1000)
 }

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use super::components::{component, definitions, receivers, source_health, store, ticks};
 use super::problem::Problem;
+use super::scaling_health::scaling;
 use crate::service::shared::Shared;
 
 /// How a component is.
@@ -43,7 +44,7 @@ pub struct HealthView {
 #[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Component {
-    /// `ticks`, `store`, `definitions`, `heartbeat`, `source NAME`, `receiver NAME`.
+    /// `ticks`, `store`, `definitions`, `scaling`, `heartbeat`, `source NAME`, `receiver NAME`.
     pub name: String,
     /// How it is.
     pub status: Health,
@@ -62,8 +63,9 @@ pub(super) async fn healthz(State(shared): State<Arc<Shared>>) -> (StatusCode, J
     let mut components = vec![ticks(&shared), store(&shared).await, definitions(&shared)];
     components.extend(shared.sources.values().map(|source| source_health(&shared, source)));
     components.extend(receivers(&shared).await);
+    components.extend(scaling(&shared));
     let troubles = shared.troubles.read();
-    let told = troubles.iter().filter(|(name, _)| !["store", "definitions"].contains(name));
+    let told = troubles.iter().filter(|(name, _)| !["store", "definitions", "scaling"].contains(name));
     components.extend(told.map(|(name, error)| component(*name, Health::Degraded, error.clone())));
     drop(troubles);
     let status = components.iter().map(|c| c.status).max().unwrap_or(Health::Ok);

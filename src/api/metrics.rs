@@ -10,15 +10,22 @@ use super::look::{aside, at_slo, newest};
 use super::problem::Problem;
 use crate::engine::view::pooled;
 use crate::service::shared::Shared;
-use crate::telemetry::{SloGauges, metrics};
+use crate::service::{clock, scaling};
+use crate::telemetry::{ScaleGauges, SloGauges, metrics};
 
-/// Damper's own metrics, as OpenMetrics text. Per SLO what is not known has no series.
+/// Damper's own metrics, as OpenMetrics text. Of SLOs and policies what is not known has no series.
 #[utoipa::path(
     get, path = "/metrics", tag = "service",
     responses((status = 200, body = String, content_type = "application/openmetrics-text")),
 )]
 pub(super) async fn metrics_text(State(shared): State<Arc<Shared>>) -> Result<impl IntoResponse, Problem> {
-    let text = aside(&shared, |shared| shared.metrics.encode(|slos| add_slos(shared, slos))).await?;
+    let text = aside(&shared, |shared| {
+        shared.metrics.encode(|slos, policies| {
+            add_slos(shared, slos);
+            add_policies(shared, policies);
+        })
+    })
+    .await?;
     Ok(([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text))
 }
 
@@ -40,5 +47,29 @@ fn add_slos(shared: &Shared, slos: &mut SloGauges) {
             slos.budget_remaining(service, name, left);
         }
         slos.objective(service, name, planned.slo.objective.ratio());
+    }
+}
+
+fn add_policies(shared: &Shared, gauges: &mut ScaleGauges) {
+    gauges.stopped(scaling::stopped(shared).is_some());
+    let plan = Arc::clone(&shared.world.read().plan);
+    let known = shared.scaling.read();
+    for policy in &plan.policies {
+        let Some(kept) = known.policies.get(&scaling::id(policy)) else { continue };
+        let name = &policy.name;
+        if let Some(last) = &kept.last {
+            gauges.verdict(name, &last.decision.reason.code());
+            let seen = last.seen.workload.iter();
+            let counts =
+                seen.flat_map(|w| [("wanted", w.wanted), ("ready", w.ready), ("position", w.position)]);
+            counts.for_each(|(of, count)| gauges.replicas(name, of, count));
+        }
+        if let Some(base) = kept.state.base {
+            gauges.replicas(name, "base", base);
+        }
+        if let Some(looked) = kept.looked {
+            #[expect(clippy::cast_precision_loss, reason = "seconds")]
+            gauges.look_age(name, clock::now().since(looked).secs() as f64);
+        }
     }
 }

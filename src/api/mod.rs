@@ -15,6 +15,7 @@ mod page;
 mod params;
 mod problem;
 mod scale;
+mod scaling_health;
 mod server;
 mod slos;
 mod status;
@@ -35,7 +36,10 @@ pub use deliveries::{DeliveryView, Queued};
 pub use health::{Component, Health, HealthView};
 pub use page::{Answer, Page};
 pub use problem::Problem;
-pub use scale::{AskedView, DecisionView, LineView, PolicyView, ReasonView};
+pub use scale::{
+    AskedView, DecisionView, HoldsView, LineView, MoveView, PolicyView, ReasonView, RuleView, SaturationView,
+    StepView, VetoView,
+};
 pub use server::serve;
 pub use status::{ReloadRequest, Reloading, SourceView, StatusView};
 

@@ -28,6 +28,10 @@ enum Command {
     Status(RemoteArgs),
     /// Has a running Damper read its definitions again
     Reload(ReloadArgs),
+    /// Shows and steers what moves replicas
+    Scale(super::scale::ScaleArgs),
+    /// Tells why
+    Explain(super::explain::ExplainArgs),
 }
 
 /// `damper run`
@@ -74,6 +78,16 @@ pub(super) struct CheckArgs {
     /// File with the user's password
     #[arg(long, value_name = "FILE", requires = "username")]
     pub(super) password_file: Option<PathBuf>,
+    /// Also asks the Kubernetes cluster, and with --config the actuators, about targets of scale policies:
+    /// whether they are there, who owns their replicas, and whether Damper may move them
+    #[arg(long)]
+    pub(super) kube: bool,
+    /// Kubeconfig for --kube; by default that of the settings, $KUBECONFIG or ~/.kube/config
+    #[arg(long, value_name = "FILE", requires = "kube")]
+    pub(super) kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig
+    #[arg(long, value_name = "NAME", requires = "kube")]
+    pub(super) context: Option<String>,
     /// For people or for programs
     #[arg(long, value_enum, default_value = "text")]
     pub(super) output: Output,
@@ -124,6 +138,8 @@ impl Cli {
             Command::Run(args) => Box::pin(super::run::run(args)).await,
             Command::Status(args) => super::status::status(args).await,
             Command::Reload(args) => super::remote::reload(args).await,
+            Command::Scale(args) => Box::pin(super::scale::run(args)).await,
+            Command::Explain(args) => super::explain::run(args).await,
             Command::Check(args) => super::check::command::run(args).await,
         }
     }

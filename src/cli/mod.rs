@@ -4,8 +4,12 @@
 
 mod args;
 pub mod check;
+mod explain;
+mod moment;
 mod remote;
 mod run;
+mod scale;
 mod status;
+mod table;
 
 pub use args::{Cli, CommandError};

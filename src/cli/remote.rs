@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use reqwest::{Client, Method, Url};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::CommandError;
@@ -70,6 +71,25 @@ pub(super) async fn ask(
     Err(format!("{base} answers {code}: {detail}").into())
 }
 
+/// An answer of the API in the shape that this version knows.
+pub(super) fn read<T: DeserializeOwned>(answer: &Value) -> Result<T, CommandError> {
+    T::deserialize(answer).map_err(|error| {
+        format!("its answer is not in the shape that this version knows ({error}); does another version run there?").into()
+    })
+}
+
+/// A name as one segment of a path.
+pub(super) fn segment(name: &str) -> Result<String, CommandError> {
+    if matches!(name, "" | "." | "..") {
+        return Err(format!("{name:?} is no name of a policy").into());
+    }
+    let byte = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    Ok(name.bytes().map(byte).collect())
+}
+
 /// Where it listens: `--url`, else `listen` of the settings where there are any, else the default.
 fn base(args: &RemoteArgs) -> Result<Url, CommandError> {
     if let Some(url) = &args.url {
@@ -102,6 +122,13 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_never_leads_out_of_its_path() {
+        assert_eq!(segment("check-out.v2").unwrap(), "check-out.v2");
+        assert_eq!(segment("a/b c?").unwrap(), "a%2Fb%20c%3F");
+        assert!(segment("..").is_err() && segment("").is_err());
+    }
 
     #[test]
     fn an_address_that_means_everywhere_is_asked_here() {

@@ -49,6 +49,8 @@ pub struct Raised {
     pub at: u32,
     /// Where it was; `None` where it had none written.
     pub original: Option<u32>,
+    /// Whether somebody else moved it since: then it stays.
+    pub is_moved: bool,
 }
 
 /// What is told on the workload itself.

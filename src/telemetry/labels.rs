@@ -1,4 +1,5 @@
-//! Labels of Damper's own metrics. Values come from the settings and from fixed words, so their number is bounded.
+//! Labels of Damper's own metrics. Values come from the settings, from definitions in force and from
+//! fixed words, so their number is bounded.
 
 use prometheus_client::encoding::EncodeLabelSet;
 
@@ -36,6 +37,14 @@ label_sets! {
     VersionLabels { version }
     /// `{service,slo}`
     SloLabels { service, slo }
+    /// `{outcome}`
+    OutcomeLabels { outcome }
+    /// `{policy}`
+    PolicyLabels { policy }
+    /// `{policy,code}`
+    VerdictLabels { policy, code }
+    /// `{policy,of}`
+    ReplicasLabels { policy, of }
     /// `{service,slo,window}`
     WindowLabels { service, slo, window }
 }

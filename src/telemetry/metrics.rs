@@ -13,9 +13,11 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
 use super::labels::{
-    DeliveryLabels, KindLabels, QueryLabels, ReceiverLabels, SeverityLabels, SourceLabels, VersionLabels,
+    DeliveryLabels, KindLabels, OutcomeLabels, QueryLabels, ReceiverLabels, SeverityLabels, SourceLabels,
+    VersionLabels,
 };
 use super::logs::VERSION;
+use super::scale_gauges::ScaleGauges;
 use super::slo_gauges::SloGauges;
 use crate::notify::Outcome;
 
@@ -76,6 +78,7 @@ pub struct Metrics {
     pub backfill_left_seconds: Count,
     pub ledger_bytes: Count,
     pub store_errors: Family<KindLabels, Counter>,
+    pub scale_writes: Family<OutcomeLabels, Counter>,
 }
 
 impl Default for Metrics {
@@ -166,6 +169,11 @@ impl Metrics {
             ),
             ledger_bytes: set.add("ledger_bytes", "Memory held by the ledger", Count::default()),
             store_errors: set.add("store_errors", "Failed calls of the store", Family::default()),
+            scale_writes: set.add(
+                "scale_writes",
+                "Writes of replicas by outcome: done, or why not",
+                Family::default(),
+            ),
             registry,
         }
     }
@@ -193,13 +201,14 @@ impl Metrics {
     }
 
     /// OpenMetrics text of all metrics and of what `extra` adds for this scrape alone.
-    pub fn encode(&self, extra: impl FnOnce(&mut SloGauges)) -> String {
-        let mut slos = SloGauges::default();
-        extra(&mut slos);
+    pub fn encode(&self, extra: impl FnOnce(&mut SloGauges, &mut ScaleGauges)) -> String {
+        let (mut slos, mut policies) = (SloGauges::default(), ScaleGauges::default());
+        extra(&mut slos, &mut policies);
         let mut text = String::new();
         // Writing to a String does not fail.
         let _ = encode_registry(&mut text, &self.registry)
             .and_then(|()| encode_registry(&mut text, &slos.into_registry()))
+            .and_then(|()| encode_registry(&mut text, &policies.into_registry()))
             .and_then(|()| encode_eof(&mut text));
         text
     }
@@ -238,7 +247,12 @@ mod tests {
         metrics.delivery("r", &Outcome::DELIVERED, Duration::from_millis(100));
         metrics.alerts_firing.get_or_create(&SeverityLabels::new("page")).set(1);
         metrics.store_errors.get_or_create(&KindLabels::new("busy")).inc();
-        metrics.encode(|slos| {
+        metrics.scale_writes.get_or_create(&OutcomeLabels::new("done")).inc();
+        metrics.encode(|slos, policies| {
+            policies.stopped(false);
+            policies.verdict("checkout", "atRest");
+            policies.replicas("checkout", "wanted", 5);
+            policies.look_age("checkout", 2.5);
             slos.burn_rate("shop", "availability", "5m", 14.4);
             slos.budget_remaining("shop", "availability", -0.25);
             slos.objective("shop", "availability", 0.999);
@@ -293,7 +307,7 @@ mod tests {
         let refused = Outcome::permanent(crate::notify::Reason::AuthError, "401");
         metrics.delivery("oncall", &refused, Duration::from_secs(1));
         metrics.definitions(7, 2, 40);
-        let text = metrics.encode(|_| {});
+        let text = metrics.encode(|_, _| {});
         for line in [
             "damper_deliveries_total{receiver=\"oncall\",outcome=\"authError\"} 1\n",
             "damper_delivery_seconds_sum{receiver=\"oncall\"} 1.0\n",
@@ -309,7 +323,12 @@ mod tests {
     #[test]
     fn a_scrape_leaves_nothing_behind_for_the_next() {
         let metrics = Metrics::new();
-        assert!(metrics.encode(|slos| slos.objective("a", "b", 0.9)).contains("service=\"a\""));
-        assert!(!metrics.encode(|_| {}).contains("service=\"a\""));
+        let told = metrics.encode(|slos, policies| {
+            slos.objective("a", "b", 0.9);
+            policies.verdict("p", "burning");
+        });
+        assert!(told.contains("service=\"a\"") && told.contains("policy=\"p\""), "{told}");
+        let then = metrics.encode(|_, policies| policies.verdict("p", "cooldown"));
+        assert!(!then.contains("service=\"a\"") && !then.contains("code=\"burning\""), "{then}");
     }
 }

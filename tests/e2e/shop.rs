@@ -62,12 +62,17 @@ impl Shop {
 
     /// Damper, not started yet, that asks at `source` and tells the receiver.
     pub fn damper(&self, source: &str) -> Damper {
-        Damper::new(&format!(
+        Damper::new(&self.settings(source))
+    }
+
+    /// Its settings.
+    pub fn settings(&self, source: &str) -> String {
+        format!(
             "step: 5s\nsources: [{{name: local, url: \"{source}\"}}]\n\
              receivers:\n  - name: oncall\n    webhook: {{url: \"{}\", hmacSecret: {HMAC}}}\n\
-             route: {{receiver: oncall}}",
+             route: {{receiver: oncall}}\n",
             self.receiver.url()
-        ))
+        )
     }
 
     /// The same with a page for each of these services.

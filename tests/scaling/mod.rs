@@ -1,5 +1,10 @@
 //! Replicas of a workload behind a webhook: burn on a real Prometheus adds them, calm gives them back.
 
+mod account;
+mod cli;
+mod faults;
+mod hands;
+mod kill;
 mod kubernetes;
 
 use std::time::Duration;
@@ -16,6 +21,13 @@ use crate::support::workload::Workload;
 const COOLDOWN: Duration = Duration::from_secs(15);
 /// For what needs several decisions.
 const SOON: Duration = Duration::from_secs(120);
+
+/// An SLO of a service of the shop that many errors leave a budget, of which the size of steps
+/// depends; with a ticket, since a page would keep replicas from being given back.
+fn lenient(service: &str) -> String {
+    let slo = Shop::slo(service, &["{severity: ticket, burnRate: 1.2, long: 1m, short: 20s}"]);
+    slo.replace("objective: 99", "objective: 80")
+}
 
 /// A shop that fails and a policy on it.
 struct Scaled {

@@ -20,7 +20,8 @@ pub const STEP: Step = Step::DEFAULT;
 /// The period of the budget, in days.
 pub const DAYS: u32 = 30;
 
-const DEFINITION: &str = "
+/// The SLO that the policies name.
+pub const DEFINITION: &str = "
 apiVersion: damper.dev/v1
 kind: ServiceLevelObjective
 metadata: {name: availability}

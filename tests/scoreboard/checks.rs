@@ -1,5 +1,7 @@
 //! What Damper promises of its defaults, held against a comparison.
 
+use damper::settings::ScalingConfig;
+
 use super::scenario::Kind;
 use super::{Compared, Controller, Score};
 
@@ -7,7 +9,7 @@ use super::{Compared, Controller, Score};
 /// at most, for then it is said that they do not.
 const EFFECT_LIMIT: u32 = 8;
 /// `maxReplicasAddedPerHour`, which all policies share.
-const FLEET_LIMIT: u32 = 50;
+const FLEET_LIMIT: u32 = ScalingConfig::LIMITS.added_per_hour;
 /// The shortest cooldown of the default policy, in seconds.
 const COOLDOWN: i64 = 120;
 /// Writes until a fight is recognised: each of two is put back, and nothing follows for an hour.

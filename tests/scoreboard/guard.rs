@@ -2,21 +2,16 @@
 //! the limits that all policies share. State is remembered as the store keeps it.
 
 use damper::engine::scale::{
-    Decision, Fleet, Lever, Limits, Observed, State, Verdict, Version, Workload as Seen, Writer, decide,
+    Decision, Fleet, Lever, Observed, State, Verdict, Version, Workload as Seen, Writer, decide,
 };
-use damper::slo::model::{Labels, Place, SloId};
-use damper::slo::policy::{
-    Bounds, DownStep, Saturation, ScaleMode, ScalePolicy, Target, UpStep, Watched, Windows,
-};
-use damper::slo::time::{Span, Ts};
-use damper::slo::unit::{Events, Finite};
+use damper::settings::ScalingConfig;
+use damper::slo::policy::ScalePolicy;
+use damper::slo::time::Ts;
+use damper::slo::{Context, SourceFile, load};
 
-use super::books::STEP;
+use super::books::{DEFINITION, STEP};
 use super::workload::Workload;
-use super::{BOUNDS, moment};
-
-/// `maxPoliciesUp` and `maxReplicasAddedPerHour` of the settings, as they ship.
-const LIMITS: Limits = Limits { policies_up: 10, added_per_hour: 50 };
+use super::{BOUNDS, Bounds, moment};
 
 /// One policy.
 pub struct Guard {
@@ -27,7 +22,7 @@ pub struct Guard {
 
 impl Guard {
     /// The policy that ships as the default, with or without a saturation query.
-    pub fn new(name: String, saturation: bool) -> Self {
+    pub fn new(name: &str, saturation: bool) -> Self {
         Self { policy: policy(name, saturation), state: State::default() }
     }
 
@@ -47,7 +42,7 @@ pub fn decide_all(now: Ts, fleet: &mut Fleet, all: &mut [(&mut Guard, Observed)]
     let alone: Vec<Decision> = all.iter().map(|(guard, observed)| guard.decide(now, observed).1).collect();
     let wishes: Vec<(&str, &Decision)> =
         all.iter().zip(&alone).map(|((guard, _), decision)| (&*guard.policy.name, decision)).collect();
-    let brake = fleet.brake(now, &wishes, u32::try_from(all.len()).unwrap(), LIMITS);
+    let brake = fleet.brake(now, &wishes, u32::try_from(all.len()).unwrap(), ScalingConfig::LIMITS);
     let one = |(guard, observed): &mut (&mut Guard, Observed)| {
         observed.brake.clone_from(&brake);
         let (state, decision) = guard.decide(now, observed);
@@ -78,46 +73,25 @@ pub fn seen(t: i64, workload: &Workload, lever: Lever, writer: Option<Writer>) -
     }
 }
 
-fn policy(name: String, saturation: bool) -> ScalePolicy {
-    let up = |rate: &str, add, mins| UpStep {
-        burn_rate: rate.parse().unwrap(),
-        add,
-        cooldown: Span::from_mins(mins),
-    };
-    let full = Saturation {
-        query: "max(…)".to_owned(),
-        scale_above: Finite::new(0.7).unwrap(),
-        shrink_below: Finite::new(0.65).unwrap(),
-    };
-    ScalePolicy {
-        name: name.clone(),
-        labels: Labels::new(),
-        annotations: Labels::new(),
-        slos: vec![Watched {
-            slo: SloId { service: "shop".to_owned(), name: "availability".to_owned() },
-            group: None,
-        }],
-        target: Target::Kubernetes {
-            api_version: "apps/v1".to_owned(),
-            kind: "Deployment".to_owned(),
-            namespace: "shop".to_owned(),
-            name,
-        },
-        mode: ScaleMode::Auto,
-        replicas: Bounds::new(BOUNDS.min, BOUNDS.max).unwrap(),
-        up: vec![up("2", 2, 3), up("1.5", 1, 2)],
-        down: DownStep {
-            burn_rate: "0.8".parse().unwrap(),
-            calm: Span::from_mins(5),
-            cooldown: Span::from_mins(5),
-        },
-        windows: Windows { short: Span::from_mins(2), long: Span::from_mins(5) },
-        min_bad_events: Events::whole(20),
-        settle: Span::from_secs(60),
-        max_actions_per_hour: 12,
-        saturation: saturation.then_some(full),
-        unless: Vec::new(),
-        respect_override: Span::from_hours(1),
-        place: Place::default(),
-    }
+/// The policy as somebody gets it who writes no more than is required: all else is the default.
+fn policy(name: &str, saturation: bool) -> ScalePolicy {
+    let Bounds { min, max } = BOUNDS;
+    let saturation = if saturation { "{query: max(full)}" } else { "none" };
+    let text = format!(
+        "apiVersion: damper.dev/v1\n\
+         kind: ScalePolicy\n\
+         metadata: {{name: {name}}}\n\
+         spec:\n\
+         \x20 slos: [shop/availability]\n\
+         \x20 target: {{apiVersion: apps/v1, kind: Deployment, namespace: shop, name: {name}}}\n\
+         \x20 mode: auto\n\
+         \x20 replicas: {{min: {min}, max: {max}}}\n\
+         \x20 saturation: {saturation}\n"
+    );
+    let files = [("shop.yaml", DEFINITION), ("policy.yaml", &text)]
+        .map(|(path, text)| SourceFile { path: path.to_owned(), text: text.to_owned() });
+    let loaded = load(&files, &Context::without_settings(STEP));
+    let problems: Vec<_> = loaded.problems().collect();
+    assert!(problems.is_empty(), "{problems:#?}");
+    loaded.policies().next().expect("it is there").clone()
 }

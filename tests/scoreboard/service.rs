@@ -51,7 +51,7 @@ impl Service {
         };
         let is_bare = controller == Controller::Basic;
         let guarded = controller.without().is_some();
-        let guard = || Guard::new(format!("shop-{index}"), scenario.sees != Sees::Nothing);
+        let guard = || Guard::new(&format!("shop-{index}"), scenario.sees != Sees::Nothing);
         let mut workload = Workload::new(scenario.replicas, scenario.count);
         workload.quota = scenario.faults().find_map(|fault| match fault {
             Fault::Quota(most) => Some(most),

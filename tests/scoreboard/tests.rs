@@ -19,6 +19,14 @@ fn compared(kind: Kind, is_wanted: fn(&str) -> bool) -> Vec<Compared> {
 }
 
 #[test]
+fn the_document_has_a_table_of_every_scenario_and_no_other() {
+    let (_, tables) = DOCUMENT.split_once(table::BEGIN).unwrap();
+    let shown: Vec<&str> = tables.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    let all = scenario::all();
+    assert_eq!(shown, all.iter().map(|scenario| scenario.name).collect::<Vec<_>>());
+}
+
+#[test]
 fn nothing_else_spends_less_budget_and_fewer_replicas_under_load() {
     let all = compared(Kind::Load, |_| true);
     // The comparison can tell: each of the others is behind somewhere.

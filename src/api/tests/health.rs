@@ -1,11 +1,18 @@
 //! Health, readiness and metrics.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::Service;
+use crate::engine::plan::Plan;
+use crate::engine::scale::{Decision, Reason, State, Verdict};
 use crate::engine::view::testing::Example;
 use crate::service::clock;
+use crate::service::scaling::{Kept, Last, Seen, SeenWorkload, id};
 use crate::service::state::DefinitionProblem;
+use crate::slo::time::Step;
+use crate::slo::{Context, SourceFile, load_accepted};
 use crate::store::{Decisions, OutboxPut};
 
 async fn service() -> Service {
@@ -132,4 +139,96 @@ async fn what_is_not_known_has_no_series_in_the_metrics() {
     let text = service.get("/metrics").await.text;
     assert!(text.contains("damper_slo_objective_ratio{"));
     assert!(!text.contains("damper_slo_burn_rate{") && !text.contains("remaining_ratio{"), "{text}");
+}
+
+/// A service with a policy that decided this a moment ago.
+async fn scaled(reason: Reason, workload: Option<SeenWorkload>) -> Service {
+    let service = service().await;
+    let text = "apiVersion: damper.dev/v1\nkind: ScalePolicy\nmetadata: {name: web}\nspec:\n  \
+                slos: [shop/availability]\n  replicas: {min: 3, max: 20}\n  \
+                target: {actuator: local, name: web}\n";
+    let file = SourceFile { path: "web.yaml".into(), text: text.into() };
+    let loaded = load_accepted(&file, &Context::without_settings(Step::DEFAULT));
+    let policy = loaded.policies().next().unwrap().clone();
+    let now = clock::now();
+    let decision = Decision { at: now, verdict: Verdict::Hold, reason, runner_up: None };
+    let missing = vec!["10.0.0.9 does not answer".to_owned()];
+    let looked = workload.is_some().then_some(now);
+    let seen = Seen { at: now, burns: vec![], workload, saturation: None, vetoes: vec![], missing };
+    let state = State { base: Some(3), ..State::default() };
+    let target = policy.target.clone();
+    let kept = Kept { state, target, last: Some(Last { seen, decision }), looked, renewed: None };
+    service.shared.scaling.write().policies.insert(id(&policy), kept);
+    let mut world = service.shared.world.write();
+    let slos = world.plan.slos.clone();
+    world.plan = Arc::new(Plan { slos, policies: vec![Arc::new(policy)], ..Plan::default() });
+    drop(world);
+    service
+}
+
+fn at_rest() -> (Reason, Option<SeenWorkload>) {
+    let workload = SeenWorkload {
+        wanted: 5,
+        ready: 4,
+        position: 5,
+        owner: None,
+        most: None,
+        version: None,
+        since: None,
+        writer: None,
+    };
+    (Reason::AtRest { at: 5, base: 3 }, Some(workload))
+}
+
+async fn scaling_of(service: &Service) -> (String, String) {
+    let json = service.get("/healthz").await.json();
+    let scaling = component(&json, "scaling");
+    let text = |key: &str| scaling[key].as_str().unwrap().to_owned();
+    (text("status"), text("detail"))
+}
+
+#[tokio::test]
+async fn scaling_is_a_component_where_there_are_policies() {
+    let json = service().await.get("/healthz").await.json();
+    assert!(!json.to_string().contains("\"scaling\""), "{json}");
+    let (reason, workload) = at_rest();
+    let service = scaled(reason, workload).await;
+    assert_eq!(scaling_of(&service).await, ("ok".into(), "1 policies, 0 of which act.".into()));
+}
+
+#[tokio::test]
+async fn scaling_that_cannot_act_is_degraded_and_says_why() {
+    let degraded = async |service: &Service, words: &str| {
+        let (status, detail) = scaling_of(service).await;
+        assert!(status == "degraded" && detail.contains(words), "{status}: {detail}");
+    };
+    let (reason, workload) = at_rest();
+    let service = scaled(reason, workload).await;
+    service.shared.scaling.write().stopped = Some("`damper scale stop`".into());
+    degraded(&service, "Stopped by `damper scale stop`: nothing moves.").await;
+    service.shared.trouble("scaling", Some("the disk is full".into()));
+    degraded(&service, "Decisions cannot be committed, so nothing moves: the disk is full.").await;
+    let silent = scaled(Reason::WorkloadUnknown, None).await;
+    degraded(&silent, "1 of 1 workloads do not answer, such as that of web: 10.0.0.9 does not").await;
+    let unfit = scaled(Reason::Misfit { why: "there is no SLO x/y any more".into() }, at_rest().1).await;
+    degraded(&unfit, "1 of 1 policies do not fit, such as web: there is no SLO x/y any more.").await;
+}
+
+#[tokio::test]
+async fn metrics_tell_of_policies_in_force_alone() {
+    let (reason, workload) = at_rest();
+    let service = scaled(reason, workload).await;
+    let text = service.get("/metrics").await.text;
+    for line in [
+        "damper_scale_stopped 0\n",
+        "damper_scale_verdict{policy=\"web\",code=\"atRest\"} 1\n",
+        "damper_scale_replicas{policy=\"web\",of=\"ready\"} 4\n",
+        "damper_scale_replicas{policy=\"web\",of=\"base\"} 3\n",
+        "damper_scale_look_age_seconds{policy=\"web\"} ",
+    ] {
+        assert!(text.contains(line), "{line}{text}");
+    }
+    // Gone, though what it raised is not put back yet.
+    service.shared.world.write().plan = Arc::default();
+    assert!(!service.get("/metrics").await.text.contains("policy=\"web\""));
 }

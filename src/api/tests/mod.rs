@@ -4,6 +4,7 @@ mod deliveries;
 mod errors;
 mod health;
 mod openapi;
+mod scale;
 mod server;
 mod slos;
 mod status;

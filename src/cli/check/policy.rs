@@ -4,10 +4,19 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
+use super::kube::Workload;
+use super::live::Asked;
 use crate::slo::policy::{ScaleMode, ScalePolicy, Target, Watched};
 
-/// For people.
-pub(super) fn describe(policy: &ScalePolicy, out: &mut dyn Write) -> io::Result<()> {
+/// For people: what it is, what the cluster and the server say of it now, and with all its rules where
+/// asked.
+pub(super) fn describe(
+    policy: &ScalePolicy,
+    asked: Option<&Asked>,
+    found: Option<&Workload>,
+    verbose: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let bounds = policy.replicas;
     writeln!(
         out,
@@ -20,6 +29,17 @@ pub(super) fn describe(policy: &ScalePolicy, out: &mut dyn Write) -> io::Result<
         policy.place.file,
         policy.place.line
     )?;
+    if let Some(found) = found {
+        writeln!(out, "  {found}")?;
+    }
+    if verbose {
+        rules(policy, out)?;
+    }
+    numbers(policy, asked, out)?;
+    writeln!(out)
+}
+
+fn rules(policy: &ScalePolicy, out: &mut dyn Write) -> io::Result<()> {
     for watched in &policy.slos {
         writeln!(out, "  watches {}", slo(watched))?;
     }
@@ -31,8 +51,22 @@ pub(super) fn describe(policy: &ScalePolicy, out: &mut dyn Write) -> io::Result<
         out,
         "  burn below {} for {} gives back 1, then waits {}",
         down.burn_rate, down.calm, down.cooldown
-    )?;
-    writeln!(out)
+    )
+}
+
+/// What its queries say now, beside what that is held to.
+fn numbers(policy: &ScalePolicy, asked: Option<&Asked>, out: &mut dyn Write) -> io::Result<()> {
+    let Some(asked) = asked else { return Ok(()) };
+    let now = |value: Option<f64>| value.map_or_else(|| "has no number".to_owned(), |v| format!("is {v:.2}"));
+    if let Some(saturation) = &policy.saturation {
+        let (above, below) = (saturation.scale_above.get(), saturation.shrink_below.get());
+        let now = now(asked.saturation);
+        writeln!(out, "  saturation {now} now; {above} or more adds, below {below} gives back")?;
+    }
+    for (veto, value) in policy.unless.iter().zip(&asked.unless) {
+        writeln!(out, "  `{}` {} now; above {} forbids adding", veto.query, now(*value), veto.above.get())?;
+    }
+    Ok(())
 }
 
 /// For programs.

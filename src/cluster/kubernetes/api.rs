@@ -157,13 +157,25 @@ fn fault(path: &str, status: StatusCode, after: Option<Duration>, body: &[u8]) -
     let said: Status = serde_json::from_slice(body).unwrap_or_default();
     let said = if said.message.is_empty() { excerpt(body) } else { excerpt(said.message.as_bytes()) };
     let path = path.split('?').next().unwrap_or_default();
-    let why = format!("Kubernetes answered {status} to {path}: {said}");
+    let mut why = format!("Kubernetes answered {status} to {path}: {said}");
+    if status == StatusCode::FORBIDDEN {
+        why += &format!("; the role {} of deploy/kubernetes allows it", role(path, &said));
+    }
     match status {
         StatusCode::CONFLICT => Fault::Conflict { at: None, why },
         StatusCode::TOO_MANY_REQUESTS => Fault::Throttled { after, why },
         StatusCode::REQUEST_TIMEOUT => Fault::Unreachable { why },
         status if status.is_server_error() => Fault::Unreachable { why },
         status => Fault::Refused { status: Some(status.as_u16()), why },
+    }
+}
+
+/// The shipped role that allows what was refused.
+fn role(path: &str, said: &str) -> &'static str {
+    match said.contains("cannot patch") {
+        true if path.ends_with("/scale") => "damper-direct",
+        true => "damper-floor",
+        false => "damper-observe",
     }
 }
 
@@ -182,6 +194,7 @@ mod tests {
         assert_eq!(forbidden.status(), Some(403));
         let text = forbidden.to_string();
         assert!(text.starts_with("Kubernetes answered 403 Forbidden to /apis/x: deployments.apps"), "{text}");
+        assert!(text.ends_with("; the role damper-floor of deploy/kubernetes allows it"), "{text}");
         assert!(matches!(said(409, "modified"), Fault::Conflict { .. }));
         assert!(matches!(said(429, "busy"), Fault::Throttled { .. }));
         assert!(matches!(said(500, "etcd"), Fault::Unreachable { .. }));

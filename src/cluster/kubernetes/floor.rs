@@ -84,6 +84,7 @@ pub(super) fn raised(scaler: Scaler, object: &Object) -> Option<Raised> {
         until: until.map(|until| Ts(until.timestamp())),
         at: scaler.floor(object),
         original: original.parse().ok(),
+        is_moved: !is_ours(scaler, object),
     })
 }
 

@@ -18,6 +18,7 @@ mod release;
 mod resource;
 mod selector;
 mod shortage;
+mod survey;
 mod tell;
 mod version;
 mod watch;
@@ -47,6 +48,8 @@ use tell::Told;
 use version::Versions;
 use watch::{Watch, Watches};
 use writer::Attributed;
+
+pub use survey::{Right, Role, Served};
 
 /// For all the questions of one look.
 const LOOK: Duration = Duration::from_secs(20);

@@ -31,6 +31,11 @@ impl Resource {
         Self { base: base.to_owned(), plural: plural.to_owned(), has_scale: false }
     }
 
+    /// `deployments`
+    pub(super) fn plural(&self) -> &str {
+        &self.plural
+    }
+
     /// All of a namespace.
     pub(super) fn all(&self, namespace: &str) -> String {
         format!("{}/namespaces/{}/{}", self.base, segment(namespace), self.plural)

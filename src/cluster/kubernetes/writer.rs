@@ -111,6 +111,16 @@ mod tests {
     }
 
     #[test]
+    fn a_count_set_through_the_scale_subresource_has_its_writer() {
+        // As Kubernetes writes it since 1.22, of `kubectl scale`.
+        let mut scaled = entry("kubectl", "2026-05-28T20:26:40Z", json!({"f:replicas": {}}));
+        scaled["subresource"] = json!("scale");
+        let applied = entry("kubectl-client-side-apply", "2026-05-28T20:00:00Z", json!({"f:template": {}}));
+        let found = writer(&object(json!([applied, scaled])), replicas).unwrap();
+        assert_eq!((found.name.as_str(), found.kind), ("kubectl", WriterKind::Person));
+    }
+
+    #[test]
     fn kinds_of_writers_are_told_apart() {
         for name in
             ["argocd-application-controller", "kustomize-controller", "helm-controller", "flux-client"]

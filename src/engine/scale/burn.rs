@@ -37,7 +37,7 @@ impl Burning {
     }
 
     /// Bad events of the long window.
-    pub(super) fn bad(&self) -> Events {
+    pub fn bad(&self) -> Events {
         self.parts.iter().fold(Events::ZERO, |sum, part| sum.plus(part.long.bad))
     }
 

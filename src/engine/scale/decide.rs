@@ -46,6 +46,7 @@ fn weigh(look: &Look<'_>, valid: Span, state: &mut State, reasons: &mut Vec<Reas
     }
     let useless = fall::useless(look, state);
     let Some(wish) = useless.or_else(|| rise::rise(look, state)).or_else(|| fall::calm(look, state)) else {
+        state.refused = None;
         reasons.push(rest(look, state));
         return Verdict::Hold;
     };
@@ -90,7 +91,6 @@ fn act(look: &Look<'_>, valid: Span, wish: &Wish, state: &mut State) {
         return;
     }
     state.intent = Some(Intent { at: now, from, to: wish.to, until: now.plus(valid) });
-    state.ready_since = None;
     if wish.to < from {
         // Calm: whatever was tried has helped. Useless: it is being taken back.
         state.trial = None;

@@ -13,7 +13,7 @@ const LITTLE_BUDGET: f64 = 0.1;
 pub(super) fn useless(look: &Look<'_>, state: &State) -> Option<Wish> {
     let useless = state.useless.filter(|_| state.is_useless(look.now))?;
     let at = look.workload.position();
-    let base = useless.from.max(state.base?);
+    let base = useless.from.max(base(look, state)?);
     let to = at.checked_sub(1).filter(|to| *to >= base)?;
     let reason = Reason::GiveBackUseless { at, base };
     Some(Wish { to, cooldown: look.policy.down.cooldown, reason, against: needed(look, to) })
@@ -22,7 +22,7 @@ pub(super) fn useless(look: &Look<'_>, state: &State) -> Option<Wish> {
 /// One replica after a calm while.
 pub(super) fn calm(look: &Look<'_>, state: &State) -> Option<Wish> {
     let since = state.calm_since?;
-    let base = state.base?;
+    let base = base(look, state)?;
     let to = look.workload.position().checked_sub(1).filter(|to| *to >= base)?;
     let until = since.plus(calm_span(look));
     let pages = look.observed.burns.iter().find(|burn| burn.pages);
@@ -34,6 +34,11 @@ pub(super) fn calm(look: &Look<'_>, state: &State) -> Option<Wish> {
     against.extend(needed(look, to));
     let reason = Reason::Calm { since, base };
     Some(Wish { to, cooldown: look.policy.down.cooldown, reason, against })
+}
+
+/// Where replicas are given back to; the bounds may have been edited since it was noted.
+fn base(look: &Look<'_>, state: &State) -> Option<u32> {
+    Some(look.policy.replicas.clamp(state.base?))
 }
 
 /// What needs all of the replicas.

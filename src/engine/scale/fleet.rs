@@ -83,11 +83,14 @@ impl Fleet {
         limits: Limits,
     ) -> Option<Brake> {
         self.added.retain(|added| now.since(added.at) < Span::from_hours(1));
-        self.wanted.retain(|_, at| now.since(*at) < Limits::WITHIN);
+        // A policy that is gone is none of `policies` either.
+        let is_one = |policy: &str| wishes.iter().any(|(name, _)| *name == policy);
+        self.wanted.retain(|policy, at| is_one(policy) && now.since(*at) < Limits::WITHIN);
         let wanting: Vec<(&str, u32)> = wishes.iter().filter_map(|(p, d)| Some((*p, more(d)?))).collect();
         self.wanted.extend(wanting.iter().map(|(policy, _)| ((*policy).to_owned(), now)));
         let lately = self.added.iter().filter(|added| now.since(added.at) < Limits::WITHIN);
-        let mut adding: Vec<&str> = lately.map(|added| added.policy.as_str()).collect();
+        let mut adding: Vec<&str> =
+            lately.map(|added| added.policy.as_str()).filter(|policy| is_one(policy)).collect();
         adding.extend(self.wanted.keys().map(String::as_str));
         adding.sort_unstable();
         adding.dedup();

@@ -3,13 +3,10 @@
 use super::fleet::Brake;
 use super::look::Look;
 use super::observed::Observed;
-use super::state::State;
+use super::state::{SKEW, State};
 use super::verdict::Reason;
 use crate::slo::policy::ScalePolicy;
 use crate::slo::time::{Span, Ts};
-
-/// How far the clocks of two leaders may be apart.
-const SKEW: Span = Span::from_secs(10);
 
 /// What holds it without a look at the workload.
 pub(super) fn before(observed: &Observed, state: &State, policy: &ScalePolicy) -> Vec<Reason> {
@@ -19,6 +16,7 @@ pub(super) fn before(observed: &Observed, state: &State, policy: &ScalePolicy) -
         let by = format!("damper scale pause {}", policy.name);
         reasons.push(Reason::Paused { by });
     }
+    reasons.extend(observed.misfit.clone().map(|why| Reason::Misfit { why }));
     reasons
 }
 
@@ -43,7 +41,7 @@ pub(super) fn held(look: &Look<'_>, state: &State) -> Vec<Reason> {
         reasons.push(Reason::Overridden { by: other.by.clone(), to: other.to, until: other.until });
     }
     if let Some(burn) = look.observed.burns.iter().find(|burn| burn.known.is_none()) {
-        reasons.push(Reason::BurnUnknown { slo: burn.slo.clone() });
+        reasons.push(Reason::BurnUnknown { slo: burn.slo.clone(), why: burn.why.clone() });
     }
     if let Some(why) = &workload.blocked {
         reasons.push(Reason::Blocked { why: why.clone() });
@@ -52,7 +50,8 @@ pub(super) fn held(look: &Look<'_>, state: &State) -> Vec<Reason> {
         reasons.push(Reason::Starting { ready: workload.ready, wanted: workload.expected() });
     }
     if let Some(until) = cooldown(state).filter(|until| now < *until) {
-        reasons.push(Reason::Cooldown { until });
+        let refused = |why: &String| Reason::Refused { why: why.clone(), until };
+        reasons.push(state.refused.as_ref().map_or(Reason::Cooldown { until }, refused));
     }
     if let Some(until) = settled_at(look, state).filter(|until| now < *until) {
         reasons.push(Reason::Settling { until });

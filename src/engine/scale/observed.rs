@@ -18,6 +18,9 @@ pub struct Observed {
     pub vetoes: Vec<Option<Finite>>,
     /// What holds all policies.
     pub brake: Option<Brake>,
+    /// Why the policy cannot do what it says as things are now: its SLO is gone or another one than it
+    /// was written for, or another policy moves the same workload.
+    pub misfit: Option<String>,
 }
 
 /// How one SLO burns.
@@ -27,6 +30,8 @@ pub struct Burn {
     pub slo: String,
     /// What its windows hold; `None` while nothing can be said of it.
     pub known: Option<Burning>,
+    /// Why nothing can be said of it; empty where something can.
+    pub why: String,
     /// A page of it fires.
     pub pages: bool,
 }

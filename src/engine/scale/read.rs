@@ -29,14 +29,17 @@ impl Burn {
             Some(group) => vec![group],
             None => groups(planned, ledger),
         };
-        let parts: Option<Vec<_>> =
-            groups.iter().map(|group| part(planned, group, lengths, ledger, observed, at)).collect();
         // A ratio that is asked directly has no events, and moves nothing.
-        let known = parts.filter(|parts| !parts.is_empty() && planned.direct.is_empty());
-        let known = known.map(|parts| Burning {
+        let known = if groups.is_empty() || !planned.direct.is_empty() {
+            Err("it counts no events")
+        } else {
+            groups.iter().map(|group| part(planned, group, lengths, ledger, observed, at)).collect()
+        };
+        let known = known.map(|parts: Vec<_>| Burning {
             budget_left: budget_left(&parts),
             parts: parts.into_iter().map(|(part, _)| part).collect(),
         });
+        let why = known.as_ref().err().copied().unwrap_or_default().to_owned();
         let is_page = |subject: &Subject| match subject {
             Subject::Burn { group, .. } => watched.group.as_ref().is_none_or(|own| own == group),
             _ => false,
@@ -45,11 +48,17 @@ impl Burn {
         let pages = alerts.any(|(key, state)| {
             key.severity == Severity::Page && state.firing.is_some() && is_page(&key.subject)
         });
-        Self { slo: planned.id.clone(), known, pages }
+        Self { slo: planned.id.clone(), known: known.ok(), why, pages }
     }
 }
 
-/// One group, with what it may spend in the period and what is left of that.
+const MISSING: &str = "its data is missing";
+
+/// What a group may spend in the period, and what is left of that.
+type Weighed = Option<(f64, f64)>;
+
+/// One group with what it may spend in the period and what is left of that; or why nothing can be
+/// said of it.
 fn part(
     planned: &Planned,
     group: &Labels,
@@ -57,14 +66,22 @@ fn part(
     ledger: &Ledger,
     observed: &Observed,
     at: Ts,
-) -> Option<(Part, Option<(f64, f64)>)> {
-    let book = Book::open(ledger, &planned.bad, &planned.total, group)?;
+) -> Result<(Part, Weighed), &'static str> {
+    let book = Book::open(ledger, &planned.bad, &planned.total, group).ok_or(MISSING)?;
     let mut windows = Windows::new(&book, at);
-    let targets = planned.alive.and_then(|ix| observed.alive.get(&ix)?.at(at));
-    let standing = Standing::of(&mut windows, targets, planned.slo.absent.means);
+    let targets = planned.alive.map(|ix| observed.alive.get(&ix).copied().unwrap_or_default());
+    let reading = targets.and_then(|targets| targets.at(at));
     // Absence may mean much for alerts; replicas are left alone.
-    if !standing.is_known(AbsentMeans::Unknown) {
-        return None;
+    let standing = Standing::of(&mut windows, reading, AbsentMeans::Unknown);
+    match standing {
+        Standing::Absent => return Err("it has no series"),
+        Standing::BadNotPartOfTotal => return Err("it has more bad events than events"),
+        _ if !standing.is_known(AbsentMeans::Unknown) => return Err(MISSING),
+        _ => {}
+    }
+    // The sick take their errors with them, and those that are left would look well or overloaded.
+    if targets.is_some_and(|targets| targets.half_missing(at)) {
+        return Err("fewer than half of its targets are up, or it is not known how many");
     }
     let objective = objective_of(&planned.slo, group);
     let part = Part { objective, short: windows.get(lengths.short), long: windows.get(lengths.long) };
@@ -73,11 +90,11 @@ fn part(
         let may = objective.budget() * budget.counts.total.as_f64();
         (may, may * budget.remaining)
     });
-    Some((part, weighed))
+    Ok((part, weighed))
 }
 
 /// What is left of the budget of all groups together.
-fn budget_left(parts: &[(Part, Option<(f64, f64)>)]) -> Option<Finite> {
+fn budget_left(parts: &[(Part, Weighed)]) -> Option<Finite> {
     let known = parts.iter().filter_map(|(_, weighed)| *weighed);
     let (may, left) = known.fold((0.0, 0.0), |(m, l), (may, left)| (m + may, l + left));
     if may > 0.0 { Finite::new(left / may) } else { None }
@@ -86,6 +103,8 @@ fn budget_left(parts: &[(Part, Option<(f64, f64)>)]) -> Option<Finite> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::fact::{Facts, SeriesIx, SlotFact, SlotState, Tier};
+    use crate::engine::plan::{AliveIx, AliveReading};
     use crate::engine::view::testing::{Example, group};
     use crate::slo::model::SloId;
     use crate::slo::time::Span;
@@ -135,5 +154,50 @@ mod tests {
         assert!((rates(&read(&example, None)).0 - 25.0).abs() < 1e-6);
         assert!((rates(&read(&example, Some("/pay"))).0 - 100.0).abs() < 1e-6);
         assert!((rates(&read(&example, Some("/list"))).0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn half_of_the_targets_gone_makes_all_unknown_whether_it_burns_or_not() {
+        for bad in [0, 50] {
+            let mut example = Example::well(60);
+            example.slos[0].alive = Some(AliveIx(0));
+            let mut tick = |up: Option<u64>, known| {
+                example.tick(100, bad);
+                let reading = up.map(|up| AliveReading { up, known });
+                example.observed.saw(AliveIx(0), Ts(example.now), reading);
+                read(&example, None)
+            };
+            assert!(tick(Some(10), 10).known.is_some());
+            assert!(tick(Some(5), 10).known.is_some(), "half are left");
+            let sick = tick(Some(4), 10);
+            assert!(sick.known.is_none() && sick.why.starts_with("fewer than half"), "{sick:?}");
+            assert_eq!(tick(Some(4), 4).known, None, "those that went are missed for a while");
+            assert_eq!(tick(None, 0).known, None, "not known");
+        }
+    }
+
+    #[test]
+    fn absence_that_alerts_read_as_idle_leaves_replicas_alone() {
+        let mut example = Example::well(20);
+        let mut slo = (*example.slos[0].slo).clone();
+        slo.absent.means = AbsentMeans::Idle;
+        example.slos[0].slo = std::sync::Arc::new(slo);
+        example.now += 30;
+        for series in [SeriesIx(0), SeriesIx(1)] {
+            let slots = vec![SlotFact { end: Ts(example.now), state: SlotState::Absent }];
+            example.ledger.apply(&Facts { series, tier: Tier::Fine, slots });
+        }
+        assert_eq!(read(&example, None).why, "it has no series");
+    }
+
+    #[test]
+    fn what_is_not_known_says_why() {
+        let mut example = Example::well(20);
+        example.now += 30;
+        assert_eq!(read(&example, None).why, "its data is missing");
+        example.tick(100, 0);
+        assert_eq!(read(&example, None).why, "");
+        example.tick(100, 9_000);
+        assert_eq!(read(&example, None).why, "it has more bad events than events");
     }
 }

@@ -4,6 +4,7 @@
 use super::look::Look;
 use super::observed::{Writer, WriterKind};
 use super::state::{Intent, Overridden, REVERTS_WITHIN, State};
+use crate::slo::time::Ts;
 
 /// Takes in where the lever is.
 pub(super) fn take_in(look: &Look<'_>, state: &mut State) {
@@ -49,7 +50,9 @@ fn begin(look: &Look<'_>, state: &mut State) {
 fn foreign(look: &Look<'_>, writer: Option<&Writer>, state: &mut State) {
     let (now, at) = (look.now, look.workload.position());
     let writer = writer.filter(|writer| writer.kind != WriterKind::Damper);
-    let by = writer.map(|writer| writer.name.clone());
+    // A release says before who brings it there.
+    let said = state.overridden.as_ref().filter(|other| other.to == at && now < other.until);
+    let by = writer.map(|writer| writer.name.clone()).or_else(|| said.and_then(|other| other.by.clone()));
     // Where the last write began, or where the first one did.
     let is_back = |last: Intent| last.from == at || state.base == Some(at);
     let puts_back = state.last.is_some_and(|last| is_back(last) && now.since(last.at) < REVERTS_WITHIN);
@@ -72,7 +75,7 @@ impl State {
     pub fn arrived(&mut self, intent: Intent) {
         self.seen = Some(intent.to);
         self.last = Some(intent);
-        self.intent = None;
+        (self.intent, self.refused, self.ready_since) = (None, None, None);
     }
 
     /// The write was not made, and will not be.
@@ -82,5 +85,19 @@ impl State {
         if let Some(trial) = &mut self.trial {
             trial.steps -= 1;
         }
+    }
+
+    /// The write was refused, and will be until somebody changes something.
+    pub fn was_refused(&mut self, why: String) {
+        self.never_came();
+        self.refused = Some(why);
+    }
+
+    /// The write was not made because its API asked for patience until then. It costs no cooldown:
+    /// nothing moved.
+    pub fn was_put_off(&mut self, until: Ts) {
+        self.never_came();
+        self.writes.pop();
+        self.cooldown_until = Some(until);
     }
 }

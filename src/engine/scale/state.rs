@@ -22,6 +22,8 @@ pub struct State {
     pub intent: Option<Intent>,
     /// No write before; counts also where the write never came.
     pub cooldown_until: Option<Ts>,
+    /// Why a write was refused that is still wanted.
+    pub refused: Option<String>,
     /// When writes were decided, the newest last; of the last hour.
     pub writes: Vec<Ts>,
     /// Since when every window of every SLO stays below the rate for giving back.
@@ -108,6 +110,22 @@ impl State {
         self.useless.and_then(|useless| useless.hold_until).is_some_and(|until| now < until)
     }
 
+    /// Where Damper brought the lever to above where it was, as far as it was seen.
+    pub fn raised(&self) -> Option<u32> {
+        let to = self.last?.to;
+        (self.seen == Some(to) && self.base.is_some_and(|base| to > base)).then_some(to)
+    }
+
+    /// Whether a cooldown lasts.
+    pub fn is_cooling(&self, now: Ts) -> bool {
+        self.cooldown_until.is_some_and(|until| now < until.plus(SKEW))
+    }
+
+    /// What is still to be known of a lever that was let go: when it was written.
+    pub fn let_go(&self) -> Self {
+        Self { cooldown_until: self.cooldown_until, writes: self.writes.clone(), ..Self::default() }
+    }
+
     /// Forgets writes and reverts that count no more.
     pub(super) fn forget(&mut self, now: Ts) {
         self.writes.retain(|at| now.since(*at) < Span::from_hours(1));
@@ -115,5 +133,7 @@ impl State {
     }
 }
 
+/// How far the clocks of two leaders may be apart.
+pub(super) const SKEW: Span = Span::from_secs(10);
 /// Two reverts within this time are a fight.
 pub(super) const REVERTS_WITHIN: Span = Span::from_mins(10);

@@ -46,6 +46,8 @@ pub enum Reason {
     FleetLimit { added: u32, most: u32 },
     /// Paused, by command or on the object itself.
     Paused { by: String },
+    /// It does not fit its SLOs any more, or is not the only one that moves this workload.
+    Misfit { why: String },
     /// The workload's API does not answer.
     WorkloadUnknown,
     /// The workload is at zero; that is somebody else's decision.
@@ -57,13 +59,15 @@ pub enum Reason {
     /// Somebody else keeps putting it back.
     Fight { by: Option<String>, to: u32, until: Ts, owner: Option<String> },
     /// Nothing can be said about an SLO.
-    BurnUnknown { slo: String },
+    BurnUnknown { slo: String, why: String },
     /// Replicas that were asked for cannot be had.
     Blocked { why: String },
     /// Replicas are not ready yet.
     Starting { ready: u32, wanted: u32 },
     /// The last write is too young.
     Cooldown { until: Ts },
+    /// The last write was refused, too short a time ago to try again.
+    Refused { why: String, until: Ts },
     /// All replicas are ready, too short to see what it did.
     Settling { until: Ts },
     /// As many writes as an hour may have.

@@ -15,6 +15,7 @@ impl Reason {
                 format!("All policies together added {added} replicas within 1h, and {most} are allowed.")
             }
             Self::Paused { by } => format!("Paused by {by}."),
+            Self::Misfit { why } => format!("The policy does not fit as things are now: {why}."),
             Self::WorkloadUnknown => "The workload's API does not answer.".to_owned(),
             Self::AtZero => {
                 "The workload is at zero replicas, which Damper neither ends nor begins.".to_owned()
@@ -27,9 +28,10 @@ impl Reason {
                 "{} put it back to {to} twice within 10m: two controllers write the same field, so Damper stops.",
                 who(by.as_deref())
             ),
-            Self::BurnUnknown { slo } => format!("Nothing can be said about {slo}: its data is missing."),
+            Self::BurnUnknown { slo, why } => format!("Nothing can be said about {slo}: {why}."),
             Self::Blocked { why } => format!("Replicas that were asked for cannot be had: {why}."),
             Self::Starting { ready, wanted } => format!("{ready} of {wanted} replicas are ready."),
+            Self::Refused { why, .. } => format!("The last write was refused: {why}."),
             Self::Cooldown { .. } => "The last write is too young.".to_owned(),
             Self::Settling { .. } => {
                 "All replicas are ready, for too short a time to see the effect.".to_owned()
@@ -90,6 +92,12 @@ impl Reason {
         }
     }
 
+    /// One word for programs: the name of the variant.
+    pub fn code(&self) -> String {
+        let fields = serde_json::to_value(self).unwrap_or_default();
+        fields.get("code").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    }
+
     /// One word that tools filter Events by.
     pub const fn event(&self) -> &'static str {
         match self {
@@ -108,8 +116,10 @@ impl Reason {
                 | Self::Useless { .. }
                 | Self::SuspectVersion { .. }
                 | Self::Blocked { .. }
+                | Self::Refused { .. }
                 | Self::CommonCause { .. }
                 | Self::AtMax { .. }
+                | Self::Misfit { .. }
         )
     }
 
@@ -122,6 +132,7 @@ impl Reason {
             }
             Self::FleetLimit { .. } => "time, or a higher scaling.maxReplicasAddedPerHour".to_owned(),
             Self::Paused { .. } => "`damper scale resume`, or the annotation removed".to_owned(),
+            Self::Misfit { .. } => "a policy and SLOs that fit; `damper check` tells more".to_owned(),
             Self::WorkloadUnknown => "an answer of the workload's API".to_owned(),
             Self::AtZero => "one replica or more, set by whoever set it to zero".to_owned(),
             Self::InFlight { until, .. } => format!("the write seen, or void at {until}"),
@@ -138,6 +149,7 @@ impl Reason {
             | Self::RateLimit { until, .. }
             | Self::Calming { until } => until.to_string(),
             Self::AboveMax { max, .. } => format!("a count of {max} or less, or a higher replicas.max"),
+            Self::Refused { until, .. } => format!("what was refused allowed; it is tried again at {until}"),
             Self::Rolling => "the rollout at its end".to_owned(),
             Self::Burning { rate, .. } => format!("a burn rate below {rate}× in either window"),
             Self::TooFew { .. } => "more bad events, or a lower minBadEvents".to_owned(),

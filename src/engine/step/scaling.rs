@@ -92,10 +92,12 @@ fn holds(scaled: &Scaled<'_>, matter: Matter, severity: Severity) -> bool {
         || [Some(&scaled.decision.reason), scaled.decision.runner_up.as_ref()].into_iter().flatten();
     match matter {
         Matter::Added => {
-            let at = state.intent.map(|intent| intent.to).or(state.seen);
+            // What was refused once is told once it is there.
+            let intent = state.intent.filter(|_| state.refused.is_none());
+            let at = intent.map(|intent| intent.to).or(state.seen);
             at.zip(state.base).is_some_and(|(at, base)| at > base)
         }
-        Matter::Blocked => reasons().any(blocks),
+        Matter::Blocked => state.refused.is_some() || reasons().any(blocks),
         Matter::Overridden => state.overridden.as_ref().is_some_and(|other| now < other.until),
         Matter::Ineffective => state.is_useless(now),
         Matter::SuspectVersion => {
@@ -115,6 +117,7 @@ fn blocks(reason: &Reason) -> bool {
             | Reason::AtMax { .. }
             | Reason::Fight { .. }
             | Reason::WorkloadUnknown
+            | Reason::Misfit { .. }
             | Reason::RateLimit { .. }
             | Reason::FleetLimit { .. }
     )
@@ -132,9 +135,14 @@ fn reason_of(scaled: &Scaled<'_>, matter: Matter) -> Reason {
         to: other.to,
         until: other.until,
     });
+    let refused = state.refused.clone().map(|why| {
+        let until = state.cooldown_until.unwrap_or(decision.at);
+        Reason::Refused { why, until }
+    });
     let own = match matter {
         Matter::Ineffective => useless,
         Matter::Overridden => overridden,
+        Matter::Blocked if refused.is_some() => refused,
         Matter::Blocked => {
             let runner_up = decision.runner_up.as_ref().filter(|reason| blocks(reason));
             runner_up.filter(|_| !blocks(&decision.reason)).cloned()

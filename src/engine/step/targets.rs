@@ -54,6 +54,13 @@ impl Targets {
         now.up.saturating_mul(2) < needed
     }
 
+    /// Whether fewer than half of the targets that there lately were are up, or it is not known: for
+    /// whoever acts on what the others say, whether something burned before or not. A workload of
+    /// which no target is known at all, because nobody scrapes it, misses none.
+    pub fn half_missing(&self, at: Ts) -> bool {
+        self.at(at).is_none_or(|now| now.up.saturating_mul(2) < self.lately(at))
+    }
+
     fn lately(&self, at: Ts) -> u64 {
         let quarter = at.0.div_euclid(MISSED_FOR.secs());
         self.most.iter().filter(|(q, _)| *q >= quarter - 1).map(|(_, known)| *known).max().unwrap_or(0)
@@ -93,6 +100,20 @@ mod tests {
         assert!(!targets.half_gone(20, now));
         let (targets, now) = seen(&[(60, 20, 20), (31, 3, 8)]);
         assert!(targets.half_gone(20, now), "half of those that are left");
+    }
+
+    #[test]
+    fn half_of_what_there_lately_was_is_missed_until_it_is_forgotten() {
+        let (targets, now) = seen(&[(60, 20, 20), (600, 9, 20)]);
+        assert!(targets.half_missing(now), "known and down");
+        let (targets, now) = seen(&[(60, 20, 20), (14, 9, 9)]);
+        assert!(targets.half_missing(now), "gone");
+        let (targets, now) = seen(&[(60, 20, 20), (31, 9, 9)]);
+        assert!(!targets.half_missing(now), "made smaller");
+        let (targets, now) = seen(&[(60, 20, 20), (1, 10, 20)]);
+        assert!(!targets.half_missing(now));
+        assert!(!seen(&[(60, 0, 0)]).0.half_missing(now), "nobody scrapes it");
+        assert!(Targets::default().half_missing(now), "not asked");
     }
 
     #[test]

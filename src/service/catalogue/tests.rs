@@ -246,6 +246,16 @@ fn a_policy_outlives_what_becomes_of_its_slo() {
 }
 
 #[test]
+fn the_settings_make_a_dry_run_of_every_policy() {
+    let acting =
+        testing::policy("web", "one").replace("  replicas:", "  mode: auto\n  saturation: none\n  replicas:");
+    let catalogue = start(&[("a.yaml", document("one", "99.9")), ("p.yaml", acting)]);
+    let modes = |most| catalogue.policies(most).iter().map(|policy| policy.mode).collect::<Vec<_>>();
+    assert_eq!(modes(ScaleMode::Auto), [ScaleMode::Auto]);
+    assert_eq!(modes(ScaleMode::DryRun), [ScaleMode::DryRun]);
+}
+
+#[test]
 fn a_second_policy_on_one_target_does_not_take_the_place_of_the_first() {
     let before = guarded();
     let second = testing::policy("also", "one").replace("name: also}\n", "name: web}\n");

@@ -19,6 +19,7 @@ use crate::service::shared::Shared;
 use crate::slo::policy::{ScaleMode, ScalePolicy};
 use crate::slo::time::{Span, Ts};
 use crate::store::{Decisions, HistoryPut, StoreError};
+use crate::telemetry::labels::OutcomeLabels;
 
 /// Levers moved at once.
 const AT_ONCE: usize = 8;
@@ -62,9 +63,8 @@ impl Move {
         let moves = matches!(decision.verdict, Verdict::Scale { .. }) && is_auto;
         let write =
             state.intent.filter(|_| moves).map(|intent| (intent, order(intent.from, intent.to, intent.at)));
-        let is_raised = matches!(workload.lever, Lever::Floor { .. })
-            && state.last.is_some_and(|last| last.to == workload.position())
-            && state.base.is_some_and(|base| workload.position() > base);
+        let is_raised =
+            matches!(workload.lever, Lever::Floor { .. }) && state.raised() == Some(workload.position());
         let is_due = renewed.is_none_or(|at| at.elapsed() >= RENEW_EVERY);
         let at = workload.position();
         let renew = (is_raised && is_due && write.is_none() && is_auto).then(|| order(at, at, decision.at));
@@ -129,7 +129,9 @@ async fn record(shared: &Shared, epoch: i64, outcomes: Vec<Outcome>) -> Result<(
         match &outcome {
             Ok(()) => state.arrived(intent),
             Err(Fault::Unreachable { .. }) => {}
-            Err(_) => state.never_came(),
+            Err(Fault::Throttled { after, .. }) => state.was_put_off(clock::now().plus(wish(*after))),
+            Err(fault @ Fault::Refused { .. }) => state.was_refused(fault.to_string()),
+            Err(Fault::Conflict { .. }) => state.never_came(),
         }
         let (from, to) = (intent.from, intent.to);
         let error = outcome.as_ref().err();
@@ -138,6 +140,7 @@ async fn record(shared: &Shared, epoch: i64, outcomes: Vec<Outcome>) -> Result<(
             Some(error) => tracing::warn!(policy = policy.name, from, to, %error, "replicas not moved"),
         }
         let outcome = error.map_or("done", Fault::kind);
+        shared.metrics.scale_writes.get_or_create(&OutcomeLabels::new(outcome)).inc();
         let body =
             json!({"from": from, "to": to, "outcome": outcome, "error": error.map(ToString::to_string)});
         more.history.push(HistoryPut {
@@ -159,6 +162,12 @@ async fn record(shared: &Shared, epoch: i64, outcomes: Vec<Outcome>) -> Result<(
         }
     }
     Ok(())
+}
+
+/// How long an API asks to be left alone; what asks for more than an hour is asked again.
+fn wish(after: Option<Duration>) -> Span {
+    let secs = after.unwrap_or_default().as_secs();
+    Span::from_secs_saturating(i64::try_from(secs).unwrap_or(i64::MAX)).min(Span::from_hours(1))
 }
 
 /// Says of raised floors that they are still meant.

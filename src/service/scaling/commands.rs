@@ -1,7 +1,7 @@
 //! What people asked of policies through the API of any replica: rows in the store, which the leader
 //! consumes with its next decision.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -9,13 +9,15 @@ use utoipa::ToSchema;
 use crate::engine::scale::{Overridden, State, Workload};
 use crate::service::shared::Shared;
 use crate::slo::policy::ScalePolicy;
-use crate::slo::time::Ts;
+use crate::slo::time::{Span, Ts};
 use crate::store::StoreError;
 
 /// The kind of these rows.
 pub const COMMAND: &str = "scale";
 /// Commands looked at at once.
 const MOST: i64 = 100;
+/// How long a release is tried that its API refuses or does not answer.
+const PATIENCE: Span = Span::from_hours(1);
 
 /// What is asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
@@ -43,11 +45,24 @@ pub struct Command {
     pub policy: Option<String>,
 }
 
-/// What waits to be consumed.
+/// What waits to be consumed, in the order in which it was said.
+///
+/// It counts however long ago it was said: while nobody consumed it, no leader decided anything that
+/// it could be too late for, and the last word of a person is what they mean until they say another.
+/// What is lost with age is only what `resume` trusts: a version that came after the word is not what
+/// the word was about. A count that somebody set after it is found by the same decision, and respected.
 #[derive(Default, Debug)]
 pub(super) struct Commands {
     pub ids: Vec<i64>,
-    pub all: Vec<Command>,
+    pub all: Vec<Said>,
+}
+
+/// A command, and when it was said.
+#[derive(Debug)]
+pub(super) struct Said {
+    id: i64,
+    pub command: Command,
+    pub at: Ts,
 }
 
 impl Commands {
@@ -57,7 +72,10 @@ impl Commands {
         for row in shared.store.commands(MOST).await?.into_iter().filter(|row| row.kind == COMMAND) {
             commands.ids.push(row.id);
             match serde_json::from_str(&row.body) {
-                Ok(command) => commands.all.push(command),
+                Ok(command) => {
+                    let at = Ts(row.created_at.div_euclid(1000));
+                    commands.all.push(Said { id: row.id, command, at });
+                }
                 Err(error) => tracing::warn!(%error, "a scaling command cannot be read"),
             }
         }
@@ -66,7 +84,7 @@ impl Commands {
 
     /// Who stopped all scaling after these.
     pub(super) fn stopped(&self, before: Option<String>) -> Option<String> {
-        self.all.iter().fold(before, |stopped, command| match command.word {
+        self.all.iter().fold(before, |stopped, said| match said.command.word {
             Word::Stop => Some("`damper scale stop`".to_owned()),
             Word::Start => None,
             Word::Pause | Word::Resume | Word::Release => stopped,
@@ -75,8 +93,20 @@ impl Commands {
 
     /// The policies of which a floor is to be put back.
     pub(super) fn released(&self) -> impl Iterator<Item = &str> {
-        let release = self.all.iter().filter(|command| command.word == Word::Release);
-        release.filter_map(|command| command.policy.as_deref())
+        let release = self.all.iter().filter(|said| said.command.word == Word::Release);
+        release.filter_map(|said| said.command.policy.as_deref())
+    }
+
+    /// A release that could not be carried out waits for the next round, for a while.
+    pub(super) fn put_off(&mut self, late: &BTreeSet<String>, now: Ts) {
+        let waits = |said: &Said| {
+            let is_late = said.command.policy.as_ref().is_some_and(|policy| late.contains(policy));
+            is_late && said.command.word == Word::Release && now.since(said.at) < PATIENCE
+        };
+        let (put_off, all): (Vec<Said>, Vec<Said>) =
+            std::mem::take(&mut self.all).into_iter().partition(waits);
+        self.all = all;
+        self.ids.retain(|id| put_off.iter().all(|said| said.id != *id));
     }
 
     /// Does to a policy's state what was asked of it.
@@ -87,36 +117,114 @@ impl Commands {
         now: Ts,
         state: &mut State,
     ) {
-        for command in self.all.iter().filter(|command| command.policy.as_deref() == Some(&policy.name)) {
-            match command.word {
+        for said in self.all.iter().filter(|said| said.command.policy.as_deref() == Some(&policy.name)) {
+            match said.command.word {
                 Word::Pause => state.paused = true,
-                Word::Resume => resume(workload, state),
-                Word::Release => release(policy, now, state),
+                Word::Resume => resume(workload, said.at, state),
+                Word::Release => release(policy, workload, now, state),
                 Word::Stop | Word::Start => {}
             }
         }
     }
 }
 
-fn resume(workload: Option<&Workload>, state: &mut State) {
+fn resume(workload: Option<&Workload>, at: Ts, state: &mut State) {
     state.paused = false;
     (state.overridden, state.fight, state.useless) = (None, None, None);
     state.reverts.clear();
-    state.trusted = workload.and_then(|workload| Some(workload.version.as_ref()?.since)).or(state.trusted);
+    let version = workload.and_then(|workload| Some(workload.version.as_ref()?.since));
+    state.trusted = version.filter(|since| *since <= at).or(state.trusted);
 }
 
-fn release(policy: &ScalePolicy, now: Ts, state: &mut State) {
+/// The floor was put back already, where its API answered.
+fn release(policy: &ScalePolicy, workload: Option<&Workload>, now: Ts, state: &mut State) {
     let until = now.plus(policy.respect_override);
-    let to = state.base.unwrap_or_default();
-    *state = State { seen: None, intent: None, last: None, trial: None, ..state.clone() };
+    let at = workload.map(Workload::position);
+    let base = at.map(|at| policy.replicas.clamp(at)).into_iter().chain(state.base).min();
+    let to = at.or(base).unwrap_or_default();
+    // Where it was seen is kept: to see it anew would forget the override.
+    *state = State { seen: at, base, intent: None, last: None, trial: None, ..state.clone() };
     state.overridden = Some(Overridden { by: Some("`damper scale release`".to_owned()), to, until });
 }
 
 /// By policy: what is said of it in one round, newest last, for history.
 pub(super) fn words(commands: &Commands) -> BTreeMap<&str, Vec<Word>> {
     let mut words: BTreeMap<&str, Vec<Word>> = BTreeMap::new();
-    for command in &commands.all {
+    for Said { command, .. } in &commands.all {
         words.entry(command.policy.as_deref().unwrap_or("scaling")).or_default().push(command.word);
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::scale::{Lever, Version};
+    use crate::service::testing::{Service, policy};
+    use crate::slo::time::{Span, Step};
+    use crate::slo::{Context, SourceFile, load_accepted};
+
+    const NOW: Ts = Ts(1_790_000_000);
+
+    fn web() -> ScalePolicy {
+        let file = SourceFile { path: "p".into(), text: policy("web", "one") };
+        let loaded = load_accepted(&file, &Context::without_settings(Step::DEFAULT));
+        loaded.policies().next().unwrap().clone()
+    }
+
+    fn said(words: &[(Word, i64)]) -> Commands {
+        let said = |(word, ago): &(Word, i64)| {
+            let policy = (!matches!(word, Word::Stop | Word::Start)).then(|| "web".to_owned());
+            Said { id: 0, command: Command { word: *word, policy }, at: Ts(NOW.0 - ago) }
+        };
+        Commands { ids: Vec::new(), all: words.iter().map(said).collect() }
+    }
+
+    fn workload(version: i64) -> Workload {
+        Workload {
+            wanted: 5,
+            ready: 5,
+            lever: Lever::Count,
+            blocked: None,
+            rolling: false,
+            version: Some(Version { since: Ts(version), name: "revision 2".into() }),
+            paused: None,
+            writer: None,
+            must_stay: 0,
+        }
+    }
+
+    #[test]
+    fn the_last_word_counts_however_long_ago_it_was_said() {
+        let hour = Span::from_hours(1).secs();
+        assert!(said(&[(Word::Start, 2 * hour), (Word::Stop, hour)]).stopped(None).is_some());
+        let started = said(&[(Word::Stop, 2 * hour), (Word::Start, hour)]);
+        assert_eq!(started.stopped(Some("somebody".into())), None);
+        let mut state = State::default();
+        said(&[(Word::Resume, 2 * hour), (Word::Pause, hour)]).apply(&web(), None, NOW, &mut state);
+        assert!(state.paused);
+    }
+
+    #[test]
+    fn a_word_trusts_no_version_that_came_after_it() {
+        let resumed = |version: i64| {
+            let mut state = State { paused: true, ..State::default() };
+            said(&[(Word::Resume, 3600)]).apply(&web(), Some(&workload(version)), NOW, &mut state);
+            assert!(!state.paused);
+            state.trusted
+        };
+        assert_eq!(resumed(NOW.0 - 3601), Some(Ts(NOW.0 - 3601)));
+        assert_eq!(resumed(NOW.0 - 60), None);
+    }
+
+    #[tokio::test]
+    async fn what_was_said_while_nobody_led_is_read_with_its_time() {
+        let service = Service::start().await;
+        let body = serde_json::to_string(&Command { word: Word::Stop, policy: None }).unwrap();
+        service.shared.store.put_command(COMMAND, &body, 1_790_000_000_999).await.unwrap();
+        service.shared.store.put_command(COMMAND, "nonsense", 0).await.unwrap();
+        let commands = Commands::read(&service.shared).await.unwrap();
+        assert_eq!((commands.ids.len(), commands.all.len(), commands.all[0].at), (2, 1, NOW));
+        assert!(commands.stopped(None).is_some());
+    }
 }

@@ -9,7 +9,7 @@ use super::state::{Kept, Scaling};
 use crate::engine::scale::{Fleet, State};
 use crate::service::shared::Shared;
 use crate::slo::policy::{ScalePolicy, Target};
-use crate::store::{StatePut, StoreError};
+use crate::store::{StatePut, Store, StoreError};
 
 /// What keys begin with.
 pub(in crate::service) const PREFIX: &str = "scaling/";
@@ -42,15 +42,22 @@ pub(in crate::service) async fn restore(shared: &Shared) -> Result<(), StoreErro
                     tracing::error!(policy = name, %error, "its state in the store cannot be read; it begins anew");
                 }
             }
-        } else if let Ok(row) = serde_json::from_str(body) {
-            all = row;
+        } else {
+            all = serde_json::from_str(body).unwrap_or_else(|error| {
+                tracing::error!(%error, "whether scaling is stopped cannot be read from the store; it is stopped");
+                let by = "what the store says of all policies, which cannot be read".to_owned();
+                AllRow { stopped: Some(by), ..AllRow::default() }
+            });
         }
     }
     let mut scaling = shared.scaling.write();
     let mut before = std::mem::take(&mut scaling.policies);
     let kept = |(name, (state, target)): (String, (State, Target))| {
-        let (last, renewed) = before.remove(&name).map_or((None, None), |kept| (kept.last, kept.renewed));
-        (name, Kept { state, target, last, renewed })
+        let kept = match before.remove(&name) {
+            Some(before) => Kept { state, target, ..before },
+            None => Kept::of(state, target),
+        };
+        (name, kept)
     };
     let policies = policies.into_iter().map(kept).collect();
     *scaling = Scaling { policies, fleet: all.fleet, stopped: all.stopped, in_doubt: false };
@@ -58,15 +65,31 @@ pub(in crate::service) async fn restore(shared: &Shared) -> Result<(), StoreErro
 }
 
 /// A policy and its target: one that moves to another target begins anew there, and what it raised
-/// at the old one is put back as that of a policy that is gone.
+/// at the old one is put back as that of a policy that is gone. Under another name at the same target
+/// it goes on with what the old one remembers.
 pub fn id(policy: &ScalePolicy) -> String {
     format!("{} of {}", policy.target, policy.name)
 }
 
+/// Names of the policies that the store remembers, for replicas that hold none themselves.
+pub async fn names(store: &Store) -> Result<Vec<String>, StoreError> {
+    let rows = store.states().await?;
+    let name = |key: &str| Some(key.strip_prefix(POLICY)?.rsplit_once(" of ")?.1.to_owned());
+    Ok(rows.iter().filter_map(|(key, _)| name(key)).collect())
+}
+
 /// One policy as it is kept.
 pub(super) fn policy(policy: &ScalePolicy, state: &State) -> Option<StatePut> {
-    let row = PolicyRow { state: state.clone(), target: policy.target.clone() };
-    Some(StatePut { key: key(&id(policy)), body: serde_json::to_string(&row).ok()? })
+    put(&id(policy), PolicyRow { state: state.clone(), target: policy.target.clone() })
+}
+
+/// The same of one that may be defined no more.
+pub(super) fn kept(id: &str, kept: &Kept) -> Option<StatePut> {
+    put(id, PolicyRow { state: kept.state.clone(), target: kept.target.clone() })
+}
+
+fn put(id: &str, row: PolicyRow) -> Option<StatePut> {
+    Some(StatePut { key: key(id), body: serde_json::to_string(&row).ok()? })
 }
 
 /// What all policies share, as it is kept.
@@ -78,4 +101,29 @@ pub(super) fn all(fleet: &Fleet, stopped: Option<&String>) -> Option<StatePut> {
 /// The key of a policy's state.
 pub(super) fn key(id: &str) -> String {
     format!("{POLICY}{id}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::testing::Service;
+    use crate::store::Decisions;
+
+    async fn stopped(body: &str) -> Option<String> {
+        let service = Service::start().await;
+        let put = StatePut { key: ALL.to_owned(), body: body.to_owned() };
+        let decided = Decisions { states: vec![put], ..Decisions::default() };
+        service.shared.store.commit(service.shared.epoch().unwrap(), &decided).await.unwrap();
+        restore(&service.shared).await.unwrap();
+        let scaling = service.shared.scaling.read();
+        scaling.stopped.clone()
+    }
+
+    #[tokio::test]
+    async fn the_kill_switch_outlives_a_restart_and_what_cannot_be_read_is_stopped() {
+        let put = all(&Fleet::default(), Some(&"somebody".to_owned())).unwrap();
+        assert_eq!(stopped(&put.body).await.as_deref(), Some("somebody"));
+        assert_eq!(stopped("{}").await, None);
+        assert!(stopped("{\"stopped\": 3}").await.is_some());
+    }
 }

@@ -1,11 +1,13 @@
 //! What a decision reads: burn from the ledger, answers of sources, workloads from their APIs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use tokio::time::Instant;
 
+use super::fits::unfit;
 use super::state::{Seen, SeenBurn, SeenWorkload};
 use crate::cluster::Actuators;
 use crate::engine::plan::{Plan, Planned};
@@ -36,14 +38,23 @@ pub(super) struct Looked {
 /// A query of a policy and the source that is asked.
 type Asked = (String, String);
 
-/// Looks at everything that the policies of a plan need, in their order.
-pub(super) async fn look(shared: &Shared, actuators: &Actuators, plan: &Plan, at: Ts) -> Vec<Looked> {
+/// Looks at everything that the policies of a plan need, in their order; `None` where another plan came
+/// into force meanwhile: what is known then lies at other places than this one says.
+pub(super) async fn look(
+    shared: &Shared,
+    actuators: &Actuators,
+    plan: &Arc<Plan>,
+    at: Ts,
+) -> Option<Vec<Looked>> {
     let end = Instant::now() + LONGEST.min(half(shared.settings.step.span()));
     let slos: BTreeMap<&str, &Planned> = plan.slos.iter().map(|slo| (slo.id.as_str(), slo)).collect();
     let (answers, workloads) =
         tokio::join!(answers(shared, plan, &slos, at, end), workloads(actuators, plan, end));
     let world = shared.world.read();
-    let of = |(policy, workload): (&std::sync::Arc<ScalePolicy>, Result<Workload, String>)| {
+    if !Arc::ptr_eq(&world.plan, plan) {
+        return None;
+    }
+    let of = |policy: &Arc<ScalePolicy>, misfit: Option<String>, workload: Result<Workload, String>| {
         let burns: Vec<Burn> =
             policy.slos.iter().map(|watched| burn(watched, policy, &slos, &world, at)).collect();
         let source = source_of(policy, &slos);
@@ -60,10 +71,11 @@ pub(super) async fn look(shared: &Shared, actuators: &Actuators, plan: &Plan, at
         let saturation = policy.saturation.as_ref().and_then(|saturation| value(&saturation.query));
         let vetoes = policy.unless.iter().map(|veto| value(&veto.query)).collect();
         let workload = workload.map_err(|why| missing.push(why)).ok();
-        let observed = Observed { burns, workload, saturation, vetoes, brake: None };
+        let observed = Observed { burns, workload, saturation, vetoes, brake: None, misfit };
         Looked { seen: seen(&observed, at, missing), observed }
     };
-    plan.policies.iter().zip(workloads).map(of).collect()
+    let all = plan.policies.iter().zip(unfit(plan)).zip(workloads);
+    Some(all.map(|((policy, misfit), workload)| of(policy, misfit, workload)).collect())
 }
 
 fn half(step: Span) -> Duration {
@@ -81,12 +93,13 @@ fn burn(
     let id = watched.slo.to_string();
     let judged = world.judged.get(&id).copied().filter(|judged| at.since(*judged) <= JUDGED_WITHIN);
     let (Some(planned), Some(judged)) = (slos.get(id.as_str()), judged) else {
-        return Burn { slo: id, known: None, pages: false };
+        let why = "it was not judged lately".to_owned();
+        return Burn { slo: id, known: None, why, pages: false };
     };
     let World { ledger, control, observed, .. } = world;
     let mut burn = Burn::read(watched, policy.windows, planned, ledger, control, observed, judged);
-    if observed.unanswered.contains_key(&id) {
-        burn.known = None;
+    if let Some(unanswered) = observed.unanswered.get(&id) {
+        (burn.known, burn.why) = (None, format!("its query was not answered: {}", unanswered.why));
     }
     burn
 }
@@ -142,7 +155,7 @@ fn number(answer: &Answer) -> Result<Finite, String> {
 }
 
 async fn workloads(actuators: &Actuators, plan: &Plan, end: Instant) -> Vec<Result<Workload, String>> {
-    let one = |policy: &std::sync::Arc<ScalePolicy>| {
+    let one = |policy: &Arc<ScalePolicy>| {
         let target = policy.target.clone();
         async move {
             let look = tokio::time::timeout_at(end, actuators.look(&target, clock::now())).await;
@@ -163,6 +176,8 @@ fn seen(observed: &Observed, at: Ts, missing: Vec<String>) -> Seen {
             slo: burn.slo.clone(),
             short: rates.map(|rates| rates.0),
             long: rates.map(|rates| rates.1),
+            bad: burn.known.as_ref().map(|known| known.bad().as_f64()),
+            budget_left: burn.known.as_ref().and_then(|known| known.budget_left).map(Finite::get),
             pages: burn.pages,
         }
     };
@@ -171,7 +186,10 @@ fn seen(observed: &Observed, at: Ts, missing: Vec<String>) -> Seen {
         ready: workload.ready,
         position: workload.position(),
         owner: workload.owner().map(str::to_owned),
+        most: workload.owner().map(|_| workload.most()),
         version: workload.version.as_ref().map(|version| version.name.clone()),
+        since: workload.version.as_ref().map(|version| version.since),
+        writer: workload.writer.as_ref().map(|writer| writer.name.clone()),
     };
     Seen {
         at,

@@ -12,6 +12,9 @@
 
 mod act;
 mod commands;
+mod expired;
+mod fits;
+mod inherit;
 mod keep;
 mod look;
 mod removed;
@@ -24,13 +27,20 @@ use super::shared::Shared;
 use crate::cluster::Actuators;
 
 pub use commands::{COMMAND, Command, Word};
-pub use keep::id;
 pub(super) use keep::{PREFIX, restore};
-pub use state::{Last, Scaling, Seen};
+pub use keep::{id, names};
+pub use state::{Kept, Last, Scaling, Seen, SeenBurn, SeenWorkload};
+
+/// Who or what stopped all scaling, if anything.
+pub fn stopped(shared: &Shared) -> Option<String> {
+    let by_command = shared.scaling.read().stopped.clone();
+    round::stop_of(shared, by_command.as_ref())
+}
 
 /// Runs until shutdown; finishes the round it is in.
 pub(super) async fn run(shared: Arc<Shared>, actuators: Arc<Actuators>) {
     let mut ticked = shared.ticked.subscribe();
+    let mut expired_at = None;
     loop {
         tokio::select! {
             () = shared.shutdown.cancelled() => break,
@@ -42,6 +52,7 @@ pub(super) async fn run(shared: Arc<Shared>, actuators: Arc<Actuators>) {
             shared.trouble("scaling", Some(error.to_string()));
         } else {
             shared.trouble("scaling", None);
+            expired::put_back(&shared, &actuators, &mut expired_at).await;
         }
     }
     if shared.settings.scaling.release_on_shutdown {

@@ -1,6 +1,5 @@
 //! One round: look, decide, commit, act.
 
-use std::collections::BTreeMap;
 use std::mem::discriminant;
 use std::sync::Arc;
 
@@ -8,14 +7,14 @@ use serde_json::json;
 
 use super::act::{self, Move};
 use super::commands::{Commands, words};
-use super::keep;
 use super::look::{Looked, look};
-use super::removed;
 use super::state::{Kept, Last, Seen};
+use super::{inherit, keep, removed};
 use crate::cluster::Actuators;
 use crate::engine::plan::Plan;
 use crate::engine::scale::{Brake, Decision, Fleet, Reason, State, Verdict, decide};
 use crate::engine::step::{Delta, Inputs, Scaled, step_scaling};
+use crate::service::clock;
 use crate::service::decide::commit;
 use crate::service::shared::Shared;
 use crate::slo::policy::{ScaleMode, ScalePolicy};
@@ -33,11 +32,14 @@ pub(super) async fn round(
         settle(shared, epoch).await?;
     }
     let plan = Arc::clone(&shared.world.read().plan);
-    let commands = Commands::read(shared).await?;
+    let mut commands = Commands::read(shared).await?;
     if plan.policies.is_empty() && shared.scaling.read().policies.is_empty() && commands.ids.is_empty() {
         return Ok(());
     }
-    let looked = look(shared, actuators, &plan, at).await;
+    // Before the look: what Damper puts back is no count that somebody else set.
+    let late = removed::release(shared, actuators, &plan, &commands).await;
+    commands.put_off(&late, clock::now());
+    let Some(looked) = look(shared, actuators, &plan, at).await else { return Ok(()) };
     let now = shared.world.read().now();
     let decided = decide_all(shared, &plan, looked, &commands, now);
     let delta = alerts(shared, &plan, &decided, now);
@@ -46,7 +48,7 @@ pub(super) async fn round(
     commit(shared, epoch, &delta, more).await?;
     let moves = remember(shared, &plan, decided);
     act::act(shared, actuators, epoch, moves).await?;
-    removed::release(shared, actuators, epoch, &plan, &commands).await
+    removed::forget(shared, actuators, epoch, &plan).await
 }
 
 /// After a commit without an answer: what the store holds is what was decided.
@@ -76,23 +78,22 @@ struct One {
 fn decide_all(shared: &Shared, plan: &Plan, looked: Vec<Looked>, commands: &Commands, now: Ts) -> Decided {
     let (before, mut fleet, stopped) = {
         let scaling = shared.scaling.read();
-        let states: BTreeMap<String, State> =
-            scaling.policies.iter().map(|(name, kept)| (name.clone(), kept.state.clone())).collect();
-        (states, scaling.fleet.clone(), scaling.stopped.clone())
+        (inherit::states(plan, &scaling), scaling.fleet.clone(), scaling.stopped.clone())
     };
     let stopped = commands.stopped(stopped);
     let valid = shared.settings.step.span();
     let each = |looked: Vec<Looked>, brake: Option<&Brake>| -> Vec<One> {
-        let one = |(policy, mut looked): (&Arc<ScalePolicy>, Looked)| {
-            let mut state = before.get(&keep::id(policy)).cloned().unwrap_or_default();
+        let one = |((policy, before), mut looked): ((&Arc<ScalePolicy>, &State), Looked)| {
+            let mut state = before.clone();
             commands.apply(policy, looked.observed.workload.as_ref(), now, &mut state);
             looked.observed.brake = brake.cloned();
-            let (state, decision) = decide(now, valid, &looked.observed, &state, policy);
+            let (after, decision) = decide(now, valid, &looked.observed, &state, policy);
+            let state = if inherit::may_begin(&looked.observed, before) { after } else { state };
             One { looked, state, decision }
         };
-        plan.policies.iter().zip(looked).map(one).collect()
+        plan.policies.iter().zip(&before).zip(looked).map(one).collect()
     };
-    let stop = stop_of(shared, stopped.as_ref());
+    let stop = stop_of(shared, stopped.as_ref()).map(|by| Brake::Stopped { by });
     let mut all = each(looked, stop.as_ref());
     let wishes: Vec<(&str, &Decision)> = plan
         .policies
@@ -104,7 +105,7 @@ fn decide_all(shared: &Shared, plan: &Plan, looked: Vec<Looked>, commands: &Comm
     let auto = plan.policies.iter().filter(|policy| policy.mode == ScaleMode::Auto).count();
     let limits = shared.settings.scaling.limits;
     let common = fleet.brake(now, &wishes, u32::try_from(auto).unwrap_or(u32::MAX), limits);
-    if common.is_some() {
+    if common.is_some() && stop.is_none() {
         all = each(all.into_iter().map(|one| one.looked).collect(), common.as_ref());
     }
     for (policy, one) in plan.policies.iter().zip(&all).filter(|(policy, _)| policy.mode == ScaleMode::Auto) {
@@ -113,11 +114,12 @@ fn decide_all(shared: &Shared, plan: &Plan, looked: Vec<Looked>, commands: &Comm
     Decided { each: all, fleet, stopped, brake: common }
 }
 
-/// The kill switch: by command, or by the file of the settings.
-fn stop_of(shared: &Shared, stopped: Option<&String>) -> Option<Brake> {
-    let file = shared.settings.scaling.stop_file.as_ref().filter(|file| file.exists());
-    let by = stopped.cloned().or_else(|| file.map(|file| format!("the file {}", file.display())));
-    by.map(|by| Brake::Stopped { by })
+/// The kill switch: by command, or by the file of the settings. Where it cannot be said whether the
+/// file is there, it is.
+pub(super) fn stop_of(shared: &Shared, stopped: Option<&String>) -> Option<String> {
+    let file = shared.settings.scaling.stop_file.as_ref();
+    let file = file.filter(|file| file.try_exists().unwrap_or(true));
+    stopped.cloned().or_else(|| file.map(|file| format!("the file {}", file.display())))
 }
 
 fn alerts(shared: &Shared, plan: &Plan, decided: &Decided, now: Ts) -> Delta {
@@ -146,6 +148,8 @@ fn decisions(shared: &Shared, plan: &Plan, decided: &Decided, commands: &Command
         let before = scaling.policies.get(&keep::id(policy));
         let is_new = before.is_none_or(|kept| kept.state != one.state);
         more.states.extend(is_new.then(|| keep::policy(policy, &one.state)).flatten());
+        let found = before.and_then(|kept| found_out(&policy.name, &kept.state, one));
+        more.history.extend(found);
         let last = before.and_then(|kept| kept.last.as_ref());
         if is_news(last.map(|last| &last.decision), &one.decision) {
             more.history.push(history(&policy.name, policy.mode, &one.decision, &one.looked.seen));
@@ -155,7 +159,7 @@ fn decisions(shared: &Shared, plan: &Plan, decided: &Decided, commands: &Command
         more.states.extend(keep::all(&decided.fleet, decided.stopped.as_ref()));
     }
     for (subject, words) in words(commands) {
-        let at = clock_ms();
+        let at = clock::now_ms();
         let body = json!({ "asked": words }).to_string();
         more.history.push(HistoryPut {
             at,
@@ -167,14 +171,29 @@ fn decisions(shared: &Shared, plan: &Plan, decided: &Decided, commands: &Command
     more
 }
 
-fn clock_ms() -> i64 {
-    crate::service::clock::now_ms()
+/// What the look told of a write whose answer nobody got: the process that made it ended, or it hung.
+fn found_out(policy: &str, before: &State, one: &One) -> Option<HistoryPut> {
+    let intent = before.intent.filter(|intent| one.state.intent != Some(*intent))?;
+    let at = one.looked.observed.workload.as_ref()?.position();
+    let outcome = match at {
+        at if at == intent.to => "done",
+        at if at == intent.from && one.state.overridden == before.overridden => "notMade",
+        _ => "unknown",
+    };
+    let body = json!({"from": intent.from, "to": intent.to, "outcome": outcome, "seen": at, "error": null});
+    Some(HistoryPut {
+        at: clock::now_ms(),
+        kind: "scaleWrite".to_owned(),
+        subject: policy.to_owned(),
+        body: body.to_string(),
+    })
 }
 
 /// Whether history gets a line: something moves, or it holds for another reason than before.
 fn is_news(last: Option<&Decision>, now: &Decision) -> bool {
     now.verdict != Verdict::Hold
         || last.is_none_or(|last| discriminant(&last.reason) != discriminant(&now.reason))
+        || matches!(&now.reason, Reason::Misfit { .. } if last.is_some_and(|last| last.reason != now.reason))
 }
 
 fn history(policy: &str, mode: ScaleMode, decision: &Decision, seen: &Seen) -> HistoryPut {
@@ -201,11 +220,12 @@ fn remember(shared: &Shared, plan: &Plan, decided: Decided) -> Vec<Move> {
     for (policy, one) in plan.policies.iter().zip(decided.each) {
         let before = scaling.policies.get(&keep::id(policy));
         let last = before.and_then(|kept| kept.last.clone());
-        let renewed = before.and_then(|kept| kept.renewed);
+        let (renewed, looked) = before.map_or((None, None), |kept| (kept.renewed, kept.looked));
+        let looked = one.looked.observed.workload.is_some().then(clock::now).or(looked);
         let is_news = is_news(last.as_ref().map(|last| &last.decision), &one.decision);
         moves.extend(Move::of(policy, &one.state, &one.looked, &one.decision, is_news, renewed));
         let last = Some(Last { seen: one.looked.seen, decision: one.decision });
-        let kept = Kept { state: one.state, target: policy.target.clone(), last, renewed };
+        let kept = Kept { state: one.state, target: policy.target.clone(), last, looked, renewed };
         scaling.policies.insert(keep::id(policy), kept);
     }
     moves

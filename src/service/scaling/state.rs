@@ -32,8 +32,17 @@ pub struct Kept {
     pub target: Target,
     /// What was seen and decided last.
     pub last: Option<Last>,
+    /// When its workload was seen last, by this process and the wall clock.
+    pub looked: Option<Ts>,
     /// When a raised floor was last said to be still meant.
     pub renewed: Option<Instant>,
+}
+
+impl Kept {
+    /// As the store has it.
+    pub(super) fn of(state: State, target: Target) -> Self {
+        Self { state, target, last: None, looked: None, renewed: None }
+    }
 }
 
 /// What was seen and decided last.
@@ -74,6 +83,10 @@ pub struct SeenBurn {
     pub short: Option<f64>,
     /// Burn rate of the long window; null while nothing can be said.
     pub long: Option<f64>,
+    /// Bad events in the long window; null while nothing can be said.
+    pub bad: Option<f64>,
+    /// Budget left of the period, 1 = untouched; null where not known.
+    pub budget_left: Option<f64>,
     /// Whether a page of it fires.
     pub pages: bool,
 }
@@ -90,6 +103,13 @@ pub struct SeenWorkload {
     pub position: u32,
     /// The autoscaler whose floor is moved; null where the count itself is.
     pub owner: Option<String>,
+    /// The autoscaler's own maximum; null where the count itself is moved.
+    pub most: Option<u32>,
     /// The newest version, where known.
     pub version: Option<String>,
+    /// When that began to be rolled out, in seconds since the epoch.
+    #[schema(value_type = Option<i64>)]
+    pub since: Option<Ts>,
+    /// Who set the lever last, where the API tells.
+    pub writer: Option<String>,
 }

@@ -31,16 +31,16 @@ async fn burn_adds_replicas_of_every_kind_up_to_the_bound_and_calm_gives_them_ba
     stage.start(&all).await;
     let moves = paths.map(|(name, path)| (name, Moves::of(&stage.kubernetes, &path, "/spec/replicas")));
 
-    stage.fail(9);
+    stage.fail(3).await;
     for (_, moves) in &moves {
         moves.until(4).await;
     }
     // It helps, so more is added; up to the bound, which is less than the step.
-    stage.fail(2);
+    stage.fail(1).await;
     for (_, moves) in &moves {
         moves.until(5).await;
     }
-    stage.fail(0);
+    stage.fail(0).await;
     for (_, moves) in &moves {
         moves.until(2).await;
     }

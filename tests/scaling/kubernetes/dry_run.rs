@@ -31,7 +31,7 @@ async fn a_dry_run_decides_and_records_with_rights_to_read_alone() {
         ("canary", policy("canary", "dryRun", &target("argoproj.io/v1alpha1", "Rollout", "shop", "canary"))),
     ];
     stage.start(&all).await;
-    stage.fail(9);
+    stage.fail(3).await;
     for (name, _) in &all {
         let would = |line: &&Value| line["body"]["decision"]["verdict"]["scale"]["to"] == 4;
         let acted = |view: &Value| lines(view, "scaleDryRun").any(|line| would(&line));

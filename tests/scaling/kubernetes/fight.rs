@@ -14,7 +14,9 @@ async fn two_reverts_are_a_fight_that_names_the_writer_and_the_setting_that_ends
         stage.kubernetes.admin().create(&objects::deployment("shop", name, 2)).await.ok();
     }
     let _nodes = stage.kubernetes.nodes("shop", 30);
-    let all = ["web", "cart"].map(|name| (name, policy(name, "auto", &deployment(name))));
+    let patient =
+        |name| policy(name, "auto", &deployment(name)).replace("respectOverride: 1m", "respectOverride: 1h");
+    let all = ["web", "cart"].map(|name| (name, patient(name)));
     stage.start(&all).await;
     let paths = ["web", "cart"].map(|name| format!("{DEPLOYMENTS}/{name}"));
     let moves = paths.clone().map(|path| Moves::of(&stage.kubernetes, &path, "/spec/replicas"));
@@ -25,7 +27,7 @@ async fn two_reverts_are_a_fight_that_names_the_writer_and_the_setting_that_ends
         Other::keeps(&stage.kubernetes, &paths[0], Patch::Merge, "argocd-controller", &replicas(2)),
         Other::keeps(&stage.kubernetes, &paths[1], Patch::Apply, "kustomize-controller", &manifest),
     ];
-    stage.fail(9);
+    stage.fail(3).await;
     let expected = [
         ("web", "argocd-controller put it back to 2 twice", "RespectIgnoreDifferences=true"),
         (
@@ -52,11 +54,16 @@ async fn two_reverts_are_a_fight_that_names_the_writer_and_the_setting_that_ends
         assert!(event["note"].as_str().unwrap().contains(setting) && event["type"] == "Warning", "{event:#}");
     }
     for moves in &moves {
-        assert_eq!(moves.values(), [2, 4, 2, 4, 2]);
+        // With little budget left it adds one more.
+        let values = moves.values();
+        assert!(matches!(values[..], [2, 4 | 5, 2, 4 | 5, 2]), "{values:?}");
     }
     drop(git);
     stage.ask("web", "resume").await;
-    moves[0].until(4).await;
+    let again = |view: &Value| {
+        view["decision"]["reason"]["code"] != "fight" && view["seen"]["workload"]["position"] != 2
+    };
+    stage.until("web", "replicas that stay", again).await;
     assert_eq!(moves[1].values().len(), 5, "the other still holds");
     stage.was_refused_nothing();
 }

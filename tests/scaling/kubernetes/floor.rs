@@ -15,7 +15,9 @@ async fn only_the_floor_moves_and_goes_back_by_calm_by_command_and_with_its_poli
     let mut stage = Stage::open("floor").await;
     prepare(&stage).await;
     let _nodes = stage.kubernetes.nodes("shop", 30);
-    let all = ["web", "search", "cart"].map(|name| (name, policy(name, "auto", &deployment(name))));
+    // One step leads to the bound, so that none is made while the test looks.
+    let narrow = |name| policy(name, "auto", &deployment(name)).replace("max: 5", "max: 4");
+    let all = ["web", "search", "cart"].map(|name| (name, narrow(name)));
     stage.start(&all).await;
     let moves = |path: String, pointer| Moves::of(&stage.kubernetes, &path, pointer);
     let floors = ["web", "search"].map(|name| moves(format!("{HPAS}/{name}"), "/spec/minReplicas"));
@@ -23,7 +25,7 @@ async fn only_the_floor_moves_and_goes_back_by_calm_by_command_and_with_its_poli
     let counts =
         ["web", "search", "cart"].map(|name| moves(format!("{DEPLOYMENTS}/{name}"), "/spec/replicas"));
 
-    stage.fail(9);
+    stage.fail(3).await;
     for floor in floors.iter().chain([&cart]) {
         floor.until(4).await;
     }
@@ -47,21 +49,16 @@ async fn only_the_floor_moves_and_goes_back_by_calm_by_command_and_with_its_poli
     cart.until(2).await;
     assert_eq!(marks(&stage, &format!("{SCALED_OBJECTS}/cart")).await, json!({"team": "shop"}));
 
-    stage.fail(0);
+    stage.fail(0).await;
     floors[1].until(2).await;
     assert_eq!(marks(&stage, &format!("{HPAS}/search")).await, json!({"team": "shop"}));
-    let values: Vec<_> = floors[1].values();
-    assert!(values == [2, 4, 3, 2] || values == [2, 4, 5, 4, 3, 2], "{values:?}");
+    assert_eq!(floors[1].values(), [2, 4, 3, 2]);
     floors[1].kept(UP, DOWN);
     assert_eq!(floors[0].values(), [2, 4, 2], "what was released is left alone");
     assert_eq!(cart.values(), [2, 4, 2]);
     // Nobody measures load here, so the autoscaler keeps what it has; it alone moves the count.
     for count in &counts {
-        assert!(
-            [4, 5].contains(count.values().last().unwrap()) && count.values().is_sorted(),
-            "{:?}",
-            count.values()
-        );
+        assert_eq!(count.values(), [2, 4]);
     }
     stage.was_refused_nothing();
     let asked = stage.kubernetes.asked("floor").0;

@@ -14,7 +14,7 @@ async fn a_count_set_by_hand_is_respected_for_its_time_shown_and_then_no_more() 
     stage.start(&[("web", policy("web", "auto", &deployment("web")))]).await;
     let path = format!("{DEPLOYMENTS}/web");
     let moves = Moves::of(&stage.kubernetes, &path, "/spec/replicas");
-    stage.fail(9);
+    stage.fail(3).await;
     moves.until(4).await;
 
     // As `kubectl scale` sends it.

@@ -17,8 +17,10 @@ use crate::e2e::shop::{PAGE, Shop, until_whole};
 use crate::support::damper::Damper;
 use crate::support::kubernetes::Kubernetes;
 use crate::support::kubernetes::client::Patch;
+use crate::support::now_ms;
 use crate::support::prometheus::Version;
 use crate::support::receiver::Request;
+use crate::support::wait::pass;
 
 /// For what takes several decisions.
 const SOON: Duration = Duration::from_secs(150);
@@ -87,8 +89,11 @@ impl Stage {
         }
     }
 
-    /// From now on so many of ten requests fail.
-    fn fail(&self, of_ten: u32) {
+    /// So many of ten requests fail, from the beginning of a slice on: a part of one could burn so
+    /// little that the smaller step is taken first.
+    async fn fail(&self, of_ten: u32) {
+        let left = 5000 - now_ms().rem_euclid(5000);
+        pass(Duration::from_millis(u64::try_from(left).unwrap())).await;
         self.shop.traffic.fail("web", of_ten);
     }
 

@@ -51,6 +51,13 @@ impl Moves {
         wait_until(SOON, &what, is).await;
     }
 
+    /// Waits until it is above `value`.
+    pub(super) async fn until_above(&self, value: u64) {
+        let what = format!("more than {value} in {}", self.name);
+        let is = async || self.values().last().is_some_and(|last| *last > value).then_some(());
+        wait_until(SOON, &what, is).await;
+    }
+
     /// No move came sooner than allowed after the one before it.
     pub(super) fn kept(&self, up: Duration, down: Duration) {
         let seen = self.seen.lock().unwrap();

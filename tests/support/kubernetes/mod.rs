@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod client;
+pub mod front;
 mod identity;
 pub mod objects;
 pub mod pods;

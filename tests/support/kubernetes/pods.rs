@@ -98,8 +98,13 @@ async fn place(client: &Client, namespace: &str, room: usize) {
     }
 }
 
-/// `None` while the API server does not answer.
-async fn list(client: &Client, namespace: &str, selector: &str) -> Option<Vec<Value>> {
+/// Says of a pod that it runs and is ready.
+pub async fn run(client: &Client, pod: &Value) {
+    set(client, pod, &running()).await;
+}
+
+/// Pods that match and are not on their way out; `None` while the API server does not answer.
+pub async fn list(client: &Client, namespace: &str, selector: &str) -> Option<Vec<Value>> {
     let path = format!("/api/v1/namespaces/{namespace}/pods?labelSelector={selector}");
     let answer = client.try_get(&path).await.ok().filter(|answer| answer.status.is_success())?;
     let pods = answer.body["items"].as_array()?.clone();

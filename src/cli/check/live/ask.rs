@@ -119,7 +119,7 @@ impl Server {
 }
 
 /// A list for people: at most ten, then how many more.
-pub(super) fn listed(values: &[String]) -> String {
+pub(in crate::cli::check) fn listed(values: &[String]) -> String {
     const SHOWN: usize = 10;
     let shown: Vec<&str> = values.iter().take(SHOWN).map(String::as_str).collect();
     match values.len().saturating_sub(SHOWN) {

@@ -2,9 +2,9 @@
 
 use super::Found;
 use super::ask::{Server, Trouble, counted};
-use super::place::Findings;
 use super::select::{self, held};
 use super::{groups, latency, pace, parts};
+use crate::cli::check::place::Findings;
 use crate::slo::model::Slo;
 use crate::slo::query::{Atom, Counting, Linear, Term};
 use crate::slo::time::Step;

@@ -2,8 +2,8 @@
 
 use super::Found;
 use super::ask::{Server, Trouble, counted, listed};
-use super::place::Findings;
 use super::select::{self, held, lacking};
+use crate::cli::check::place::Findings;
 use crate::slo::model::{GroupBy, Overflow};
 use crate::slo::nearest;
 use crate::slo::query::{Name, Selector};

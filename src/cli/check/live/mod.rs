@@ -3,7 +3,6 @@
 //! | file      | asks                                                              |
 //! |-----------|-------------------------------------------------------------------|
 //! | `ask`     | instant queries, each once, within a time                         |
-//! | `place`   | where in the file a finding belongs                               |
 //! | `select`  | why a selector matches nothing                                    |
 //! | `events`  | bad and total: does each selector match anything                  |
 //! | `parts`   | is bad a part of total, does anything count twice                 |
@@ -11,6 +10,7 @@
 //! | `groups`  | labels of `groupBy`, how many groups                              |
 //! | `pace`    | how often is scraped, do counters fall                            |
 //! | `other`   | time slices, ratios, `alive`                                      |
+//! | `policy`  | saturation and vetoes of scale policies, and their windows        |
 //!
 //! Everything is asked by instant queries, so any server that speaks PromQL will do.
 
@@ -21,7 +21,7 @@ mod latency;
 mod other;
 mod pace;
 mod parts;
-mod place;
+mod policy;
 mod select;
 
 use std::collections::BTreeMap;
@@ -32,14 +32,17 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::Checked;
+use super::place::Findings;
+use super::policies;
 use crate::prometheus::Client;
 use crate::service::clock;
 use crate::slo::Document;
 use crate::slo::model::{Sli, Slo};
+use crate::slo::policy::ScalePolicy;
 use crate::slo::problem::Problem;
 use crate::slo::time::Step;
+pub(super) use ask::listed;
 use ask::{Server, Trouble};
-use place::Findings;
 
 /// All questions together may take this long.
 const LIMIT: Duration = Duration::from_mins(10);
@@ -51,6 +54,8 @@ const AT_ONCE: usize = 4;
 pub struct Live {
     /// What was found of each SLO, by its id.
     pub slos: BTreeMap<String, Found>,
+    /// What the queries of each policy gave, by its name.
+    pub policies: BTreeMap<String, Asked>,
     /// Why the rest was not asked; the files themselves were checked.
     pub gave_up: Option<String>,
 }
@@ -65,6 +70,16 @@ pub struct Found {
     pub groups: Option<u64>,
     /// Seconds between scrapes, as measured.
     pub scrape_seconds: Option<i64>,
+}
+
+/// What the queries of a scale policy give now; `None` where they give no single number.
+#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Asked {
+    /// How full the workload is.
+    pub saturation: Option<f64>,
+    /// What may forbid adding, in the policy's order.
+    pub unless: Vec<Option<f64>>,
 }
 
 /// What became of one SLO's questions.
@@ -118,12 +133,31 @@ pub async fn ask(
             }
         }
     }
+    if live.gave_up.is_none() {
+        let source = |policy: &ScalePolicy| {
+            let own = |slo: &&Slo| policy.slos.iter().any(|watched| watched.slo == slo.id);
+            checked.loaded.slos().find(own).and_then(server_of)
+        };
+        for (document, policy) in policies(&checked.loaded) {
+            let Some(server) = source(policy) else { continue };
+            let mut findings = Findings::about(document, &policy.name);
+            let asked = policy::check(server, policy, &live.slos, &mut findings).await;
+            problems.extend(findings.finish());
+            match asked {
+                Ok(asked) => drop(live.policies.insert(policy.name.clone(), asked)),
+                Err(why) => {
+                    live.gave_up = Some(format!("{why}; not all policies were asked about"));
+                    break;
+                }
+            }
+        }
+    }
     checked.more.extend(problems);
     checked.live = Some(live);
 }
 
 async fn one(server: &Server, document: &Document, slo: &Slo, step: Step) -> Outcome {
-    let mut findings = Findings::about(document, slo);
+    let mut findings = Findings::about(document, &slo.id.to_string());
     let mut found = Found::default();
     let asked = match &slo.sli {
         Sli::Counted { bad, total } => {

@@ -2,7 +2,7 @@
 
 use super::Found;
 use super::ask::{Server, Trouble};
-use super::place::Findings;
+use crate::cli::check::place::Findings;
 use crate::slo::model::Slo;
 use crate::slo::query::{Atom, Counting};
 use crate::slo::time::{Span, Step};

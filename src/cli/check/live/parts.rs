@@ -2,8 +2,8 @@
 
 use super::ask::{Server, Trouble, counted};
 use super::events::is_native;
-use super::place::Findings;
 use super::select::recent;
+use crate::cli::check::place::Findings;
 use crate::slo::query::{Counting, Linear, Term};
 use crate::slo::time::Span;
 

@@ -8,9 +8,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::super::api::Api;
-use super::super::resource::Resource;
-use super::Watch;
+use super::{Api, Resource, Watch};
 
 /// A watch that nobody asked for so long is ended.
 const UNUSED: Duration = Duration::from_secs(600);

@@ -6,10 +6,9 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout};
 
-use super::super::api::Ask;
 use super::super::resource::segment;
-use super::Kept;
 use super::lines::Lines;
+use super::{Ask, Kept};
 
 /// A silent watch is given up.
 const SILENT: Duration = Duration::from_secs(100);

@@ -1,9 +1,8 @@
 //! All objects at a path, page by page.
 
-use super::super::api::{Api, Ask};
 use super::super::object::{List, Object};
 use super::super::resource::segment;
-use super::MOST;
+use super::{Api, Ask, MOST};
 use crate::cluster::fault::Fault;
 
 const PAGE: usize = 500;

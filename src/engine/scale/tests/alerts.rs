@@ -139,3 +139,21 @@ fn a_policy_that_is_removed_ends_what_it_told() {
     assert_eq!(told.step(&[]), [ticket("ReplicasAdded", Event::Resolved)]);
     assert_eq!(told.control, Control::default());
 }
+
+#[test]
+fn a_write_that_is_refused_for_long_is_told_with_what_was_said() {
+    let mut told = Told::of(Case::of(3.0, 0.72));
+    let replicas = (told.case.workload().wanted, told.case.workload().ready);
+    let mut last = Vec::new();
+    for _ in 0..20 {
+        last.extend(told.decide());
+        if told.case.state.intent.is_some() {
+            (told.case.workload().wanted, told.case.workload().ready) = replicas;
+            told.case.state.was_refused("cannot patch".to_owned());
+        }
+    }
+    let added = [ticket("ReplicasAdded", Event::Firing), ticket("ReplicasAdded", Event::Resolved)];
+    assert_eq!(last[..2], added);
+    assert_eq!(last[2..], [ticket("ScalingBlocked", Event::Firing)]);
+    assert!(told.told[2].3.contains("cannot patch"), "{:?}", told.told);
+}

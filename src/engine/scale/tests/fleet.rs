@@ -9,8 +9,13 @@ fn decisions(count: usize) -> Vec<(String, Decision)> {
     (0..count).map(|i| (format!("p{i}"), Case::of(3.0, 0.72).decide())).collect()
 }
 
+/// What holds `policies`, of which all but these are content.
 fn brake(fleet: &mut Fleet, now: Ts, all: &[(String, Decision)], policies: u32) -> Option<Brake> {
-    let wishes: Vec<(&str, &Decision)> = all.iter().map(|(name, d)| (name.as_str(), d)).collect();
+    let content = Case::of(1.0, 0.72).decide();
+    let names: Vec<String> = (0..policies).map(|i| format!("p{i}")).collect();
+    let others = names.iter().filter(|name| all.iter().all(|(wishing, _)| wishing != *name));
+    let mut wishes: Vec<(&str, &Decision)> = all.iter().map(|(name, d)| (name.as_str(), d)).collect();
+    wishes.extend(others.map(|name| (name.as_str(), &content)));
     fleet.brake(now, &wishes, policies, LIMITS)
 }
 
@@ -33,6 +38,17 @@ fn what_added_a_moment_ago_counts_too() {
     }
     assert!(brake(&mut fleet, Ts(10_200), &all[2..], 10).is_some());
     assert!(brake(&mut fleet, Ts(10_300), &all[2..], 10).is_none());
+}
+
+#[test]
+fn policies_that_are_gone_have_no_part_in_a_common_cause() {
+    let mut fleet = Fleet::default();
+    let all = decisions(3);
+    assert!(brake(&mut fleet, Ts(10_000), &all, 3).is_some());
+    for (policy, decision) in &all {
+        fleet.note(policy, decision);
+    }
+    assert_eq!(brake(&mut fleet, Ts(10_005), &all[..2], 2), None);
 }
 
 #[test]

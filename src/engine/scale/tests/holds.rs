@@ -171,7 +171,7 @@ fn a_controller_that_puts_it_back_twice_is_a_fight() {
 fn a_controller_that_puts_back_several_steps_at_once_fights_too() {
     let mut case = burning();
     for round in 0..2 {
-        let moved = case.run(Span::from_mins(if round == 0 { 7 } else { 4 }));
+        let moved = case.run(Span::from_mins(if round == 0 { 5 } else { 3 }));
         assert!(moved.len() > usize::from(round == 0), "round {round}: {moved:?}");
         let writer =
             Writer { name: "kustomize-controller".to_owned(), kind: WriterKind::Controller, at: case.now };
@@ -246,5 +246,82 @@ fn a_dry_run_decides_and_intends_nothing() {
     case.policy.mode = ScaleMode::DryRun;
     assert!(matches!(case.decide().verdict, Verdict::Scale { from: 5, to: 7 }));
     assert_eq!(case.state.intent, None);
+    assert!(matches!(case.held(), Reason::Cooldown { .. }));
+}
+
+/// Decides a write that the workload's API does not make.
+fn unmade(case: &mut Case) {
+    let (state, decision) = decide(case.now, STEP, &case.observed, &case.state, &case.policy);
+    assert!(matches!(decision.verdict, Verdict::Scale { .. }), "{decision:?}");
+    case.state = state;
+}
+
+#[test]
+fn a_refused_write_is_the_reason_until_it_is_tried_again() {
+    let mut case = burning();
+    unmade(&mut case);
+    case.state.was_refused("403".to_owned());
+    case.now = case.now.plus(STEP);
+    assert!(matches!(case.held(), Reason::Refused { why, .. } if why == "403"));
+    let moves = case.run(Span::from_mins(4));
+    assert!(matches!(moves[..], [(180..=210, 5, 7)]), "{moves:?}");
+    assert_eq!(case.state.refused, None);
+    // Nobody wants it any more.
+    let mut case = burning();
+    unmade(&mut case);
+    case.state.was_refused("403".to_owned());
+    case.burns(0.9);
+    case.now = case.now.plus(STEP);
+    assert!(matches!(case.held(), Reason::Refused { .. }) && case.state.refused.is_none());
+}
+
+#[test]
+fn a_write_that_was_put_off_costs_no_cooldown_and_comes_not_before() {
+    for (secs, next) in [(5, 30), (100, 120)] {
+        let mut case = burning();
+        unmade(&mut case);
+        case.state.was_put_off(case.now.plus(Span::from_secs(secs)));
+        assert!(case.state.writes.is_empty() && case.state.trial.is_none());
+        assert_eq!(case.run(Span::from_mins(3)), [(next, 5, 7)]);
+    }
+}
+
+#[test]
+fn a_policy_that_does_not_fit_moves_nothing_and_says_why_whatever_else_is_known() {
+    let mut case = burning();
+    case.observed.misfit = Some("there is no SLO shop/web any more".to_owned());
+    let decision = case.decide();
+    assert_eq!(decision.verdict, Verdict::Hold);
+    assert!(matches!(decision.reason, Reason::Misfit { .. }), "{decision:?}");
+    assert!(decision.reason.say().contains("no SLO shop/web"));
+    assert_eq!(case.run(Span::from_hours(1)), []);
+    case.observed.workload = None;
+    assert!(matches!(case.held(), Reason::Misfit { .. }));
+}
+
+#[test]
+fn edited_bounds_hold_for_what_is_given_back_too() {
+    let mut case = Case::of(0.0, 0.1);
+    (case.state.base, case.state.seen) = (Some(3), Some(8));
+    (case.workload().wanted, case.workload().ready) = (8, 8);
+    case.policy.replicas = Bounds::new(6, 20).unwrap();
+    let moves = case.run(Span::from_hours(3));
+    assert_eq!(moves.iter().map(|(_, _, to)| *to).collect::<Vec<_>>(), [7, 6]);
+    // Lowered below where it stands: that is somebody's to bring down.
+    let mut case = Case::of(0.0, 0.1);
+    (case.state.base, case.state.seen) = (Some(3), Some(8));
+    (case.workload().wanted, case.workload().ready) = (8, 8);
+    case.policy.replicas = Bounds::new(3, 6).unwrap();
+    assert_eq!(case.held(), Reason::AboveMax { at: 8, max: 6 });
+    assert_eq!(case.run(Span::from_hours(3)), []);
+}
+
+#[test]
+fn an_edited_policy_keeps_its_cooldown() {
+    let mut case = burning();
+    assert!(matches!(case.decide().verdict, Verdict::Scale { .. }));
+    case.policy.replicas = Bounds::new(3, 100).unwrap();
+    case.policy.up.iter_mut().for_each(|step| step.cooldown = Span::from_secs(1));
+    case.now = case.now.plus(STEP);
     assert!(matches!(case.held(), Reason::Cooldown { .. }));
 }

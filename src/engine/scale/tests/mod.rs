@@ -78,7 +78,7 @@ pub(super) fn burn(short: f64, long: f64) -> Burn {
         long: window(Span::from_mins(5), long),
     };
     let known = Some(Burning { parts: vec![part], budget_left: Finite::new(0.8) });
-    Burn { slo: "checkout/availability".to_owned(), known, pages: false }
+    Burn { slo: "checkout/availability".to_owned(), known, why: String::new(), pages: false }
 }
 
 /// One policy over time: what it observes, and what became of it.

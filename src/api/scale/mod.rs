@@ -1,5 +1,8 @@
 //! `/api/v1/scale`: policies, what they decided and why, and what people ask of them.
 
+mod rule;
+mod view;
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -11,89 +14,20 @@ use utoipa::ToSchema;
 use super::page::{Answer, Page};
 use super::params::Params;
 use super::problem::Problem;
-use crate::engine::scale::{Decision, Reason, Verdict};
 use crate::service::clock;
-use crate::service::scaling::{COMMAND, Command, Last, Seen, Word, id};
+use crate::service::scaling::{COMMAND, Command, Word, names};
 use crate::service::shared::Shared;
-use crate::slo::policy::{ScaleMode, ScalePolicy};
+use crate::slo::nearest;
+use crate::slo::policy::ScalePolicy;
+use view::view;
+
+pub use rule::{RuleView, SaturationView, StepView, VetoView};
+pub use view::{DecisionView, HoldsView, LineView, MoveView, PolicyView, ReasonView};
 
 /// Lines of history with one policy.
 const HISTORY: i64 = 50;
-
-/// One policy as it stands.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PolicyView {
-    /// Its name.
-    pub name: String,
-    /// `auto`, or `dryRun`: it decides and writes nothing.
-    pub mode: &'static str,
-    /// What it moves.
-    pub target: String,
-    /// The SLOs it guards.
-    pub slos: Vec<String>,
-    /// The lowest and highest count that it sets.
-    pub min: u32,
-    /// The highest.
-    pub max: u32,
-    /// Where replicas are given back to; null before the first decision.
-    pub base: Option<u32>,
-    /// No write before, in seconds since the epoch.
-    pub cooldown_until: Option<i64>,
-    /// Whether it was paused by command.
-    pub paused: bool,
-    /// The newest decision; null before the first.
-    pub decision: Option<DecisionView>,
-    /// The numbers that it read.
-    pub seen: Option<Seen>,
-    /// What it decided before, newest first; only with one policy.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub history: Vec<LineView>,
-}
-
-/// A decision, for people and programs.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct DecisionView {
-    /// When, in seconds since the epoch.
-    pub at: i64,
-    /// Where the lever stood and goes, where it moves.
-    pub from: Option<u32>,
-    /// Where it goes.
-    pub to: Option<u32>,
-    /// Why.
-    pub reason: ReasonView,
-    /// What would have decided without it, where something would.
-    pub runner_up: Option<ReasonView>,
-}
-
-/// A reason.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ReasonView {
-    /// One word for programs.
-    pub code: String,
-    /// In words.
-    pub why: String,
-    /// What would change it.
-    pub would_change: String,
-    /// The numbers in it.
-    #[schema(value_type = Object)]
-    pub numbers: serde_json::Value,
-}
-
-/// One line of history.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct LineView {
-    /// When, in milliseconds since the epoch.
-    pub at_ms: i64,
-    /// `scale`, `scaleDryRun`, `scaleWrite`, `scaleCommand`, or what became of an alert.
-    pub kind: String,
-    /// What was decided or done.
-    #[schema(value_type = Object)]
-    pub body: serde_json::Value,
-}
+/// Policies named to whoever asks for one that is not there.
+const LISTED: usize = 20;
 
 /// Asked, and carried out with the next decision.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -107,13 +41,17 @@ pub struct AskedView {
 /// All policies with their newest decisions.
 #[utoipa::path(
     get, path = "/api/v1/scale", tag = "scale",
-    responses((status = 200, body = Answer<Page<PolicyView>>)),
+    responses(
+        (status = 200, body = Answer<Page<PolicyView>>),
+        (status = 503, body = Problem, content_type = "application/problem+json"),
+    ),
 )]
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
     params: Params,
 ) -> Result<Answer<Page<PolicyView>>, Problem> {
     params.only(&[])?;
+    leads(&shared)?;
     let plan = Arc::clone(&shared.world.read().plan);
     let items = plan.policies.iter().map(|policy| view(&shared, policy)).collect();
     Ok(Answer::of_all(&shared, Page { items, next: None }))
@@ -126,6 +64,7 @@ pub(super) async fn list(
     responses(
         (status = 200, body = Answer<PolicyView>),
         (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 503, body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn one(
@@ -134,6 +73,7 @@ pub(super) async fn one(
     params: Params,
 ) -> Result<Answer<PolicyView>, Problem> {
     params.only(&[])?;
+    leads(&shared)?;
     let policy = find(&shared, &name)?;
     let rows = shared.store.history(Some(&name), None, HISTORY).await;
     let rows = rows.map_err(|error| Problem::unavailable(error.to_string()))?;
@@ -169,7 +109,7 @@ pub(super) async fn ask_one(
         "release" => Word::Release,
         _ => return Err(Problem::not_found(format!("{word} is none of pause, resume, release"))),
     };
-    find(&shared, &name)?;
+    is_known(&shared, &name).await?;
     ask(&shared, word, Some(name)).await
 }
 
@@ -209,49 +149,44 @@ async fn ask(
 fn find(shared: &Shared, name: &str) -> Result<Arc<ScalePolicy>, Problem> {
     let plan = Arc::clone(&shared.world.read().plan);
     let found = plan.policies.iter().find(|policy| policy.name == name).cloned();
-    found.ok_or_else(|| Problem::not_found(format!("there is no policy {name}")))
+    let known = || plan.policies.iter().map(|policy| policy.name.as_str()).collect();
+    found.ok_or_else(|| unknown(name, known()))
 }
 
-fn view(shared: &Shared, policy: &ScalePolicy) -> PolicyView {
-    let kept = shared.scaling.read().policies.get(&id(policy)).cloned();
-    let last = kept.as_ref().and_then(|kept| kept.last.as_ref());
-    let state = kept.as_ref().map(|kept| &kept.state);
-    PolicyView {
-        name: policy.name.clone(),
-        mode: match policy.mode {
-            ScaleMode::Auto => "auto",
-            ScaleMode::DryRun => "dryRun",
-        },
-        target: policy.target.to_string(),
-        slos: policy.slos.iter().map(|watched| watched.slo.to_string()).collect(),
-        min: policy.replicas.min(),
-        max: policy.replicas.max(),
-        base: state.and_then(|state| state.base),
-        cooldown_until: state.and_then(|state| state.cooldown_until).map(|until| until.0),
-        paused: state.is_some_and(|state| state.paused),
-        decision: last.map(|last: &Last| decision(&last.decision)),
-        seen: last.map(|last| last.seen.clone()),
-        history: Vec::new(),
+/// What is asked is a row that the leader reads, so any replica takes it; one that stands by knows
+/// policies by what the store remembers of them.
+async fn is_known(shared: &Shared, name: &str) -> Result<(), Problem> {
+    if shared.epoch().is_some() {
+        return find(shared, name).map(drop);
     }
+    let known = names(&shared.store).await?;
+    if known.iter().any(|known| known == name) {
+        return Ok(());
+    }
+    Err(unknown(name, known.iter().map(String::as_str).collect()))
 }
 
-fn decision(decision: &Decision) -> DecisionView {
-    let (from, to) = match decision.verdict {
-        Verdict::Hold => (None, None),
-        Verdict::Scale { from, to } => (Some(from), Some(to)),
+fn unknown(name: &str, mut known: Vec<&str>) -> Problem {
+    known.sort_unstable();
+    let near = nearest::nearest(name, &known).map(|near| format!("; did you mean `{near}`?"));
+    let all = match known.len() {
+        0 => "no policy is in force".to_owned(),
+        more if more > LISTED => {
+            let first: Vec<&str> = known.into_iter().take(LISTED).collect();
+            format!("in force are {} and {} more", first.join(", "), more - LISTED)
+        }
+        _ => format!("in force: {}", known.join(", ")),
     };
-    DecisionView {
-        at: decision.at.0,
-        from,
-        to,
-        reason: reason(&decision.reason),
-        runner_up: decision.runner_up.as_ref().map(reason),
-    }
+    let name: String = name.chars().filter(|c| !c.is_control()).take(100).collect();
+    Problem::not_found(match near {
+        Some(near) => format!("There is no policy `{name}`{near} ({all})"),
+        None => format!("There is no policy `{name}`; {all}."),
+    })
 }
 
-fn reason(reason: &Reason) -> ReasonView {
-    let mut numbers = serde_json::to_value(reason).unwrap_or_default();
-    let code = numbers.as_object_mut().and_then(|fields| fields.remove("code"));
-    let code = code.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-    ReasonView { code, why: reason.say(), would_change: reason.changes(), numbers }
+/// A replica that stands by decides nothing, and an empty list would be a lie.
+fn leads(shared: &Shared) -> Result<(), Problem> {
+    let why = "This replica does not lead: only the leader decides about replicas. Ask the leader; \
+               what is asked of policies (pause, resume, release, stop, start) any replica takes.";
+    shared.epoch().map(drop).ok_or_else(|| Problem::unavailable(why))
 }
