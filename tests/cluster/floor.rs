@@ -29,7 +29,7 @@ async fn a_raised_floor_is_followed_and_put_back_from_what_the_object_says() {
     let (damper, _stop) = hands(&kubernetes, "floor").await;
     let found = seen(&damper, &checkout(), "two ready", |w| w.ready == 2).await;
     let owner = "HorizontalPodAutoscaler hpa".to_owned();
-    assert_eq!(found.lever, Lever::Floor { at: 2, most: 6, owner });
+    assert_eq!(found.lever, Lever::Floor { at: 2, most: 6, owner, original: None });
     damper.write(&checkout(), &order(&found, 4)).await.unwrap();
     let raised = seen(&damper, &checkout(), "the autoscaler to follow", |w| w.ready == 4).await;
     assert_eq!((raised.position(), raised.wanted), (4, 4));
@@ -103,7 +103,7 @@ async fn an_order_of_keda_is_raised_instead_of_its_autoscaler() {
 
     let (damper, _stop) = hands(&kubernetes, "floor").await;
     let found = damper.look(&checkout()).await.unwrap();
-    assert_eq!(found.lever, Lever::Floor { at: 0, most: 9, owner: "ScaledObject so".into() });
+    assert_eq!(found.lever, Lever::Floor { at: 0, most: 9, owner: "ScaledObject so".into(), original: None });
     damper.write(&checkout(), &order(&found, 3)).await.unwrap();
     let path = format!("{SCALED_OBJECTS}/so");
     assert_eq!(number(&kubernetes, &path, "/spec/minReplicaCount").await, Some(3));

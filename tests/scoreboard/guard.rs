@@ -40,20 +40,22 @@ impl Guard {
 /// Decides for all policies at once; where each brings its lever, if anywhere.
 pub fn decide_all(now: Ts, fleet: &mut Fleet, all: &mut [(&mut Guard, Observed)]) -> Vec<Option<u32>> {
     let alone: Vec<Decision> = all.iter().map(|(guard, observed)| guard.decide(now, observed).1).collect();
-    let wishes: Vec<(&str, &Decision)> =
-        all.iter().zip(&alone).map(|((guard, _), decision)| (&*guard.policy.name, decision)).collect();
-    let brake = fleet.brake(now, &wishes, u32::try_from(all.len()).unwrap(), ScalingConfig::LIMITS);
-    let one = |(guard, observed): &mut (&mut Guard, Observed)| {
+    let wishes: Vec<_> =
+        all.iter().zip(&alone).map(|((guard, _), decision)| (&guard.policy, decision)).collect();
+    let brake = fleet.brake(now, &wishes, ScalingConfig::LIMITS);
+    let mut short = fleet.short(&wishes, ScalingConfig::LIMITS);
+    let one = |(ix, (guard, observed)): (usize, &mut (&mut Guard, Observed))| {
         observed.brake.clone_from(&brake);
+        observed.room = short.remove(&ix);
         let (state, decision) = guard.decide(now, observed);
         guard.state = state;
-        fleet.note(&guard.policy.name, &decision);
+        fleet.note(&guard.policy, &decision);
         match decision.verdict {
             Verdict::Scale { to, .. } => Some(to),
             Verdict::Hold => None,
         }
     };
-    all.iter_mut().map(one).collect()
+    all.iter_mut().enumerate().map(one).collect()
 }
 
 /// The workload as its API tells it.

@@ -168,7 +168,7 @@ impl Service {
             None => Lever::Count,
             Some(_) => {
                 let owner = "HorizontalPodAutoscaler shop".to_owned();
-                Lever::Floor { at: self.floor, most: BOUNDS.max, owner }
+                Lever::Floor { at: self.floor, most: BOUNDS.max, owner, original: None }
             }
         };
         Some(Observed {

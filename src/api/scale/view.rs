@@ -176,7 +176,7 @@ fn decision(decision: &Decision) -> DecisionView {
         from,
         to,
         reason: reason(&decision.reason),
-        runner_up: decision.runner_up.as_ref().map(reason),
+        runner_up: decision.runner_up().map(reason),
     }
 }
 

@@ -151,7 +151,7 @@ async fn scaled(reason: Reason, workload: Option<SeenWorkload>) -> Service {
     let loaded = load_accepted(&file, &Context::without_settings(Step::DEFAULT));
     let policy = loaded.policies().next().unwrap().clone();
     let now = clock::now();
-    let decision = Decision { at: now, verdict: Verdict::Hold, reason, runner_up: None };
+    let decision = Decision { at: now, verdict: Verdict::Hold, reason, others: Vec::new(), adds: 0 };
     let missing = vec!["10.0.0.9 does not answer".to_owned()];
     let looked = workload.is_some().then_some(now);
     let seen = Seen { at: now, burns: vec![], workload, saturation: None, vetoes: vec![], missing };

@@ -88,6 +88,12 @@ pub(super) fn raised(scaler: Scaler, object: &Object) -> Option<Raised> {
     })
 }
 
+/// Where a floor that stands where Damper left it was before.
+pub(super) fn before(scaler: Scaler, object: &Object) -> Option<u32> {
+    let original = original(object).ok()??;
+    is_ours(scaler, object).then(|| original.unwrap_or_else(|| scaler.floor(&Object::default())))
+}
+
 /// Whether the floor is where Damper left it.
 fn is_ours(scaler: Scaler, object: &Object) -> bool {
     let left = object.annotation(TO).map(str::parse);
@@ -172,7 +178,8 @@ mod tests {
     }
 
     fn moving(from: u32, to: u32) -> Order {
-        let lever = Lever::Floor { at: from, most: 10, owner: "HorizontalPodAutoscaler checkout".into() };
+        let owner = "HorizontalPodAutoscaler checkout".into();
+        let lever = Lever::Floor { at: from, most: 10, owner, original: None };
         Order { id: "x".into(), policy: "checkout".into(), lever, from, to, until: Ts(1_780_000_000) }
     }
 
@@ -258,6 +265,24 @@ mod tests {
         // With the same count only the time is said anew.
         let again = order(Scaler::Hpa, &hpa(4, marks("2", "4")), &moving(4, 4)).unwrap().unwrap();
         assert!(!again.to_string().contains(r#""add","path":"/spec"#), "{again}");
+    }
+
+    #[test]
+    fn a_floor_where_damper_left_it_says_where_it_was_before() {
+        assert_eq!(before(Scaler::Hpa, &hpa(4, marks("2", "4"))), Some(2));
+        assert_eq!(before(Scaler::Hpa, &hpa(5, marks("2", "4"))), None, "somebody moved it since");
+        assert_eq!(before(Scaler::Hpa, &hpa(4, Value::Null)), None);
+        assert_eq!(before(Scaler::Hpa, &hpa(4, marks("two", "4"))), None);
+        assert_eq!(before(Scaler::Hpa, &hpa(4, marks("absent", "4"))), Some(1));
+        assert_eq!(before(Scaler::ScaledObject, &scaled_object("absent")), Some(0));
+    }
+
+    fn scaled_object(original: &str) -> Object {
+        serde_json::from_value(json!({
+            "metadata": {"name": "so", "annotations": marks(original, "3")},
+            "spec": {"minReplicaCount": 3},
+        }))
+        .unwrap()
     }
 
     #[test]

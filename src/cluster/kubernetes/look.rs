@@ -173,7 +173,8 @@ async fn aside<T>(asked: impl Future<Output = Result<T, Fault>>) -> Result<T, Fa
 
 fn floor(scaler: Scaler, object: &Object) -> Lever {
     let owner = scaler.named(&object.metadata.name);
-    Lever::Floor { at: scaler.floor(object), most: scaler.most(object), owner }
+    let original = super::floor::before(scaler, object);
+    Lever::Floor { at: scaler.floor(object), most: scaler.most(object), owner, original }
 }
 
 fn gone(scaler: Scaler, name: &str) -> Fault {

@@ -27,10 +27,11 @@ impl Burning {
         reaches(short) && reaches(long)
     }
 
-    /// Whether both windows are known in whole and below the rate.
+    /// Whether both windows are known in whole and below the rate. Series that were not there are no
+    /// sign of calm.
     pub(super) fn is_below(&self, rate: BurnRate) -> bool {
         let below = |pick: Pick| {
-            let whole = self.parts.iter().all(|part| pick(part).uncovered() == 0);
+            let whole = self.parts.iter().all(|part| pick(part).covered >= pick(part).span());
             whole && !self.compare(|part| (pick(part).bad, pick(part).total), rate)
         };
         below(short) && below(long)
@@ -39,6 +40,16 @@ impl Burning {
     /// Bad events of the long window.
     pub fn bad(&self) -> Events {
         self.parts.iter().fold(Events::ZERO, |sum, part| sum.plus(part.long.bad))
+    }
+
+    /// Good events per second in the short window.
+    pub(super) fn good(&self) -> f64 {
+        let rate = |counts: &Counts| {
+            let secs = f64::from(u32::try_from(counts.summed).unwrap_or(0));
+            let good = counts.total.minus(counts.bad).clamped();
+            if secs > 0.0 { good.as_f64() / secs } else { 0.0 }
+        };
+        self.parts.iter().map(|part| rate(&part.short)).sum()
     }
 
     /// Burn rates of the short and the long window, for people and for comparing before and after.
@@ -75,9 +86,4 @@ pub(super) fn worst(burns: &[Burn]) -> Option<(&Burn, &Burning)> {
         short.min(long)
     };
     known.max_by(|(_, a), (_, b)| slower(a).total_cmp(&slower(b)))
-}
-
-/// The highest burn rate of any short window.
-pub(super) fn fastest(burns: &[Burn]) -> f64 {
-    burns.iter().filter_map(|burn| Some(burn.known.as_ref()?.rates().0)).fold(0.0, f64::max)
 }

@@ -1,10 +1,9 @@
 //! The decision. What forbids it stands in the order in which it counts: the first is the reason,
 //! the next the runner-up.
 
-use super::burn::fastest;
 use super::look::{Look, Wish};
 use super::observed::Observed;
-use super::state::{Intent, State, Trial};
+use super::state::{Intent, Rehearsed, State, Trial};
 use super::verdict::{Decision, Reason, Verdict};
 use super::{effect, fall, gates, rise, seen};
 use crate::slo::policy::{ScaleMode, ScalePolicy};
@@ -20,6 +19,9 @@ pub fn decide(
 ) -> (State, Decision) {
     let mut state = state.clone();
     state.forget(now);
+    if policy.mode == ScaleMode::Auto {
+        state.rehearsed = Rehearsed::default();
+    }
     let mut reasons = gates::before(observed, &state, policy);
     let verdict = match &observed.workload {
         Some(workload) => {
@@ -27,14 +29,15 @@ pub fn decide(
             weigh(&look, valid, &mut state, &mut reasons)
         }
         None => {
-            (state.calm_since, state.ready_since) = (None, None);
+            (state.calm_since, state.ready_since, state.unready_since) = (None, None, None);
             reasons.push(Reason::WorkloadUnknown);
             Verdict::Hold
         }
     };
     let mut reasons = reasons.into_iter();
     let reason = reasons.next().unwrap_or(Reason::WorkloadUnknown);
-    (state, Decision { at: now, verdict, reason, runner_up: reasons.next() })
+    let adds = added(observed, verdict);
+    (state, Decision { at: now, verdict, reason, others: reasons.collect(), adds })
 }
 
 fn weigh(look: &Look<'_>, valid: Span, state: &mut State, reasons: &mut Vec<Reason>) -> Verdict {
@@ -52,8 +55,9 @@ fn weigh(look: &Look<'_>, valid: Span, state: &mut State, reasons: &mut Vec<Reas
     };
     let from = look.workload.position();
     if wish.to < from && wish.against.is_empty() {
-        gates::pass_blocked(look, reasons);
+        gates::pass_unready(look, state, reasons);
     }
+    reasons.extend(gates::rate_limit(look, state));
     reasons.extend(wish.against.iter().cloned());
     let verdict = if reasons.is_empty() {
         act(look, valid, &wish, state);
@@ -75,34 +79,49 @@ fn follow(look: &Look<'_>, state: &mut State) {
     state.calm_since = is_calm.then(|| state.calm_since.unwrap_or(look.now));
     if is_calm {
         state.burning_since = None;
+        if state.calm_since.is_some_and(|since| look.now >= since.plus(look.policy.down.calm)) {
+            state.useless = None;
+        }
     } else if burns {
         state.burning_since.get_or_insert(look.now);
     }
-    let all_ready = look.workload.ready >= look.workload.expected() && look.workload.wanted > 0;
-    state.ready_since = all_ready.then(|| state.ready_since.unwrap_or(look.now));
+    let is_ready = look.workload.is_ready();
+    state.ready_since = is_ready.then(|| state.ready_since.unwrap_or(look.now));
+    state.unready_since = (!is_ready).then(|| state.unready_since.unwrap_or(look.now));
 }
 
 /// The write is counted before it is made: a cooldown holds also where it never comes.
 fn act(look: &Look<'_>, valid: Span, wish: &Wish, state: &mut State) {
     let (now, from) = (look.now, look.workload.position());
-    state.cooldown_until = Some(now.plus(wish.cooldown));
-    state.writes.push(now);
     if look.policy.mode == ScaleMode::DryRun {
+        state.rehearsed.cooldown_until = Some(now.plus(wish.cooldown));
+        state.rehearsed.writes.push(now);
         return;
     }
+    state.cooldown_until = Some(now.plus(wish.cooldown));
+    state.writes.push(now);
     state.intent = Some(Intent { at: now, from, to: wish.to, until: now.plus(valid) });
     if wish.to < from {
         // Calm: whatever was tried has helped. Useless: it is being taken back.
         state.trial = None;
         return;
     }
-    let first = Trial { before: fastest(&look.observed.burns), from, steps: 0 };
-    let trial = state.trial.unwrap_or(first);
-    state.trial = Some(Trial { steps: trial.steps.saturating_add(1), ..trial });
+    if let Reason::Burning { slo, .. } = &wish.reason {
+        let trial = state.trial.take().unwrap_or_else(|| effect::trial(look, slo));
+        state.trial = Some(Trial { steps: trial.steps.saturating_add(1), at: now, ..trial });
+    }
+}
+
+/// Replicas that come of it. What an autoscaler runs above its floor is there already.
+fn added(observed: &Observed, verdict: Verdict) -> u32 {
+    match (verdict, &observed.workload) {
+        (Verdict::Scale { to, .. }, Some(workload)) => to.saturating_sub(workload.expected()),
+        _ => 0,
+    }
 }
 
 fn rest(look: &Look<'_>, state: &State) -> Reason {
     let at = look.workload.position();
-    let calm = Reason::AtRest { at, base: state.base.unwrap_or(at) };
+    let calm = Reason::AtRest { at, base: state.goes_back_to(look.policy.replicas).unwrap_or(at) };
     if state.calm_since.is_some() { calm } else { rise::between(look.observed).unwrap_or(calm) }
 }

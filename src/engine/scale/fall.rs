@@ -13,7 +13,7 @@ const LITTLE_BUDGET: f64 = 0.1;
 pub(super) fn useless(look: &Look<'_>, state: &State) -> Option<Wish> {
     let useless = state.useless.filter(|_| state.is_useless(look.now))?;
     let at = look.workload.position();
-    let base = useless.from.max(base(look, state)?);
+    let base = useless.from.max(state.goes_back_to(look.policy.replicas)?);
     let to = at.checked_sub(1).filter(|to| *to >= base)?;
     let reason = Reason::GiveBackUseless { at, base };
     Some(Wish { to, cooldown: look.policy.down.cooldown, reason, against: needed(look, to) })
@@ -22,7 +22,7 @@ pub(super) fn useless(look: &Look<'_>, state: &State) -> Option<Wish> {
 /// One replica after a calm while.
 pub(super) fn calm(look: &Look<'_>, state: &State) -> Option<Wish> {
     let since = state.calm_since?;
-    let base = base(look, state)?;
+    let base = state.goes_back_to(look.policy.replicas)?;
     let to = look.workload.position().checked_sub(1).filter(|to| *to >= base)?;
     let until = since.plus(calm_span(look));
     let pages = look.observed.burns.iter().find(|burn| burn.pages);
@@ -34,11 +34,6 @@ pub(super) fn calm(look: &Look<'_>, state: &State) -> Option<Wish> {
     against.extend(needed(look, to));
     let reason = Reason::Calm { since, base };
     Some(Wish { to, cooldown: look.policy.down.cooldown, reason, against })
-}
-
-/// Where replicas are given back to; the bounds may have been edited since it was noted.
-fn base(look: &Look<'_>, state: &State) -> Option<u32> {
-    Some(look.policy.replicas.clamp(state.base?))
 }
 
 /// What needs all of the replicas.
@@ -62,6 +57,10 @@ fn calm_span(look: &Look<'_>) -> Span {
 fn would_fill(look: &Look<'_>) -> Option<Reason> {
     let saturation = look.policy.saturation.as_ref()?;
     let Some(seen) = look.observed.saturation else { return Some(Reason::SaturationUnknown) };
+    if look.workload.position() < look.workload.wanted {
+        // Nothing rests on this floor: how many run, its owner says.
+        return None;
+    }
     let left = look.workload.wanted.saturating_sub(1).max(1);
     let would_be = seen.get() * f64::from(look.workload.ready) / f64::from(left);
     let below = saturation.shrink_below.get();

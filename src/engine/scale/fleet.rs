@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::verdict::{Decision, Reason, Verdict};
+use crate::slo::policy::{ScaleMode, ScalePolicy};
 use crate::slo::time::{Span, Ts};
 
 /// What all policies together may do.
@@ -32,13 +33,17 @@ pub enum Brake {
         /// How many may.
         most: u32,
     },
-    /// As many replicas were added as may be in an hour.
-    Added {
-        /// How many.
-        added: u32,
-        /// How many may.
-        most: u32,
-    },
+}
+
+/// What all policies together may still add in this hour.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Room {
+    /// Replicas that are left.
+    pub left: u32,
+    /// Replicas that were added, or are granted to those that burn more.
+    pub added: u32,
+    /// Replicas that may be added in an hour.
+    pub most: u32,
 }
 
 /// One addition of any policy.
@@ -57,6 +62,8 @@ pub struct Fleet {
     added: Vec<Added>,
     /// When a policy wanted to add, allowed or not, last.
     wanted: BTreeMap<String, Ts>,
+    /// The same of policies whose saturation shows that load is the cause.
+    loaded: BTreeMap<String, Ts>,
     /// Since when a common cause is seen.
     common_since: Option<Ts>,
 }
@@ -73,47 +80,74 @@ impl Limits {
     }
 }
 
+/// So many that are full at once are a campaign, and to add is what they are for. More of them are
+/// not: what they all call has become slow, and fills their pools.
+const FULL_AT_ONCE: usize = 4;
+
+/// A policy, and what it would do if it were alone.
+pub type Alone<'a> = (&'a ScalePolicy, &'a Decision);
+
 impl Fleet {
     /// Looks at what all policies would do if each were alone; what holds them all, if anything.
-    pub fn brake(
-        &mut self,
-        now: Ts,
-        wishes: &[(&str, &Decision)],
-        policies: u32,
-        limits: Limits,
-    ) -> Option<Brake> {
+    /// Policies of a dry run neither count nor are counted.
+    pub fn brake(&mut self, now: Ts, all: &[Alone<'_>], limits: Limits) -> Option<Brake> {
         self.added.retain(|added| now.since(added.at) < Span::from_hours(1));
-        // A policy that is gone is none of `policies` either.
-        let is_one = |policy: &str| wishes.iter().any(|(name, _)| *name == policy);
-        self.wanted.retain(|policy, at| is_one(policy) && now.since(*at) < Limits::WITHIN);
-        let wanting: Vec<(&str, u32)> = wishes.iter().filter_map(|(p, d)| Some((*p, more(d)?))).collect();
-        self.wanted.extend(wanting.iter().map(|(policy, _)| ((*policy).to_owned(), now)));
-        let lately = self.added.iter().filter(|added| now.since(added.at) < Limits::WITHIN);
-        let mut adding: Vec<&str> =
-            lately.map(|added| added.policy.as_str()).filter(|policy| is_one(policy)).collect();
-        adding.extend(self.wanted.keys().map(String::as_str));
-        adding.sort_unstable();
-        adding.dedup();
-        let adding = u32::try_from(adding.len()).unwrap_or(u32::MAX);
-        let most = limits.most(policies);
+        // A policy that is gone has no part in it.
+        let is_one = |name: &String| all.iter().any(|(policy, _)| policy.name == *name);
+        for wanted in [&mut self.wanted, &mut self.loaded] {
+            wanted.retain(|name, at| is_one(name) && now.since(*at) < Limits::WITHIN);
+        }
+        for (_, policy) in adding(all) {
+            self.want(policy, now);
+        }
+        let adding = self.wanted.len() + self.loaded.len().saturating_sub(FULL_AT_ONCE);
+        let adding = u32::try_from(adding).unwrap_or(u32::MAX);
+        let policies = all.iter().filter(|(policy, _)| policy.mode == ScaleMode::Auto).count();
+        let most = limits.most(u32::try_from(policies).unwrap_or(u32::MAX));
         if adding > most {
             self.common_since.get_or_insert(now);
             return Some(Brake::CommonCause { adding, most });
         }
         self.common_since = None;
-        let added = |sum: u32, more: u32| sum.saturating_add(more);
-        let before = self.added.iter().map(|added| added.replicas).fold(0, added);
-        let wanted = wanting.iter().map(|(_, more)| *more).fold(0, added);
-        let all = before.saturating_add(wanted);
-        (wanted > 0 && all > limits.added_per_hour)
-            .then_some(Brake::Added { added: before, most: limits.added_per_hour })
+        None
+    }
+
+    /// Who wants more than is left of the hour, by its place in `all`, and what is left for it: what
+    /// burns most is served first. They are to be decided again with that room.
+    pub fn short(&self, all: &[Alone<'_>], limits: Limits) -> BTreeMap<usize, Room> {
+        let sum = |sum: u32, added: &Added| sum.saturating_add(added.replicas);
+        let mut added = self.added.iter().fold(0, sum);
+        let mut wishes: Vec<(f64, usize, u32)> =
+            adding(all).filter_map(|(ix, _)| all.get(ix).map(|(_, d)| (burn(d), ix, d.adds))).collect();
+        wishes.sort_by(|(a, ..), (b, ..)| b.total_cmp(a));
+        let mut short = BTreeMap::new();
+        for (_, ix, adds) in wishes {
+            let left = limits.added_per_hour.saturating_sub(added);
+            if adds > left {
+                short.insert(ix, Room { left, added, most: limits.added_per_hour });
+            }
+            added = added.saturating_add(adds.min(left));
+        }
+        short
     }
 
     /// Remembers what a policy adds.
-    pub fn note(&mut self, policy: &str, decision: &Decision) {
-        if let Some(replicas) = more(decision) {
-            self.added.push(Added { at: decision.at, policy: policy.to_owned(), replicas });
+    pub fn note(&mut self, policy: &ScalePolicy, decision: &Decision) {
+        for _ in adding(&[(policy, decision)]) {
+            self.want(policy, decision.at);
+            let (at, policy) = (decision.at, policy.name.clone());
+            self.added.push(Added { at, policy, replicas: decision.adds });
         }
+    }
+
+    /// A wish is not held for want of load: where a saturation is asked for, it tells of load.
+    fn want(&mut self, policy: &ScalePolicy, at: Ts) {
+        let (own, other) = match &policy.saturation {
+            Some(_) => (&mut self.loaded, &mut self.wanted),
+            None => (&mut self.wanted, &mut self.loaded),
+        };
+        other.remove(&policy.name);
+        own.insert(policy.name.clone(), at);
     }
 
     /// Since when a common cause is seen.
@@ -127,15 +161,21 @@ impl From<&Brake> for Reason {
         match brake {
             Brake::Stopped { by } => Self::Stopped { by: by.clone() },
             Brake::CommonCause { adding, most } => Self::CommonCause { adding: *adding, most: *most },
-            Brake::Added { added, most } => Self::FleetLimit { added: *added, most: *most },
         }
     }
 }
 
-/// Replicas that a decision adds.
-fn more(decision: &Decision) -> Option<u32> {
-    match decision.verdict {
-        Verdict::Scale { from, to } if to > from => Some(to - from),
-        _ => None,
+/// The policies that add, with their places.
+fn adding<'a>(all: &[Alone<'a>]) -> impl Iterator<Item = (usize, &'a ScalePolicy)> {
+    let adds = |decision: &Decision| matches!(decision.verdict, Verdict::Scale { from, to } if to > from);
+    let auto = all.iter().enumerate().filter(|(_, (policy, _))| policy.mode == ScaleMode::Auto);
+    auto.filter(move |(_, (_, decision))| adds(decision)).map(|(ix, (policy, _))| (ix, *policy))
+}
+
+/// How fast what asks for more burns, by its slower window.
+fn burn(decision: &Decision) -> f64 {
+    match decision.reason {
+        Reason::Burning { short, long, .. } => short.min(long),
+        _ => 0.0,
     }
 }

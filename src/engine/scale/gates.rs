@@ -1,6 +1,5 @@
 //! What holds a policy whatever burns.
 
-use super::fleet::Brake;
 use super::look::Look;
 use super::observed::Observed;
 use super::state::{SKEW, State};
@@ -8,10 +7,12 @@ use super::verdict::Reason;
 use crate::slo::policy::ScalePolicy;
 use crate::slo::time::{Span, Ts};
 
+/// Replicas that are not ready for so long are not merely starting.
+const STARTS_WITHIN: Span = Span::from_mins(10);
+
 /// What holds it without a look at the workload.
 pub(super) fn before(observed: &Observed, state: &State, policy: &ScalePolicy) -> Vec<Reason> {
-    let all = observed.brake.iter().filter(|brake| !matches!(brake, Brake::Added { .. }));
-    let mut reasons: Vec<Reason> = all.map(Reason::from).collect();
+    let mut reasons: Vec<Reason> = observed.brake.iter().map(Reason::from).collect();
     if state.paused {
         let by = format!("damper scale pause {}", policy.name);
         reasons.push(Reason::Paused { by });
@@ -46,7 +47,7 @@ pub(super) fn held(look: &Look<'_>, state: &State) -> Vec<Reason> {
     if let Some(why) = &workload.blocked {
         reasons.push(Reason::Blocked { why: why.clone() });
     }
-    if workload.ready < workload.expected() {
+    if workload.wanted > 0 && !workload.is_ready() {
         reasons.push(Reason::Starting { ready: workload.ready, wanted: workload.expected() });
     }
     if let Some(until) = cooldown(state).filter(|until| now < *until) {
@@ -56,18 +57,14 @@ pub(super) fn held(look: &Look<'_>, state: &State) -> Vec<Reason> {
     if let Some(until) = settled_at(look, state).filter(|until| now < *until) {
         reasons.push(Reason::Settling { until });
     }
-    reasons.extend(rate_limit(look, state));
-    let max = look.policy.replicas.max();
-    if workload.position() > max {
-        reasons.push(Reason::AboveMax { at: workload.position(), max });
-    }
     reasons
 }
 
-/// Replicas that cannot be had never become ready; giving them back waits for neither, or they would
-/// be asked for for ever.
-pub(super) fn pass_blocked(look: &Look<'_>, reasons: &mut Vec<Reason>) {
-    if look.workload.blocked.is_some() {
+/// Replicas that cannot be had never become ready, and some that can do not either; giving them back
+/// waits for neither, or they would be asked for for ever.
+pub(super) fn pass_unready(look: &Look<'_>, state: &State, reasons: &mut Vec<Reason>) {
+    let is_long = state.unready_since.is_some_and(|since| look.now.since(since) >= STARTS_WITHIN);
+    if look.workload.blocked.is_some() || is_long {
         reasons.retain(|reason| !matches!(reason, Reason::Blocked { .. } | Reason::Starting { .. }));
     }
 }
@@ -80,7 +77,7 @@ pub(super) fn is_settled(look: &Look<'_>, state: &State) -> bool {
 }
 
 fn cooldown(state: &State) -> Option<Ts> {
-    state.cooldown_until.map(|until| until.plus(SKEW))
+    state.cooldown_until.max(state.rehearsed.cooldown_until).map(|until| until.plus(SKEW))
 }
 
 /// When the workload will have settled; a step is seen once the short window holds nothing older.
@@ -90,10 +87,12 @@ fn settled_at(look: &Look<'_>, state: &State) -> Option<Ts> {
     Some(state.ready_since?.plus(span))
 }
 
-fn rate_limit(look: &Look<'_>, state: &State) -> Option<Reason> {
-    let writes = u32::try_from(state.writes.len()).unwrap_or(u32::MAX);
+/// Holds whatever is to be done; at rest it is nobody's concern.
+pub(super) fn rate_limit(look: &Look<'_>, state: &State) -> Option<Reason> {
+    let all = state.all_writes();
+    let writes = u32::try_from(all.len()).unwrap_or(u32::MAX);
     let most = look.policy.max_actions_per_hour;
     let surplus = usize::try_from(writes.checked_sub(most)?).ok()?;
-    let until = state.writes.get(surplus)?.plus(Span::from_hours(1));
+    let until = all.get(surplus)?.plus(Span::from_hours(1));
     Some(Reason::RateLimit { writes, until })
 }

@@ -26,7 +26,7 @@ mod verdict;
 mod words;
 
 pub use decide::decide;
-pub use fleet::{Brake, Fleet, Limits};
+pub use fleet::{Alone, Brake, Fleet, Limits, Room};
 pub use observed::{Burn, Burning, Lever, Observed, Part, Version, Workload, Writer, WriterKind};
-pub use state::{Intent, Overridden, State, Trial, Useless};
+pub use state::{Intent, Overridden, Rehearsed, State, Trial, Useless};
 pub use verdict::{Decision, Reason, Verdict};

@@ -1,6 +1,6 @@
 //! What a scaling decision looks at. What is not known is said so, never zero.
 
-use super::fleet::Brake;
+use super::fleet::{Brake, Room};
 use crate::engine::window::Counts;
 use crate::slo::time::Ts;
 use crate::slo::unit::{Finite, Objective};
@@ -18,6 +18,8 @@ pub struct Observed {
     pub vetoes: Vec<Option<Finite>>,
     /// What holds all policies.
     pub brake: Option<Brake>,
+    /// What all policies together may still add; `None` where that does not limit this one.
+    pub room: Option<Room>,
     /// Why the policy cannot do what it says as things are now: its SLO is gone or another one than it
     /// was written for, or another policy moves the same workload.
     pub misfit: Option<String>,
@@ -92,6 +94,9 @@ pub enum Lever {
         most: u32,
         /// `HorizontalPodAutoscaler checkout`
         owner: String,
+        /// Where it was before Damper raised it, as the autoscaler itself says; `None` where it stands
+        /// where somebody else put it.
+        original: Option<u32>,
     },
 }
 
@@ -135,6 +140,14 @@ impl Workload {
         }
     }
 
+    /// Where a floor that Damper raised was before, as the autoscaler itself says.
+    pub(super) fn original(&self) -> Option<u32> {
+        match self.lever {
+            Lever::Count => None,
+            Lever::Floor { original, at, .. } => original.filter(|original| *original <= at),
+        }
+    }
+
     /// The autoscaler whose floor is moved.
     pub fn owner(&self) -> Option<&str> {
         match &self.lever {
@@ -149,6 +162,12 @@ impl Workload {
             Lever::Count => u32::MAX,
             Lever::Floor { most, .. } => most,
         }
+    }
+
+    /// Whether enough replicas serve: all of a few, and all but 5 % of many, of which one is nearly
+    /// always away.
+    pub(super) fn is_ready(&self) -> bool {
+        self.wanted > 0 && u64::from(self.ready) * 100 >= u64::from(self.expected()) * 95
     }
 
     /// Replicas that are asked for, or will be as soon as the autoscaler sees its floor.

@@ -3,15 +3,19 @@
 
 use super::observed::{Burn, Burning, Part};
 use crate::engine::alert::Subject;
+use crate::engine::condition::more_bad_than_total;
 use crate::engine::ledger::Ledger;
 use crate::engine::plan::Planned;
 use crate::engine::status::Standing;
 use crate::engine::step::{Control, Observed, budget_of, groups, objective_of};
-use crate::engine::window::{Book, Windows};
+use crate::engine::window::{Book, Counts, Slice, Windows};
 use crate::slo::model::{AbsentMeans, Labels, Severity};
 use crate::slo::policy::{Watched, Windows as Lengths};
-use crate::slo::time::Ts;
+use crate::slo::time::{Span, Ts};
 use crate::slo::unit::{Events, Finite};
+
+/// Where bad events are compared with all events, as for alerts.
+const RECENT: Span = Span::from_mins(5);
 
 impl Burn {
     /// How an SLO that a policy watches burns at the end of the newest slice, pooled over its groups
@@ -33,12 +37,9 @@ impl Burn {
         let known = if groups.is_empty() || !planned.direct.is_empty() {
             Err("it counts no events")
         } else {
-            groups.iter().map(|group| part(planned, group, lengths, ledger, observed, at)).collect()
+            let read = |group: &&Labels| read(planned, group, lengths, ledger, observed, at);
+            groups.iter().map(read).collect::<Result<Vec<_>, _>>().and_then(pooled)
         };
-        let known = known.map(|parts: Vec<_>| Burning {
-            budget_left: budget_left(&parts),
-            parts: parts.into_iter().map(|(part, _)| part).collect(),
-        });
         let why = known.as_ref().err().copied().unwrap_or_default().to_owned();
         let is_page = |subject: &Subject| match subject {
             Subject::Burn { group, .. } => watched.group.as_ref().is_none_or(|own| own == group),
@@ -53,49 +54,86 @@ impl Burn {
 }
 
 const MISSING: &str = "its data is missing";
+const MORE_BAD: &str = "it has more bad events than events";
 
-/// What a group may spend in the period, and what is left of that.
-type Weighed = Option<(f64, f64)>;
+/// One group.
+struct Read {
+    part: Part,
+    /// What it may spend in the period, and what is left of that.
+    weighed: Option<(f64, f64)>,
+    /// Why nothing can be said of it alone.
+    wrong: Option<&'static str>,
+    /// Events of the last minutes, of which bad ones are a part.
+    recent: Counts,
+}
 
-/// One group with what it may spend in the period and what is left of that; or why nothing can be
-/// said of it.
-fn part(
+/// All groups together. Of a pool one group may be unsure, as where two counters race: what is missing
+/// is missing in its windows, and more bad events than events only count where the pool has them.
+fn pooled(all: Vec<Read>) -> Result<Burning, &'static str> {
+    let sum = |sum: Counts, read: &Read| Counts {
+        bad: sum.bad.plus(read.recent.bad),
+        total: sum.total.plus(read.recent.total),
+        ..sum
+    };
+    if let Some(why) = all.iter().map(|read| read.wrong).min().flatten() {
+        return Err(why);
+    }
+    if more_bad_than_total(&all.iter().fold(Counts::default(), sum)) {
+        return Err(MORE_BAD);
+    }
+    Ok(Burning { budget_left: budget_left(&all), parts: all.into_iter().map(|read| read.part).collect() })
+}
+
+/// Reads one group; or says why nothing can be said of any.
+fn read(
     planned: &Planned,
     group: &Labels,
     lengths: Lengths,
     ledger: &Ledger,
     observed: &Observed,
     at: Ts,
-) -> Result<(Part, Weighed), &'static str> {
+) -> Result<Read, &'static str> {
     let book = Book::open(ledger, &planned.bad, &planned.total, group).ok_or(MISSING)?;
     let mut windows = Windows::new(&book, at);
     let targets = planned.alive.map(|ix| observed.alive.get(&ix).copied().unwrap_or_default());
-    let reading = targets.and_then(|targets| targets.at(at));
-    // Absence may mean much for alerts; replicas are left alone.
-    let standing = Standing::of(&mut windows, reading, AbsentMeans::Unknown);
-    match standing {
-        Standing::Absent => return Err("it has no series"),
-        Standing::BadNotPartOfTotal => return Err("it has more bad events than events"),
-        _ if !standing.is_known(AbsentMeans::Unknown) => return Err(MISSING),
-        _ => {}
-    }
     // The sick take their errors with them, and those that are left would look well or overloaded.
     if targets.is_some_and(|targets| targets.half_missing(at)) {
         return Err("fewer than half of its targets are up, or it is not known how many");
     }
+    // Absence may mean much for alerts; replicas are left alone.
+    let standing =
+        Standing::of(&mut windows, targets.and_then(|targets| targets.at(at)), AbsentMeans::Unknown);
+    let wrong = match standing {
+        Standing::Absent => return Err("it has no series"),
+        Standing::BadNotPartOfTotal => Some(MORE_BAD),
+        _ if !standing.is_known(AbsentMeans::Unknown) => Some(MISSING),
+        _ => None,
+    };
+    let was_never_asked = matches!(book.slice(at), Slice::Absent { born: false });
+    let mut window = |length| {
+        let counts = windows.get(length);
+        if was_never_asked { without_events(counts) } else { counts }
+    };
     let objective = objective_of(&planned.slo, group);
-    let part = Part { objective, short: windows.get(lengths.short), long: windows.get(lengths.long) };
+    let part = Part { objective, short: window(lengths.short), long: window(lengths.long) };
+    let recent = windows.get(RECENT);
     let budget = budget_of(planned, &book, objective, at).filter(|b| b.counts.total > Events::ZERO);
     let weighed = budget.map(|budget| {
         let may = objective.budget() * budget.counts.total.as_f64();
         (may, may * budget.remaining)
     });
-    Ok((part, weighed))
+    Ok(Read { part, weighed, wrong, recent })
+}
+
+/// A workload that is up and was never asked for anything: its windows are known, and empty.
+fn without_events(counts: Counts) -> Counts {
+    let Counts { covered, summed, absent, .. } = counts;
+    Counts { covered: covered + absent, summed: summed + absent, absent: 0, ..counts }
 }
 
 /// What is left of the budget of all groups together.
-fn budget_left(parts: &[(Part, Weighed)]) -> Option<Finite> {
-    let known = parts.iter().filter_map(|(_, weighed)| *weighed);
+fn budget_left(all: &[Read]) -> Option<Finite> {
+    let known = all.iter().filter_map(|read| read.weighed);
     let (may, left) = known.fold((0.0, 0.0), |(m, l), (may, left)| (m + may, l + left));
     if may > 0.0 { Finite::new(left / may) } else { None }
 }
@@ -107,7 +145,6 @@ mod tests {
     use crate::engine::plan::{AliveIx, AliveReading};
     use crate::engine::view::testing::{Example, group};
     use crate::slo::model::SloId;
-    use crate::slo::time::Span;
 
     const LENGTHS: Lengths = Lengths { short: Span::from_mins(2), long: Span::from_mins(5) };
 
@@ -177,20 +214,6 @@ mod tests {
     }
 
     #[test]
-    fn absence_that_alerts_read_as_idle_leaves_replicas_alone() {
-        let mut example = Example::well(20);
-        let mut slo = (*example.slos[0].slo).clone();
-        slo.absent.means = AbsentMeans::Idle;
-        example.slos[0].slo = std::sync::Arc::new(slo);
-        example.now += 30;
-        for series in [SeriesIx(0), SeriesIx(1)] {
-            let slots = vec![SlotFact { end: Ts(example.now), state: SlotState::Absent }];
-            example.ledger.apply(&Facts { series, tier: Tier::Fine, slots });
-        }
-        assert_eq!(read(&example, None).why, "it has no series");
-    }
-
-    #[test]
     fn what_is_not_known_says_why() {
         let mut example = Example::well(20);
         example.now += 30;
@@ -199,5 +222,45 @@ mod tests {
         assert_eq!(read(&example, None).why, "");
         example.tick(100, 9_000);
         assert_eq!(read(&example, None).why, "it has more bad events than events");
+    }
+
+    #[test]
+    fn series_that_vanished_say_nothing_whatever_absence_means_for_alerts() {
+        let mut example = Example::well(20);
+        let mut slo = (*example.slos[0].slo).clone();
+        slo.absent.means = AbsentMeans::Idle;
+        example.slos[0].slo = std::sync::Arc::new(slo);
+        for _ in 0..20 {
+            example.now += 30;
+            for ix in [0, 1] {
+                let slots = vec![SlotFact { end: Ts(example.now), state: SlotState::Absent }];
+                example.ledger.apply(&Facts { series: SeriesIx(ix), tier: Tier::Fine, slots });
+            }
+        }
+        let gone = read(&example, None);
+        assert_eq!((gone.known, gone.why.as_str()), (None, "it has no series"));
+        // They are back: while they were away it may have burned.
+        example.tick(100, 0);
+        let known = read(&example, None).known.unwrap();
+        assert!(!known.is_below("0.8".parse().unwrap()));
+        (0..10).for_each(|_| example.tick(100, 0));
+        assert!(read(&example, None).known.unwrap().is_below("0.8".parse().unwrap()));
+    }
+
+    #[test]
+    fn one_group_of_which_nothing_can_be_said_hides_no_other() {
+        let mut example = Example::new(&["availability"], &["availability"]);
+        let mut tick = |race, pay| {
+            for _ in 0..20 {
+                example.now += 30;
+                example.tell(0, &[("/pay", 100, pay), ("/list", 300, 0), ("/race", 10, race)]);
+                example.decide();
+            }
+            (read(&example, None), read(&example, Some("/race")))
+        };
+        let (pool, race) = tick(13, 10);
+        assert_eq!(race.why, "it has more bad events than events");
+        assert!(pool.known.is_some(), "{pool:?}");
+        assert_eq!(tick(1_000, 10).0.why, "it has more bad events than events", "nor is the pool");
     }
 }

@@ -1,7 +1,6 @@
 //! Adding replicas: what asks for it, and what forbids it.
 
 use super::burn::worst;
-use super::fleet::Brake;
 use super::look::{Look, Wish};
 use super::observed::{Burn, Burning, Observed};
 use super::state::State;
@@ -13,10 +12,12 @@ use crate::slo::unit::BurnRate;
 /// Replicas added at once at most where the saturation asks for more than the step does.
 const MOST_AT_ONCE: u32 = 4;
 /// A share of what there is, such as of CPU or of a pool, ends at 1: from here on it does not say how
-/// much is missing.
+/// much is missing. Percent and queues do not end there.
 const FULL: f64 = 0.95;
 /// Burn that begins so soon after a new version is the version's until proved otherwise.
 const SUSPECT_FOR: Span = Span::from_mins(15);
+/// A version with which it burns for so long lives like that.
+const SUSPECT_UNTIL: Span = Span::from_hours(2);
 /// With less budget left than this, one more is added.
 const LITTLE_BUDGET: f64 = 0.1;
 
@@ -27,18 +28,21 @@ pub(super) fn rise(look: &Look<'_>, state: &State) -> Option<Wish> {
     let little = burning.budget_left.is_some_and(|left| left.get() < LITTLE_BUDGET);
     let add = step.add.max(missing(look)).saturating_add(u32::from(little));
     let workload = look.workload;
-    let to = look.policy.replicas.clamp(workload.expected().saturating_add(add)).min(workload.most());
+    let expected = workload.expected();
+    let most = look.policy.replicas.clamp(expected.saturating_add(add)).min(workload.most());
+    let to = look.observed.room.map_or(most, |room| most.min(expected.saturating_add(room.left)));
     let rate = step.burn_rate.value();
     let reason = Reason::Burning { slo: burn.slo.clone(), short, long, rate, add };
     let against = [
-        added_enough(look),
+        above_max(look),
+        no_room(look, most),
         too_few(look, burn, burning),
         useless(look, state),
         not_load(look),
         vetoed(look),
         suspect(look, state),
         workload.rolling.then_some(Reason::Rolling),
-        at_max(look, to),
+        at_max(look, most),
     ];
     let against = against.into_iter().flatten().collect();
     Some(Wish { to, cooldown: step.cooldown, reason, against })
@@ -68,7 +72,7 @@ fn missing(look: &Look<'_>) -> u32 {
     let (Some(seen), Some(saturation)) = (look.observed.saturation, &look.policy.saturation) else {
         return 0;
     };
-    if seen.get() >= FULL {
+    if seen.get() >= FULL && saturation.scale_above.get() <= 1.0 {
         return MOST_AT_ONCE;
     }
     let needed = f64::from(look.workload.ready) * seen.get() / saturation.scale_above.get();
@@ -78,9 +82,15 @@ fn missing(look: &Look<'_>) -> u32 {
     more
 }
 
-fn added_enough(look: &Look<'_>) -> Option<Reason> {
-    let brake = look.observed.brake.as_ref()?;
-    matches!(brake, Brake::Added { .. }).then(|| Reason::from(brake))
+fn above_max(look: &Look<'_>) -> Option<Reason> {
+    let (at, max) = (look.workload.position(), look.policy.replicas.max());
+    (at > max).then_some(Reason::AboveMax { at, max })
+}
+
+fn no_room(look: &Look<'_>, to: u32) -> Option<Reason> {
+    let room = look.observed.room.filter(|room| room.left == 0)?;
+    let reason = Reason::FleetLimit { added: room.added, most: room.most };
+    (to > look.workload.expected()).then_some(reason)
 }
 
 fn too_few(look: &Look<'_>, burn: &Burn, burning: &Burning) -> Option<Reason> {
@@ -121,8 +131,9 @@ fn suspect(look: &Look<'_>, state: &State) -> Option<Reason> {
     let version = look.workload.version.as_ref().filter(|v| state.trusted.is_none_or(|at| at < v.since))?;
     let burning = state.burning_since?;
     let is_soon = version.since <= burning && burning.since(version.since) <= SUSPECT_FOR;
+    let lasts = look.now.since(burning) < SUSPECT_UNTIL;
     let reason = || Reason::SuspectVersion { version: version.name.clone(), since: version.since, burning };
-    is_soon.then(reason)
+    (is_soon && lasts).then(reason)
 }
 
 fn at_max(look: &Look<'_>, to: u32) -> Option<Reason> {

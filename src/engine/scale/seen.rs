@@ -8,18 +8,25 @@ use crate::slo::time::Ts;
 
 /// Takes in where the lever is.
 pub(super) fn take_in(look: &Look<'_>, state: &mut State) {
+    compare(look, state);
+    // The object knows better than a store that may have been lost.
+    state.base = look.workload.original().or(state.base);
+}
+
+fn compare(look: &Look<'_>, state: &mut State) {
     let (now, workload) = (look.now, look.workload);
     let at = workload.position();
+    let writer = workload.writer.as_ref();
     let Some(seen) = state.seen.filter(|_| state.owner.as_deref() == workload.owner()) else {
         return begin(look, state);
     };
     let Some(intent) = state.intent else {
         if at != seen {
-            foreign(look, workload.writer.as_ref(), state);
+            moved(look, writer, state);
         }
         return;
     };
-    let other = workload.writer.as_ref().filter(|w| w.kind != WriterKind::Damper && w.at >= intent.at);
+    let other = writer.filter(|w| w.kind != WriterKind::Damper && w.at >= intent.at);
     match at {
         // It came, and somebody answered it within one look.
         _ if other.is_some() => {
@@ -31,25 +38,52 @@ pub(super) fn take_in(look: &Look<'_>, state: &mut State) {
         _ if at == intent.from => state.never_came(),
         _ => {
             state.arrived(intent);
-            foreign(look, None, state);
+            moved(look, writer.filter(|w| w.kind == WriterKind::Damper), state);
         }
     }
 }
 
-/// First sight, or another lever than before.
+/// First sight, another lever than before, or one that was let go. A floor that Damper raised before
+/// is still raised.
 fn begin(look: &Look<'_>, state: &mut State) {
-    let at = look.workload.position();
-    state.owner = look.workload.owner().map(str::to_owned);
+    let (workload, at) = (look.workload, look.workload.position());
+    if state.base.is_none() || state.owner.as_deref() != workload.owner() {
+        state.owner = workload.owner().map(str::to_owned);
+        state.base = Some(at);
+        (state.useless, state.overridden) = (None, None);
+    }
     state.seen = Some(at);
-    state.base = Some(look.policy.replicas.clamp(at));
-    (state.intent, state.last, state.trial, state.useless, state.overridden) = (None, None, None, None, None);
+    (state.intent, state.trial) = (None, None);
+    let raised = workload.original().filter(|original| *original < at);
+    state.last = raised.map(|from| write_at(look.now, from, at));
+}
+
+/// The lever is not where it was left.
+fn moved(look: &Look<'_>, writer: Option<&Writer>, state: &mut State) {
+    let is_own = match writer {
+        Some(writer) => writer.kind == WriterKind::Damper,
+        None => look.workload.original().is_some(),
+    };
+    if is_own { own(look, state) } else { foreign(look, writer, state) }
+}
+
+/// Damper itself: a floor that was let go, or a write that was taken for lost.
+fn own(look: &Look<'_>, state: &mut State) {
+    let at = look.workload.position();
+    let from = state.seen.replace(at).unwrap_or(at);
+    state.trial = None;
+    let is_above = state.base.is_some_and(|base| at > base);
+    state.last = is_above.then(|| write_at(look.now, from, at));
+}
+
+fn write_at(at: Ts, from: u32, to: u32) -> Intent {
+    Intent { at, from, to, until: at }
 }
 
 /// Somebody else set the lever: their count holds for a while, and is what replicas are given back
 /// to. A controller that puts it back to where it was is no person: it will do so again.
 fn foreign(look: &Look<'_>, writer: Option<&Writer>, state: &mut State) {
     let (now, at) = (look.now, look.workload.position());
-    let writer = writer.filter(|writer| writer.kind != WriterKind::Damper);
     // A release says before who brings it there.
     let said = state.overridden.as_ref().filter(|other| other.to == at && now < other.until);
     let by = writer.map(|writer| writer.name.clone()).or_else(|| said.and_then(|other| other.by.clone()));
@@ -66,7 +100,7 @@ fn foreign(look: &Look<'_>, writer: Option<&Writer>, state: &mut State) {
         }
         return;
     }
-    state.base = Some(look.policy.replicas.clamp(at));
+    state.base = Some(at);
     state.overridden = Some(Overridden { by, to: at, until });
 }
 
@@ -81,7 +115,7 @@ impl State {
     /// The write was not made, and will not be.
     pub fn never_came(&mut self) {
         self.intent = None;
-        self.trial = self.trial.filter(|trial| trial.steps > 1);
+        self.trial = self.trial.take().filter(|trial| trial.steps > 1);
         if let Some(trial) = &mut self.trial {
             trial.steps -= 1;
         }

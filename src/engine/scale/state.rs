@@ -3,14 +3,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::slo::policy::Bounds;
 use crate::slo::time::{Span, Ts};
 
 /// What is remembered of a policy. A new policy begins with the default.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct State {
-    /// Where replicas are given back to: what stood there before Damper added any, or what
-    /// somebody else set since.
+    /// Where the lever stood before Damper moved it, or where somebody else brought it since; as it
+    /// was, inside the bounds or not. See [`State::goes_back_to`].
     pub base: Option<u32>,
     /// The autoscaler whose floor is moved, if any.
     pub owner: Option<String>,
@@ -26,12 +27,16 @@ pub struct State {
     pub refused: Option<String>,
     /// When writes were decided, the newest last; of the last hour.
     pub writes: Vec<Ts>,
+    /// Writes that a dry run decided; forgotten once the policy acts.
+    pub rehearsed: Rehearsed,
     /// Since when every window of every SLO stays below the rate for giving back.
     pub calm_since: Option<Ts>,
     /// Since when the windows ask for more.
     pub burning_since: Option<Ts>,
-    /// Since when all replicas are ready.
+    /// Since when enough replicas are ready.
     pub ready_since: Option<Ts>,
+    /// Since when too few are.
+    pub unready_since: Option<Ts>,
     /// Steps up whose effect is not judged yet.
     pub trial: Option<Trial>,
     /// Steps that did not help, and are given back.
@@ -62,16 +67,34 @@ pub struct Intent {
     pub until: Ts,
 }
 
+/// What a dry run would have written.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Rehearsed {
+    /// It would not write before.
+    pub cooldown_until: Option<Ts>,
+    /// When it would have written, the newest last; of the last hour.
+    pub writes: Vec<Ts>,
+}
+
 /// Steps up whose effect is not judged yet.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Trial {
-    /// Burn rate of the short window before the first of them.
+    /// The SLO that asked for the first of them, `service/name`: they are judged by it alone.
+    pub slo: String,
+    /// Its burn rate in the short window before the first of them.
     pub before: f64,
+    /// Its good events per second in the short window before the first of them.
+    pub good: f64,
+    /// Replicas that served before the first of them.
+    pub ready: u32,
     /// Where the lever stood before the first of them.
     pub from: u32,
     /// How many.
     pub steps: u32,
+    /// When the last of them was.
+    pub at: Ts,
 }
 
 /// Steps that did not help.
@@ -110,6 +133,27 @@ impl State {
         self.useless.and_then(|useless| useless.hold_until).is_some_and(|until| now < until)
     }
 
+    /// Where what was added is given back to. The bounds are for what Damper adds; a floor is the
+    /// autoscaler's own, and to put it back is not to scale.
+    pub fn goes_back_to(&self, bounds: Bounds) -> Option<u32> {
+        let base = self.base?;
+        Some(if self.owner.is_some() { base } else { base.max(bounds.min()) })
+    }
+
+    /// Whether replicas were added that are not given back yet.
+    pub fn is_raised(&self, bounds: Bounds) -> bool {
+        let at = self.intent.map(|intent| intent.to).or(self.seen);
+        at.zip(self.goes_back_to(bounds)).is_some_and(|(at, base)| at > base)
+    }
+
+    /// Writes of the last hour, made and rehearsed, the newest last.
+    pub(super) fn all_writes(&self) -> Vec<Ts> {
+        let mut all = self.writes.clone();
+        all.extend(&self.rehearsed.writes);
+        all.sort_unstable();
+        all
+    }
+
     /// Where Damper brought the lever to above where it was, as far as it was seen.
     pub fn raised(&self) -> Option<u32> {
         let to = self.last?.to;
@@ -126,14 +170,18 @@ impl State {
         Self { cooldown_until: self.cooldown_until, writes: self.writes.clone(), ..Self::default() }
     }
 
-    /// Forgets writes and reverts that count no more.
+    /// Forgets writes, reverts and trials that count no more.
     pub(super) fn forget(&mut self, now: Ts) {
         self.writes.retain(|at| now.since(*at) < Span::from_hours(1));
+        self.rehearsed.writes.retain(|at| now.since(*at) < Span::from_hours(1));
+        self.trial = self.trial.take().filter(|trial| now.since(trial.at) < JUDGED_WITHIN);
         self.reverts.retain(|at| now.since(*at) < REVERTS_WITHIN);
     }
 }
 
 /// How far the clocks of two leaders may be apart.
 pub(super) const SKEW: Span = Span::from_secs(10);
+/// Steps that could not be judged for so long never are: what burns then has other causes.
+const JUDGED_WITHIN: Span = Span::from_hours(1);
 /// Two reverts within this time are a fight.
 pub(super) const REVERTS_WITHIN: Span = Span::from_mins(10);

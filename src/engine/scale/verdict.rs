@@ -14,8 +14,24 @@ pub struct Decision {
     pub verdict: Verdict,
     /// Why.
     pub reason: Reason,
-    /// What would have decided without it, where something would.
-    pub runner_up: Option<Reason>,
+    /// What else would have decided the same or otherwise, the gravest first.
+    #[serde(default)]
+    pub others: Vec<Reason>,
+    /// Replicas that it adds. A floor is raised by more: it may begin far below what runs.
+    #[serde(default)]
+    pub adds: u32,
+}
+
+impl Decision {
+    /// What would have decided without its reason, where something would.
+    pub fn runner_up(&self) -> Option<&Reason> {
+        self.others.first()
+    }
+
+    /// All that counted, the gravest first.
+    pub fn reasons(&self) -> impl Iterator<Item = &Reason> {
+        std::iter::once(&self.reason).chain(&self.others)
+    }
 }
 
 /// What becomes of the lever.
@@ -72,7 +88,7 @@ pub enum Reason {
     Settling { until: Ts },
     /// As many writes as an hour may have.
     RateLimit { writes: u32, until: Ts },
-    /// Above the bounds: somebody else's choice.
+    /// Above the bounds: nothing is added.
     AboveMax { at: u32, max: u32 },
     /// A new version is being rolled out.
     Rolling,

@@ -38,7 +38,7 @@ impl Reason {
             }
             Self::RateLimit { writes, .. } => format!("{writes} writes within 1h are as many as allowed."),
             Self::AboveMax { at, max } => {
-                format!("It stands at {at}, above the policy's max of {max}: somebody else's choice.")
+                format!("It stands at {at}, above the policy's max of {max}: nothing is added.")
             }
             Self::Rolling => "A new version is being rolled out.".to_owned(),
             Self::Burning { slo, short, long, rate, add } => format!(

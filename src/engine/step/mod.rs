@@ -6,6 +6,7 @@ mod delta;
 mod evidence;
 mod health;
 mod judge;
+mod matters;
 mod net;
 mod observed;
 mod scaling;

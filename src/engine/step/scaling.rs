@@ -5,16 +5,14 @@ use std::collections::BTreeSet;
 use super::Inputs;
 use super::control::Control;
 use super::delta::Delta;
+use super::matters;
 use super::transition::{Subjected, Telling, advance, resolve};
 use crate::engine::alert::{AlertKey, Matter, RuleInput, Subject};
 use crate::engine::condition::Verdict;
 use crate::engine::scale::{Decision, Reason, State};
 use crate::slo::model::{Labels, Severity};
-use crate::slo::policy::{ScaleMode, ScalePolicy};
+use crate::slo::policy::ScalePolicy;
 use crate::slo::time::Span;
-
-/// How long a policy may be unable to act before somebody is told.
-const BLOCKED_AFTER: Span = Span::from_mins(5);
 
 /// One policy and what was decided about it.
 #[derive(Clone, Copy, Debug)]
@@ -53,8 +51,15 @@ pub fn step_scaling(
         severity: Severity::Page,
     };
     let verdict = if common.is_some() { Verdict::Holds } else { Verdict::Clear };
+    let rule = RuleInput {
+        name: "scaling",
+        hold_for: Span::ZERO,
+        keep_firing_for: Span::ZERO,
+        begins: verdict,
+        goes_on: verdict,
+    };
     let tell = || Telling { annotations: common.map(said).unwrap_or_default(), evidence: None };
-    move_one(key, verdict, Span::ZERO, tell, control, inputs, &mut delta);
+    move_one(key, &[rule], tell, control, inputs, &mut delta);
     retire(all, control, inputs, &mut delta);
     delta
 }
@@ -75,85 +80,14 @@ fn one(
     delta: &mut Delta,
 ) {
     let subject = Subject::Scaling { policy: Some(scaled.policy.name.clone()), matter };
-    let holds = scaled.policy.mode == ScaleMode::Auto && holds(scaled, matter, severity);
-    let verdict = if holds { Verdict::Holds } else { Verdict::Clear };
-    let after = if matter == Matter::Blocked { BLOCKED_AFTER } else { Span::ZERO };
+    let is_blind = inputs.observed.blind.values().any(|blind| *blind);
+    let rules = matters::rules(scaled, matter, severity, is_blind);
     let tell = || {
         let mut annotations = scaled.policy.annotations.clone();
-        annotations.extend(said(&reason_of(scaled, matter)));
+        annotations.extend(said(&matters::reason(scaled, matter)));
         Telling { annotations, evidence: None }
     };
-    move_one(AlertKey { subject, severity }, verdict, after, tell, control, inputs, delta);
-}
-
-fn holds(scaled: &Scaled<'_>, matter: Matter, severity: Severity) -> bool {
-    let (state, now) = (scaled.state, scaled.decision.at);
-    let reasons =
-        || [Some(&scaled.decision.reason), scaled.decision.runner_up.as_ref()].into_iter().flatten();
-    match matter {
-        Matter::Added => {
-            // What was refused once is told once it is there.
-            let intent = state.intent.filter(|_| state.refused.is_none());
-            let at = intent.map(|intent| intent.to).or(state.seen);
-            at.zip(state.base).is_some_and(|(at, base)| at > base)
-        }
-        Matter::Blocked => state.refused.is_some() || reasons().any(blocks),
-        Matter::Overridden => state.overridden.as_ref().is_some_and(|other| now < other.until),
-        Matter::Ineffective => state.is_useless(now),
-        Matter::SuspectVersion => {
-            let is_suspect = reasons().any(|reason| matches!(reason, Reason::SuspectVersion { .. }));
-            // Burn that pages nobody does not wake anybody for its cause either.
-            is_suspect && (severity == Severity::Page) == scaled.pages
-        }
-        Matter::CommonCause => false,
-    }
-}
-
-/// Whether it is one of those that keep a policy from acting until somebody does something.
-fn blocks(reason: &Reason) -> bool {
-    matches!(
-        reason,
-        Reason::Blocked { .. }
-            | Reason::AtMax { .. }
-            | Reason::Fight { .. }
-            | Reason::WorkloadUnknown
-            | Reason::Misfit { .. }
-            | Reason::RateLimit { .. }
-            | Reason::FleetLimit { .. }
-    )
-}
-
-/// What the alert tells: of the decision's two reasons the one that it is about.
-fn reason_of(scaled: &Scaled<'_>, matter: Matter) -> Reason {
-    let (state, decision) = (scaled.state, scaled.decision);
-    let useless = state.useless.and_then(|useless| {
-        let until = useless.hold_until?;
-        Some(Reason::Useless { before: useless.before, after: useless.after, until })
-    });
-    let overridden = state.overridden.clone().map(|other| Reason::Overridden {
-        by: other.by,
-        to: other.to,
-        until: other.until,
-    });
-    let refused = state.refused.clone().map(|why| {
-        let until = state.cooldown_until.unwrap_or(decision.at);
-        Reason::Refused { why, until }
-    });
-    let own = match matter {
-        Matter::Ineffective => useless,
-        Matter::Overridden => overridden,
-        Matter::Blocked if refused.is_some() => refused,
-        Matter::Blocked => {
-            let runner_up = decision.runner_up.as_ref().filter(|reason| blocks(reason));
-            runner_up.filter(|_| !blocks(&decision.reason)).cloned()
-        }
-        Matter::SuspectVersion => {
-            let is_own = |reason: &&Reason| matches!(reason, Reason::SuspectVersion { .. });
-            decision.runner_up.as_ref().filter(is_own).cloned()
-        }
-        Matter::Added | Matter::CommonCause => None,
-    };
-    own.unwrap_or_else(|| decision.reason.clone())
+    move_one(AlertKey { subject, severity }, &rules, tell, control, inputs, delta);
 }
 
 fn said(reason: &Reason) -> Labels {
@@ -162,25 +96,14 @@ fn said(reason: &Reason) -> Labels {
 
 fn move_one(
     key: AlertKey,
-    verdict: Verdict,
-    after: Span,
+    rules: &[RuleInput<'_>],
     tell: impl Fn() -> Telling,
     control: &Control,
     inputs: &Inputs<'_>,
     delta: &mut Delta,
 ) {
     let before = control.get(&key);
-    if before.is_none() && verdict != Verdict::Holds {
-        return;
-    }
-    let rules = [RuleInput {
-        name: "scaling",
-        hold_for: after,
-        keep_firing_for: Span::ZERO,
-        begins: verdict,
-        goes_on: verdict,
-    }];
-    advance(&Subjected { key, slo: None, rules: &rules, targets: None, tell }, before, inputs, delta);
+    advance(&Subjected { key, slo: None, rules, targets: None, tell }, before, inputs, delta);
 }
 
 /// Ends the alerts of policies that are not defined any more.

@@ -140,7 +140,7 @@ fn resume(workload: Option<&Workload>, at: Ts, state: &mut State) {
 fn release(policy: &ScalePolicy, workload: Option<&Workload>, now: Ts, state: &mut State) {
     let until = now.plus(policy.respect_override);
     let at = workload.map(Workload::position);
-    let base = at.map(|at| policy.replicas.clamp(at)).into_iter().chain(state.base).min();
+    let base = at.into_iter().chain(state.base).min();
     let to = at.or(base).unwrap_or_default();
     // Where it was seen is kept: to see it anew would forget the override.
     *state = State { seen: at, base, intent: None, last: None, trial: None, ..state.clone() };

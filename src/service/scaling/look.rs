@@ -71,7 +71,7 @@ pub(super) async fn look(
         let saturation = policy.saturation.as_ref().and_then(|saturation| value(&saturation.query));
         let vetoes = policy.unless.iter().map(|veto| value(&veto.query)).collect();
         let workload = workload.map_err(|why| missing.push(why)).ok();
-        let observed = Observed { burns, workload, saturation, vetoes, brake: None, misfit };
+        let observed = Observed { burns, workload, saturation, vetoes, misfit, ..Observed::default() };
         Looked { seen: seen(&observed, at, missing), observed }
     };
     let all = plan.policies.iter().zip(unfit(plan)).zip(workloads);

@@ -1,5 +1,6 @@
 //! One round: look, decide, commit, act.
 
+use std::collections::BTreeMap;
 use std::mem::discriminant;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use super::state::{Kept, Last, Seen};
 use super::{inherit, keep, removed};
 use crate::cluster::Actuators;
 use crate::engine::plan::Plan;
-use crate::engine::scale::{Brake, Decision, Fleet, Reason, State, Verdict, decide};
+use crate::engine::scale::{Alone, Brake, Decision, Fleet, Reason, Room, State, Verdict, decide};
 use crate::engine::step::{Delta, Inputs, Scaled, step_scaling};
 use crate::service::clock;
 use crate::service::decide::commit;
@@ -82,36 +83,37 @@ fn decide_all(shared: &Shared, plan: &Plan, looked: Vec<Looked>, commands: &Comm
     };
     let stopped = commands.stopped(stopped);
     let valid = shared.settings.step.span();
-    let each = |looked: Vec<Looked>, brake: Option<&Brake>| -> Vec<One> {
-        let one = |((policy, before), mut looked): ((&Arc<ScalePolicy>, &State), Looked)| {
+    let each = |looked: Vec<Looked>, brake: Option<&Brake>, short: &BTreeMap<usize, Room>| -> Vec<One> {
+        let one = |(ix, ((policy, before), mut looked)): (usize, ((&Arc<ScalePolicy>, &State), Looked))| {
             let mut state = before.clone();
             commands.apply(policy, looked.observed.workload.as_ref(), now, &mut state);
-            looked.observed.brake = brake.cloned();
+            (looked.observed.brake, looked.observed.room) = (brake.cloned(), short.get(&ix).copied());
             let (after, decision) = decide(now, valid, &looked.observed, &state, policy);
             let state = if inherit::may_begin(&looked.observed, before) { after } else { state };
             One { looked, state, decision }
         };
-        plan.policies.iter().zip(&before).zip(looked).map(one).collect()
+        plan.policies.iter().zip(&before).zip(looked).enumerate().map(one).collect()
     };
+    let again = |all: Vec<One>| all.into_iter().map(|one| one.looked).collect();
     let stop = stop_of(shared, stopped.as_ref()).map(|by| Brake::Stopped { by });
-    let mut all = each(looked, stop.as_ref());
-    let wishes: Vec<(&str, &Decision)> = plan
-        .policies
-        .iter()
-        .zip(&all)
-        .filter(|(policy, _)| policy.mode == ScaleMode::Auto)
-        .map(|(policy, one)| (policy.name.as_str(), &one.decision))
-        .collect();
-    let auto = plan.policies.iter().filter(|policy| policy.mode == ScaleMode::Auto).count();
+    let mut all = each(looked, stop.as_ref(), &BTreeMap::new());
     let limits = shared.settings.scaling.limits;
-    let common = fleet.brake(now, &wishes, u32::try_from(auto).unwrap_or(u32::MAX), limits);
+    let common = fleet.brake(now, &alone(plan, &all), limits);
     if common.is_some() && stop.is_none() {
-        all = each(all.into_iter().map(|one| one.looked).collect(), common.as_ref());
+        all = each(again(all), common.as_ref(), &BTreeMap::new());
     }
-    for (policy, one) in plan.policies.iter().zip(&all).filter(|(policy, _)| policy.mode == ScaleMode::Auto) {
-        fleet.note(&policy.name, &one.decision);
+    let short = fleet.short(&alone(plan, &all), limits);
+    if !short.is_empty() {
+        all = each(again(all), None, &short);
+    }
+    for (policy, one) in plan.policies.iter().zip(&all) {
+        fleet.note(policy, &one.decision);
     }
     Decided { each: all, fleet, stopped, brake: common }
+}
+
+fn alone<'a>(plan: &'a Plan, all: &'a [One]) -> Vec<Alone<'a>> {
+    plan.policies.iter().zip(all).map(|(policy, one)| (&**policy, &one.decision)).collect()
 }
 
 /// The kill switch: by command, or by the file of the settings. Where it cannot be said whether the

@@ -2,20 +2,21 @@
 
 use super::*;
 use crate::engine::notice::Event;
-use crate::engine::scale::{Overridden, Version};
+use crate::engine::scale::Version;
 use crate::engine::step::{Control, Inputs, Observed as Seen, Scaled, step_scaling};
 use crate::slo::model::Severity;
 
 /// A case whose alerts are followed.
 struct Told {
     case: Case,
+    seen: Seen,
     control: Control,
     told: Vec<(String, Severity, Event, String)>,
 }
 
 impl Told {
     fn of(case: Case) -> Self {
-        Self { case, control: Control::default(), told: Vec::new() }
+        Self { case, seen: Seen::default(), control: Control::default(), told: Vec::new() }
     }
 
     /// One decision and its alerts; what was told anew.
@@ -27,11 +28,11 @@ impl Told {
     }
 
     fn step(&mut self, all: &[Scaled<'_>]) -> Vec<(String, Severity, Event)> {
-        let (observed, external, receivers) = (Seen::default(), Labels::new(), ["oncall".to_owned()]);
+        let (external, receivers) = (Labels::new(), ["oncall".to_owned()]);
         let inputs = Inputs {
             at: self.case.now,
             step: STEP,
-            observed: &observed,
+            observed: &self.seen,
             external: &external,
             receivers: &receivers,
         };
@@ -87,25 +88,6 @@ fn what_stays_blocked_is_told_after_five_minutes() {
 }
 
 #[test]
-fn a_fight_is_told_with_the_writer_and_the_setting_that_ends_it() {
-    let mut told = Told::of(Case::of(2.0, 0.72));
-    // What it also stands at does not hide the fight.
-    told.case.policy.replicas = Bounds::new(3, 5).unwrap();
-    told.case.decide();
-    let until = told.case.now.plus(Span::from_hours(1));
-    told.case.state.fight = Some(Overridden { by: Some("argocd-controller".to_owned()), to: 5, until });
-    while told.told.is_empty() {
-        told.decide();
-        assert!(told.case.now < until, "{:?}", told.case.state);
-    }
-    let (name, _, _, summary) = &told.told[0];
-    assert!(name == "ScalingBlocked" && summary.contains("argocd-controller put it back to 5"), "{summary}");
-    let decision = told.case.decide();
-    assert!(matches!(decision.runner_up, Some(Reason::AtMax { .. })), "{decision:?}");
-    assert!(decision.reason.changes().contains("RespectIgnoreDifferences=true"), "{decision:?}");
-}
-
-#[test]
 fn a_suspect_version_is_a_ticket_and_a_page_only_where_one_fires() {
     let mut told = Told::of(Case::of(2.0, 0.72));
     let since = told.case.now;
@@ -138,6 +120,100 @@ fn a_policy_that_is_removed_ends_what_it_told() {
     told.decide();
     assert_eq!(told.step(&[]), [ticket("ReplicasAdded", Event::Resolved)]);
     assert_eq!(told.control, Control::default());
+}
+
+#[test]
+fn a_suspect_version_does_not_flap() {
+    let mut case = Case::of(20.0, 0.4);
+    let since = case.now;
+    case.workload().version = Some(Version { since, name: "revision 12".to_owned() });
+    case.observed.burns[0].pages = true;
+    let mut told = Told::of(case);
+    let mut all = Vec::new();
+    for tick in 0..20 {
+        // Pods of the bad version crash and come back.
+        told.case.workload().ready = if tick % 4 < 2 { 5 } else { 4 };
+        all.extend(told.decide());
+    }
+    assert_eq!(all.len(), 1, "{all:?}");
+}
+
+#[test]
+fn a_count_that_somebody_set_above_max_is_not_said_to_be_added() {
+    let mut case = Case::of(0.0, 0.1);
+    (case.workload().wanted, case.workload().ready) = (40, 40);
+    let mut told = Told::of(case);
+    assert_eq!(told.decide(), []);
+}
+
+#[test]
+fn at_rest_nobody_is_told_of_a_rate_limit() {
+    let mut case = Case::of(0.5, 0.1);
+    case.state.writes = (0..12).map(|i| Ts(9_000 + i)).collect();
+    (case.state.base, case.state.seen) = (Some(5), Some(5));
+    let mut told = Told::of(case);
+    let all: Vec<_> = (0..15).flat_map(|_| told.decide()).collect();
+    assert_eq!(all, []);
+}
+
+#[test]
+fn replicas_that_never_become_ready_are_told_of() {
+    let mut case = Case::of(3.0, 0.9);
+    case.workload().ready = 4;
+    let mut told = Told::of(case);
+    let all: Vec<_> = (0..240).flat_map(|_| told.decide()).collect();
+    assert_ne!(all, [], "two hours of burning, and nothing is done nor said");
+}
+
+#[test]
+fn a_page_about_no_effect_ends_when_it_is_calm() {
+    let mut case = Case::of(3.0, 0.72);
+    case.policy.saturation = None;
+    let mut told = Told::of(case);
+    while !told.case.state.is_useless(told.case.now) {
+        told.decide();
+    }
+    told.case.burns(0.0);
+    let all: Vec<_> = (0..40).flat_map(|_| told.decide()).collect();
+    assert!(all.iter().any(|(name, ..)| name == "ScalingIneffective"), "20 calm minutes later: {all:?}");
+}
+
+/// What is told in so many ticks.
+fn told_in(told: &mut Told, ticks: u32) -> Vec<(String, Severity, Event)> {
+    (0..ticks).flat_map(|_| told.decide()).collect()
+}
+
+#[test]
+fn a_query_without_an_answer_is_told_where_it_burns() {
+    let mut told = Told::of(Case::of(3.0, 0.9));
+    told.case.observed.saturation = None;
+    assert_eq!(told_in(&mut told, 11), [ticket("ScalingBlocked", Event::Firing)]);
+    assert!(told.told[0].3.contains("no answer"), "{:?}", told.told);
+    let mut told = Told::of(Case::of(0.1, 0.9));
+    told.case.observed.saturation = None;
+    assert_eq!(told_in(&mut told, 100), []);
+}
+
+#[test]
+fn an_slo_of_which_nothing_is_known_is_told_after_a_quarter_of_an_hour_unless_its_source_is() {
+    for (is_blind, expected) in [(false, vec![ticket("ScalingBlocked", Event::Firing)]), (true, vec![])] {
+        let mut told = Told::of(Case::of(3.0, 0.9));
+        told.seen.blind.insert("local".to_owned(), is_blind);
+        told.case.observed.burns[0].known = None;
+        assert_eq!(told_in(&mut told, 30), []);
+        assert_eq!(told_in(&mut told, 1), expected);
+    }
+}
+
+#[test]
+fn what_hides_for_a_moment_goes_on_and_what_is_over_ends_five_minutes_later() {
+    let mut told = Told::of(Case::of(2.0, 0.72));
+    told.case.workload().blocked = Some("exceeded quota: pods".to_owned());
+    told_in(&mut told, 11);
+    told.case.workload().blocked = None;
+    told.case.burns(0.0);
+    assert_eq!(told_in(&mut told, 9), []);
+    assert_eq!(told_in(&mut told, 1), [ticket("ScalingBlocked", Event::Resolved)]);
 }
 
 #[test]

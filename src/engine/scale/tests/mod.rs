@@ -1,9 +1,14 @@
 //! Decisions about a workload of which the tests set every number.
 
 mod alerts;
+mod back;
+mod dry;
 mod fleet;
 mod holds;
 mod invariants;
+mod judged;
+mod seen;
+mod starting;
 mod steps;
 
 use super::{Burn, Burning, Decision, Lever, Observed, Part, Reason, State, Verdict, Workload, decide};
@@ -79,6 +84,13 @@ pub(super) fn burn(short: f64, long: f64) -> Burn {
     };
     let known = Some(Burning { parts: vec![part], budget_left: Finite::new(0.8) });
     Burn { slo: "checkout/availability".to_owned(), known, why: String::new(), pages: false }
+}
+
+const OWNER: &str = "HorizontalPodAutoscaler x";
+
+/// The floor of an autoscaler, as nobody raised it.
+fn floor(at: u32, most: u32) -> Lever {
+    Lever::Floor { at, most, owner: OWNER.to_owned(), original: None }
 }
 
 /// One policy over time: what it observes, and what became of it.
