@@ -2,9 +2,13 @@
 
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 use damper::cli::Cli;
+
+/// For threads that do not end by themselves.
+const END: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -14,10 +18,13 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
     };
-    match runtime.block_on(cli.run()) {
+    let code = match runtime.block_on(cli.run()) {
         Ok(code) => ExitCode::from(code),
         Err(error) => fail(error.as_ref()),
-    }
+    };
+    // A thread that waits for something outside, a name or a file that does not come, would wait on.
+    runtime.shutdown_timeout(END);
+    code
 }
 
 /// The error and what caused it, in one line each.

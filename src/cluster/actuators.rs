@@ -13,7 +13,7 @@ use crate::slo::time::Ts;
 /// All actuators of the settings.
 #[derive(Default)]
 pub struct Actuators {
-    /// The cluster, where there is one.
+    /// The cluster, logged in to once a target is in it.
     pub kubernetes: Option<Kubernetes>,
     /// Webhooks by name.
     pub webhooks: BTreeMap<String, Webhook>,

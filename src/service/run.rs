@@ -71,7 +71,7 @@ pub async fn run<F: Future<Output = ()> + Send + 'static>(
 ) -> Result<(), ServiceError> {
     let shared = Arc::new(shared(settings).await?);
     let (edges, levels) = receivers(&shared.settings)?;
-    let actuators = Arc::new(actuators(&shared).await?);
+    let actuators = Arc::new(actuators(&shared)?);
     let heartbeat = shared.settings.heartbeat.as_ref();
     let heartbeat = heartbeat.map(|config| Heartbeat::new("heartbeat", config)).transpose();
     let heartbeat = heartbeat.map_err(ServiceError::Receiver)?;
@@ -181,7 +181,7 @@ async fn shared(settings: Settings) -> Result<Shared, ServiceError> {
 }
 
 /// The cluster that cannot be reached is told where a policy needs it, and stops nothing else.
-async fn actuators(shared: &Shared) -> Result<Actuators, ServiceError> {
+fn actuators(shared: &Shared) -> Result<Actuators, ServiceError> {
     let scaling = &shared.settings.scaling;
     let mut actuators = Actuators::default();
     for config in &scaling.actuators {
@@ -189,12 +189,9 @@ async fn actuators(shared: &Shared) -> Result<Actuators, ServiceError> {
         let webhook = cluster::webhook::Webhook::new(&at, config).map_err(ServiceError::Receiver)?;
         actuators.webhooks.insert(config.name.clone(), webhook);
     }
-    match Kubernetes::connect("scaling.kubernetes", &scaling.kubernetes, &shared.tasks, &shared.shutdown)
-        .await
-    {
-        Ok(kubernetes) => actuators.kubernetes = Some(kubernetes),
-        Err(why) => tracing::info!(%why, "no Kubernetes cluster; policies for one hold"),
-    }
+    // Logged in to once a policy needs it.
+    let kubernetes = Kubernetes::new(&scaling.kubernetes, &shared.tasks, &shared.shutdown);
+    actuators.kubernetes = Some(kubernetes);
     Ok(actuators)
 }
 

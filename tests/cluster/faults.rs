@@ -25,7 +25,7 @@ async fn an_api_server_that_hangs_holds_nobody_and_nothing_stale_is_told() {
     let began = Instant::now();
     let fault = damper.write(&checkout(), &count(3, 5)).await.unwrap_err();
     assert!(matches!(fault, Fault::Unreachable { .. }), "{fault}");
-    assert!(began.elapsed() < Duration::from_secs(12));
+    assert!(began.elapsed() < Duration::from_secs(25));
     kubernetes.resume();
     let found = seen(&damper, &checkout(), "an answer again", |_| true).await;
     // A write that was sent into the silence may be made once it ends; it was one write, at most.

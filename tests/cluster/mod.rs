@@ -3,6 +3,8 @@
 mod direct;
 mod faults;
 mod floor;
+mod keda;
+mod login;
 mod rights;
 
 use std::time::Duration;

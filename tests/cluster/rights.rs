@@ -93,8 +93,8 @@ async fn tell(damper: &Actuator, target: &Target) {
     let remark = Remark {
         reason: own("SLOHold"),
         action: own("Hold"),
-        note: own("calm"),
-        is_warning: false,
+        note: own("no room"),
+        is_warning: true,
         at: Ts(1_780_000_000),
     };
     damper.tell(target, &remark).await.unwrap();

@@ -69,7 +69,7 @@ pub fn seen(t: i64, workload: &Workload, lever: Lever, writer: Option<Writer>) -
         blocked,
         rolling: t < workload.rolling_until,
         version: Some(version),
-        paused: false,
+        paused: None,
         writer,
         must_stay: 0,
     }

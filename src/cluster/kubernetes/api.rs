@@ -1,37 +1,37 @@
 //! One exchange with the API server: within a time, with an answer of bounded length, and with what
 //! it said in the terms of [`Fault`].
 
-use std::sync::Mutex;
 use std::time::Duration;
 
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use kube::Client;
 use kube::client::Body;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use super::connect::connect;
+use super::login::Login;
 use crate::cluster::fault::Fault;
-use crate::cluster::retry::persist;
+use crate::cluster::retry::{Asks, persist};
 use crate::cluster::settings::KubernetesSettings;
 use crate::http::{excerpt, told};
 
-/// For one attempt.
+/// For one attempt to read.
 const ATTEMPT: Duration = Duration::from_secs(5);
-/// For all attempts of one question. Below the time that a decided write stays valid.
+/// For all attempts to read one answer.
 const LIMIT: Duration = Duration::from_secs(8);
+/// For a write, made once where it has no answer: webhooks of the cluster, which are asked about it, may
+/// take 10 seconds each, and an attempt that is given up is not made. Below the time that a decided write
+/// stays valid.
+const WRITE: Duration = Duration::from_secs(15);
 /// Most bytes of one answer; a page of a list has up to 500 objects.
 const LONGEST: usize = 64 * 1024 * 1024;
-/// How often the login is made anew at most, where it is refused.
-const RENEW: Duration = Duration::from_secs(30);
 
 /// A cluster's API server.
 pub(super) struct Api {
-    settings: KubernetesSettings,
-    client: Mutex<(Client, Instant)>,
+    login: Login,
 }
 
 /// An answer of success, whose body is still to be read.
@@ -46,14 +46,24 @@ pub(super) enum Ask {
 }
 
 impl Api {
-    pub(super) async fn connect(settings: &KubernetesSettings) -> Result<Self, String> {
-        let client = connect(settings).await?;
-        Ok(Self { settings: settings.clone(), client: Mutex::new((client, Instant::now())) })
+    /// Nothing is asked, nor logged in to, before the first question. The login is kept on `tasks`
+    /// until `stop`.
+    pub(super) fn new(settings: &KubernetesSettings, tasks: TaskTracker, stop: CancellationToken) -> Self {
+        Self { login: Login::new(settings, tasks, stop) }
     }
 
-    /// Asks until there is an answer, within [`LIMIT`].
+    /// Waits for the first login; the error is for people.
+    pub(super) async fn log_in(&self) -> Result<(), String> {
+        self.login.first().await
+    }
+
+    /// Asks until there is an answer, within [`LIMIT`]; writes within [`WRITE`].
     pub(super) async fn ask<T: DeserializeOwned>(&self, ask: &Ask, path: &str) -> Result<T, Fault> {
-        persist("the Kubernetes API", LIMIT, || self.attempt(ask, path)).await
+        let (limit, asks) = match ask {
+            Ask::Patch(_) => (WRITE, Asks::Write),
+            Ask::Get | Ask::Create(_) => (LIMIT, Asks::Read),
+        };
+        persist("the Kubernetes API", limit, asks, || self.attempt(ask, path)).await
     }
 
     /// Asks once; for what the caller repeats itself.
@@ -67,44 +77,31 @@ impl Api {
                 ))
             })
         };
-        let why =
-            || Fault::unreachable(format!("the Kubernetes API did not answer {path} within {ATTEMPT:?}"));
-        tokio::time::timeout(ATTEMPT, whole).await.unwrap_or_else(|_| Err(why()))
+        let limit = if matches!(ask, Ask::Patch(_)) { WRITE } else { ATTEMPT };
+        let why = || Fault::unreachable(format!("the Kubernetes API did not answer {path} within {limit:?}"));
+        tokio::time::timeout(limit, whole).await.unwrap_or_else(|_| Err(why()))
     }
 
     /// Asks and leaves the body to the caller, as a watch has it. The caller sets the timeout.
     pub(super) async fn open(&self, ask: &Ask, path: &str) -> Result<Answer, Fault> {
         let request = request(ask, path)?;
-        let client = self.client();
+        let client = self.login.client().await?;
+        let more = || self.login.trouble().map(|why| format!("; {why}")).unwrap_or_default();
         let answer = client.send(request).await.map_err(|error| {
-            Fault::unreachable(format!("the Kubernetes API cannot be asked: {}", told(&error)))
-        });
-        if answer.as_ref().is_ok_and(|answer| answer.status() != StatusCode::UNAUTHORIZED) {
-            return judge(path, answer?).await;
+            // The files that the login is made of may have been renewed.
+            self.login.refused();
+            Fault::unreachable(format!("the Kubernetes API cannot be asked: {}{}", told(&error), more()))
+        })?;
+        let is_refused = answer.status() == StatusCode::UNAUTHORIZED;
+        let judged = judge(path, answer).await;
+        if !is_refused {
+            return judged;
         }
-        // The login may have run out, or the files it is made of were renewed.
-        self.renew().await;
-        judge(path, answer?).await
-    }
-
-    fn client(&self) -> Client {
-        self.client.lock().unwrap_or_else(std::sync::PoisonError::into_inner).0.clone()
-    }
-
-    async fn renew(&self) {
-        {
-            let mut held = self.client.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if held.1.elapsed() < RENEW {
-                return;
-            }
-            held.1 = Instant::now();
-        }
-        match connect(&self.settings).await {
-            Ok(client) => {
-                self.client.lock().unwrap_or_else(std::sync::PoisonError::into_inner).0 = client;
-            }
-            Err(why) => tracing::warn!(why, "the login at Kubernetes cannot be renewed"),
-        }
+        self.login.refused();
+        judged.map_err(|fault| Fault::Refused {
+            status: Some(StatusCode::UNAUTHORIZED.as_u16()),
+            why: format!("{fault}{}", more()),
+        })
     }
 }
 

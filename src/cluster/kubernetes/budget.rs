@@ -1,5 +1,8 @@
 //! Replicas that a disruption budget keeps. Lowering a count is no eviction, so Kubernetes does not
 //! look at budgets then; Damper does.
+//!
+//! A share is one of the count that is asked for, so of the smaller one once it is lowered, and
+//! `maxUnavailable` counts from there too: neither ever forbids to ask for less.
 
 use serde_json::Value;
 
@@ -18,20 +21,16 @@ fn kept(budget: &Object, labels: &Labels, wanted: u32, old: bool) -> Option<u32>
     if (old && selector.is_empty()) || !selector.selects(labels) {
         return None;
     }
-    match (&spec.min_available, &spec.max_unavailable) {
-        (Some(least), _) => Some(count(least, wanted)?.min(wanted)),
-        (None, Some(most)) => Some(wanted.saturating_sub(count(most, wanted)?)),
-        (None, None) => None,
-    }
+    Some(count(spec.min_available.as_ref()?, wanted.saturating_sub(1))?.min(wanted))
 }
 
-/// A count, or a share of `wanted` rounded up, as the disruption controller rounds both.
-fn count(value: &Value, wanted: u32) -> Option<u32> {
+/// A count, or a share of `all` rounded up, as the disruption controller rounds it.
+fn count(value: &Value, all: u32) -> Option<u32> {
     if let Some(count) = value.as_u64() {
         return Some(u32::try_from(count).unwrap_or(u32::MAX));
     }
     let percent: u64 = value.as_str()?.strip_suffix('%')?.parse().ok()?;
-    let share = u64::from(wanted).saturating_mul(percent).div_ceil(100);
+    let share = u64::from(all).saturating_mul(percent).div_ceil(100);
     Some(u32::try_from(share).unwrap_or(u32::MAX))
 }
 
@@ -56,12 +55,9 @@ mod tests {
     fn the_strictest_budget_that_selects_the_pods_counts() {
         let ours = json!({"matchLabels": {"app": "checkout"}});
         let least = |value: Value| budget(json!({"selector": ours, "minAvailable": value}));
-        let most = |value: Value| budget(json!({"selector": ours, "maxUnavailable": value}));
         assert_eq!(stays(10, &[least(json!(3))], false), 3);
-        assert_eq!(stays(10, &[least(json!("25%"))], false), 3, "rounded up");
-        assert_eq!(stays(10, &[most(json!(1))], false), 9);
-        assert_eq!(stays(10, &[most(json!("25%"))], false), 7, "3 may go");
-        assert_eq!(stays(10, &[least(json!(3)), most(json!(1))], false), 9);
+        assert_eq!(stays(10, &[least(json!("25%"))], false), 3, "of the 9 that would be left, rounded up");
+        assert_eq!(stays(10, &[least(json!(3)), least(json!(7))], false), 7);
         assert_eq!(stays(2, &[least(json!(5))], false), 2, "never more than there are");
         let other = json!({"matchLabels": {"app": "cart"}});
         assert_eq!(stays(10, &[budget(json!({"selector": other, "minAvailable": 8}))], false), 0);
@@ -75,5 +71,24 @@ mod tests {
         assert_eq!((stays(10, &all, false), stays(10, &all, true)), (4, 0));
         let none = [budget(json!({"minAvailable": 4}))];
         assert_eq!(stays(10, &none, false), 0, "no selector selects nothing");
+    }
+
+    #[test]
+    fn a_budget_that_counts_from_what_is_asked_for_never_keeps_all() {
+        let ours = json!({"matchLabels": {"app": "checkout"}});
+        for rule in [
+            json!({"minAvailable": "90%"}),
+            json!({"minAvailable": "100%"}),
+            json!({"maxUnavailable": 0}),
+            json!({"maxUnavailable": "0%"}),
+            json!({"maxUnavailable": 1}),
+        ] {
+            for wanted in 2..40 {
+                let mut spec = rule.clone();
+                spec["selector"] = ours.clone();
+                let stays = stays(wanted, &[budget(spec)], false);
+                assert!(stays < wanted, "{rule} keeps {stays} of {wanted}");
+            }
+        }
     }
 }

@@ -26,9 +26,10 @@ impl Kind {
 ///
 /// Adding replicas must not read as a rollout: it raises the generation for a moment and leaves
 /// replicas unavailable for longer, which is told by `ready`.
-pub(super) fn is_rolling(object: &Object, kind: Kind) -> bool {
+/// `is_short`: its controller cannot do what it is asked, and then may not say how far it has read it.
+pub(super) fn is_rolling(object: &Object, kind: Kind, is_short: bool) -> bool {
     let Some(status) = &object.status else { return kind != Kind::Other };
-    if status.observed_generation.is_some_and(|observed| observed < object.metadata.generation) {
+    if !is_short && status.observed_generation.is_some_and(|observed| observed < object.metadata.generation) {
         return true;
     }
     match kind {
@@ -85,9 +86,23 @@ pub(super) fn unschedulable(pods: &[Object]) -> Option<String> {
     Some(excerpt(format!("{who} no node: {first}").as_bytes()))
 }
 
-/// Whether somebody asked Damper to leave it alone.
-pub(super) fn is_paused(object: &Object) -> bool {
-    object.annotation("damper.dev/paused").is_some_and(|value| value.trim() != "false")
+/// Who asked Damper to leave it alone, if somebody did.
+pub(super) fn paused(object: &Object) -> Option<String> {
+    says_so(object, "damper.dev/paused").then(|| "the workload's annotation damper.dev/paused".to_owned())
+}
+
+/// Who paused the autoscaler that owns it: KEDA then leaves the workload where it is, wherever the floor is.
+pub(super) fn paused_scaler(object: &Object) -> Option<String> {
+    let named = |annotation: &str| format!("the annotation {annotation} of {}", object.metadata.name);
+    let count = "autoscaling.keda.sh/paused-replicas";
+    let is_counted = object.annotation(count).is_some_and(|value| !value.is_empty());
+    let switches = ["autoscaling.keda.sh/paused", "autoscaling.keda.sh/paused-scale-out"];
+    let switch = switches.into_iter().find(|annotation| says_so(object, annotation));
+    is_counted.then_some(count).or(switch).map(named)
+}
+
+fn says_so(object: &Object, annotation: &str) -> bool {
+    object.annotation(annotation).is_some_and(|value| value.trim() != "false")
 }
 
 #[cfg(test)]
@@ -112,7 +127,7 @@ mod tests {
     fn rolls(observed: i64, replicas: u32, updated: u32, reason: &str) -> bool {
         let status = json!({"observedGeneration": observed, "replicas": replicas, "updatedReplicas": updated,
                             "conditions": progressing(reason)});
-        is_rolling(&object(4, json!({"replicas": 3}), status), Kind::Deployment)
+        is_rolling(&object(4, json!({"replicas": 3}), status), Kind::Deployment, false)
     }
 
     #[test]
@@ -129,7 +144,7 @@ mod tests {
     fn adding_replicas_is_no_rollout() {
         let status = json!({"observedGeneration": 4, "replicas": 5, "updatedReplicas": 5, "readyReplicas": 3,
                             "unavailableReplicas": 2, "conditions": progressing("NewReplicaSetAvailable")});
-        assert!(!is_rolling(&object(4, json!({"replicas": 5}), status), Kind::Deployment));
+        assert!(!is_rolling(&object(4, json!({"replicas": 5}), status), Kind::Deployment, false));
     }
 
     #[test]
@@ -138,7 +153,7 @@ mod tests {
             let status = json!({"observedGeneration": 4, "replicas": 3, "updatedReplicas": updated,
                                 "currentRevision": "db-1", "updateRevision": revision});
             let spec = json!({"replicas": 3, "updateStrategy": strategy});
-            is_rolling(&object(4, spec, status), Kind::StatefulSet)
+            is_rolling(&object(4, spec, status), Kind::StatefulSet, false)
         };
         let partition = |at: u32| json!({"type": "RollingUpdate", "rollingUpdate": {"partition": at}});
         assert!(!rolls(3, "db-1", partition(0)));
@@ -149,7 +164,8 @@ mod tests {
 
     #[test]
     fn a_custom_resource_rolls_by_what_it_tells() {
-        let rolls = |status: Value| is_rolling(&object(4, json!({"replicas": 3}), status), Kind::Other);
+        let rolls =
+            |status: Value| is_rolling(&object(4, json!({"replicas": 3}), status), Kind::Other, false);
         assert!(!rolls(Value::Null) && !rolls(json!({"replicas": 3})));
         // Argo writes the generation as a text.
         assert!(rolls(json!({"observedGeneration": "3"})) && !rolls(json!({"observedGeneration": "4"})));
@@ -178,12 +194,31 @@ mod tests {
     }
 
     #[test]
-    fn the_annotation_pauses_unless_it_says_false() {
-        let paused = |value: &str| {
-            let written = json!({"metadata": {"name": "x", "annotations": {"damper.dev/paused": value}}});
-            is_paused(&serde_json::from_value(written).unwrap())
+    fn a_stateful_set_that_is_short_of_pods_does_not_roll_for_being_behind() {
+        let behind = |revision: &str| {
+            let status = json!({"observedGeneration": 3, "replicas": 2, "updatedReplicas": 0,
+                                "currentRevision": "db-1", "updateRevision": revision});
+            object(4, json!({"replicas": 4}), status)
         };
-        assert!(paused("true") && paused("") && paused("ann, until Friday") && !paused("false"));
-        assert!(!is_paused(&Object::default()));
+        assert!(is_rolling(&behind("db-1"), Kind::StatefulSet, false));
+        assert!(!is_rolling(&behind("db-1"), Kind::StatefulSet, true));
+        assert!(is_rolling(&behind("db-2"), Kind::StatefulSet, true), "it does");
+    }
+
+    #[test]
+    fn an_annotation_pauses_unless_it_says_false() {
+        let with = |name: &str, value: &str| {
+            let written = json!({"metadata": {"name": "so", "annotations": {name: value, "other": "x"}}});
+            serde_json::from_value::<Object>(written).unwrap().slim()
+        };
+        let is_paused = |value: &str| paused(&with("damper.dev/paused", value)).is_some();
+        assert!(is_paused("true") && is_paused("") && is_paused("ann, until Friday") && !is_paused("false"));
+        assert_eq!(paused(&Object::default()), None);
+        let by =
+            |name: &str, value: &str| paused_scaler(&with(&format!("autoscaling.keda.sh/{name}"), value));
+        let said = "the annotation autoscaling.keda.sh/paused of so";
+        assert_eq!(by("paused", "true").as_deref(), Some(said));
+        assert!(by("paused-replicas", "0").is_some() && by("paused-scale-out", "true").is_some());
+        assert_eq!((by("paused", "false"), by("paused-scale-in", "true")), (None, None));
     }
 }

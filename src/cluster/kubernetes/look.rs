@@ -1,9 +1,10 @@
 //! A workload as it is now, put together from all the objects that say something of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::api::Ask;
-use super::health::{Kind, failure, is_paused, is_rolling, unschedulable};
+use super::health::{Kind, failure, is_rolling, paused, paused_scaler, unschedulable};
 use super::object::{Labels, Object};
 use super::owner::Scaler;
 use super::resource::Resource;
@@ -14,6 +15,9 @@ use super::writer::{Attributed, replicas, writer};
 use super::{Aim, Kubernetes, budget};
 use crate::cluster::fault::Fault;
 use crate::engine::scale::{Lever, Workload};
+
+/// For a question that a look can do without.
+const ASIDE: Duration = Duration::from_secs(3);
 
 /// What the object, or its scale subresource, says of its replicas.
 struct Counts {
@@ -29,6 +33,7 @@ impl Kubernetes {
         let object = self.object(aim, &resource).await?;
         let kind = Kind::of(aim.version, aim.kind);
         let counts = self.counts(aim, &resource, &object, kind).await?;
+        let mut paused = paused(&object);
         let (lever, told) = match self.owner(aim).await? {
             None => (Lever::Count, writer(&object, replicas)),
             Some((scaler, found)) => {
@@ -36,25 +41,34 @@ impl Kubernetes {
                 let held = self.scalers(aim.namespace, scaler).await?;
                 let Some(held) = held else { return Err(gone(scaler, name)) };
                 let found = held.one(name).await?;
+                if scaler == Scaler::ScaledObject {
+                    paused = paused.or_else(|| paused_scaler(&found));
+                }
                 (floor(scaler, &found), writer(&found, scaler.holds()))
             }
+        };
+        let short = self.short.why(&aim.to_string(), &object, kind, counts.wanted);
+        let must_stay = match lever {
+            Lever::Count => self.must_stay(aim, &object, &counts).await?,
+            // Where its autoscaler puts it above its floor is not for Damper to say.
+            Lever::Floor { .. } => 0,
         };
         let mut workload = Workload {
             wanted: counts.wanted,
             ready: counts.ready,
             lever,
-            blocked: failure(&object),
-            rolling: is_rolling(&object, kind),
+            rolling: is_rolling(&object, kind, short.is_some()),
+            blocked: failure(&object).or(short),
             version: self.versions.of(&self.api, &object, kind).await?,
-            paused: is_paused(&object),
+            paused,
             writer: None,
-            must_stay: self.must_stay(aim, &object, &counts).await?,
+            must_stay,
         };
         let position = workload.position();
         workload.writer =
             self.attribute(aim, workload.owner(), |last| Attributed::next(last, position, told));
         if workload.blocked.is_none() && workload.ready < workload.expected() {
-            workload.blocked = self.without_node(aim, &counts.selector).await?;
+            workload.blocked = self.without_node(aim, &counts.selector).await;
         }
         Ok(workload)
     }
@@ -104,6 +118,7 @@ impl Kubernetes {
         }
     }
 
+    /// Not to be allowed to look is a fault; to have no answer now keeps all there are.
     async fn must_stay(&self, aim: &Aim<'_>, object: &Object, counts: &Counts) -> Result<u32, Fault> {
         let of_selector;
         let labels: &Labels = match object.pod_labels() {
@@ -119,23 +134,41 @@ impl Kubernetes {
         for (version, is_old) in [("policy/v1", false), ("policy/v1beta1", true)] {
             let found = self.resources.find(&self.api, version, "PodDisruptionBudget").await?;
             let Some(resource) = found else { continue };
-            let budgets = self.watches.of(&self.api, &resource, aim.namespace).all().await?;
+            let budgets = match aside(self.watches.of(&self.api, &resource, aim.namespace).all()).await {
+                Ok(budgets) => budgets,
+                Err(fault @ (Fault::Unreachable { .. } | Fault::Throttled { .. })) => {
+                    tracing::debug!(%fault, %aim, "what disruption budgets keep is not known");
+                    return Ok(counts.wanted);
+                }
+                Err(fault) => return Err(fault),
+            };
             return Ok(budget::must_stay(&budgets, labels, counts.wanted, is_old));
         }
         Ok(0)
     }
 
-    /// What pods without a node say. Asked for only while replicas are missing; not to be allowed to
-    /// costs the reason, and nothing is added without them either.
-    async fn without_node(&self, aim: &Aim<'_>, selector: &str) -> Result<Option<String>, Fault> {
+    /// What pods without a node say. Asked for only while replicas are missing; to have no answer costs
+    /// the reason, and nothing is added without them either.
+    async fn without_node(&self, aim: &Aim<'_>, selector: &str) -> Option<String> {
         if selector.is_empty() {
-            return Ok(None);
+            return None;
         }
         let pods = Resource::new("/api/v1", "pods").all(aim.namespace);
         let query = [("labelSelector", selector), ("fieldSelector", "status.phase=Pending")];
-        let found = Fault::known(list(&self.api, &pods, &query).await, "why replicas are missing")?;
-        Ok(found.and_then(|(pods, _)| unschedulable(&pods)))
+        match aside(list(&self.api, &pods, &query)).await {
+            Ok((pods, _)) => unschedulable(&pods),
+            Err(fault) => {
+                tracing::debug!(%fault, %aim, "why replicas are missing is not known");
+                None
+            }
+        }
     }
+}
+
+/// What the rest of a look does not wait for: it is not newer for that.
+async fn aside<T>(asked: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    let why = |_| Fault::unreachable(format!("there was no answer within {ASIDE:?}"));
+    tokio::time::timeout(ASIDE, asked).await.map_err(why).flatten()
 }
 
 fn floor(scaler: Scaler, object: &Object) -> Lever {

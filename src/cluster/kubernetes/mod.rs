@@ -9,12 +9,15 @@ mod budget;
 mod connect;
 mod floor;
 mod health;
+mod login;
 mod look;
 mod object;
 mod owner;
+mod program;
 mod release;
 mod resource;
 mod selector;
+mod shortage;
 mod survey;
 mod tell;
 mod version;
@@ -40,6 +43,8 @@ use api::{Api, Ask};
 use object::{Object, Reference};
 use owner::Scaler;
 use resource::{Resource, Resources};
+use shortage::Shortages;
+use tell::Told;
 use version::Versions;
 use watch::{Watch, Watches};
 use writer::Attributed;
@@ -57,6 +62,8 @@ pub struct Kubernetes {
     resources: Resources,
     watches: Watches,
     versions: Versions,
+    short: Shortages,
+    told: Told,
     attributed: Mutex<HashMap<String, Attributed>>,
 }
 
@@ -69,23 +76,31 @@ struct Aim<'a> {
 }
 
 impl Kubernetes {
-    /// Reads where the cluster is and who Damper is there; nothing is asked yet. `at` is where the
-    /// settings stand; watches run on `tasks` until `stop`.
+    /// Nothing is read, logged in to or asked before it is needed, and a login that fails is tried again
+    /// for as long. The login and watches are kept on `tasks` until `stop`.
+    pub fn new(settings: &KubernetesSettings, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
+        Self {
+            api: Arc::new(Api::new(settings, tasks.clone(), stop.clone())),
+            resources: Resources::default(),
+            watches: Watches::new(tasks.clone(), stop.clone()),
+            versions: Versions::default(),
+            short: Shortages::default(),
+            told: Told::default(),
+            attributed: Mutex::default(),
+        }
+    }
+
+    /// Logs in at once, for who cannot go on without; nothing is asked yet. `at` is where the settings
+    /// stand.
     pub async fn connect(
         at: &str,
         settings: &KubernetesSettings,
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Result<Self, Problem> {
-        let api = Api::connect(settings).await;
-        let api = api.map_err(|message| Problem { at: at.to_owned(), message })?;
-        Ok(Self {
-            api: Arc::new(api),
-            resources: Resources::default(),
-            watches: Watches::new(tasks.clone(), stop.clone()),
-            versions: Versions::default(),
-            attributed: Mutex::default(),
-        })
+        let kubernetes = Self::new(settings, tasks, stop);
+        let logged_in = kubernetes.api.log_in().await;
+        logged_in.map(|()| kubernetes).map_err(|message| Problem { at: at.to_owned(), message })
     }
 
     /// The workload as it is now.
@@ -127,9 +142,12 @@ impl Kubernetes {
         }
     }
 
-    /// An Event on the workload.
+    /// An Event on the workload, where people want it and not too often.
     pub async fn tell(&self, target: &Target, remark: &Remark) -> Result<(), Fault> {
         let aim = Aim::of(target)?;
+        if !self.told.is_told(&aim.to_string(), remark) {
+            return Ok(());
+        }
         let resource = self.resource(&aim).await?;
         let object = self.watches.of(&self.api, &resource, aim.namespace).one(aim.name).await?;
         let event = tell::event(&aim.reference(), &object, remark);

@@ -102,8 +102,6 @@ pub(super) struct Spec {
     // Disruption budgets.
     #[serde(deserialize_with = "lenient")]
     pub(super) min_available: Option<Value>,
-    #[serde(deserialize_with = "lenient")]
-    pub(super) max_unavailable: Option<Value>,
 }
 
 #[derive(Clone, Deserialize, Debug, Default)]
@@ -191,7 +189,7 @@ impl Object {
     /// Without what nobody here reads; annotations of others alone can be 256 KiB.
     pub(super) fn slim(mut self) -> Self {
         if let Some(annotations) = &mut self.metadata.annotations {
-            let kept = ["damper.dev/", "deployment.kubernetes.io/"];
+            let kept = ["damper.dev/", "deployment.kubernetes.io/", "autoscaling.keda.sh/paused"];
             annotations.retain(|name, _| kept.iter().any(|prefix| name.starts_with(prefix)));
         }
         if let Some(entries) = &mut self.metadata.managed_fields {

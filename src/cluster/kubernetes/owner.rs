@@ -92,10 +92,6 @@ pub(super) fn owner(
     };
     let scaled: Vec<_> = scaled_objects.iter().filter(ours).collect();
     // KEDA makes an HPA of its own, which it puts back when somebody edits it.
-    let of_keda = |hpa: &Object| {
-        let owners = &hpa.metadata.owner_references;
-        owners.iter().find(|owner| owner.kind == "ScaledObject").map(|owner| owner.name.clone())
-    };
     let own = |hpa: &&Arc<Object>| {
         of_keda(hpa).is_none_or(|name| !scaled.iter().any(|scaled| scaled.metadata.name == name))
     };
@@ -121,6 +117,12 @@ pub(super) fn owner(
         )));
     }
     Ok(found)
+}
+
+/// The ScaledObject that an HPA was made for.
+pub(super) fn of_keda(hpa: &Object) -> Option<&str> {
+    let owners = &hpa.metadata.owner_references;
+    owners.iter().find(|owner| owner.kind == "ScaledObject").map(|owner| owner.name.as_str())
 }
 
 /// Same kind and name, in any version of the same group. KEDA may leave out kind and version.

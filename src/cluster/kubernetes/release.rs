@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 use super::api::Ask;
 use super::floor;
 use super::object::Object;
-use super::owner::Scaler;
+use super::owner::{Scaler, of_keda};
 use super::watch::list;
 use super::writer::MANAGER;
 use super::{Aim, Kubernetes};
@@ -106,6 +106,10 @@ impl Kubernetes {
     }
 }
 
+/// What KEDA made carries the marks of what it was made from, and follows that.
 fn marks(scaler: Scaler, object: &Object) -> Option<(Scaler, String, Raised)> {
+    if scaler == Scaler::Hpa && of_keda(object).is_some() {
+        return None;
+    }
     Some((scaler, object.metadata.name.clone(), floor::raised(scaler, object)?))
 }

@@ -1,7 +1,13 @@
-//! Telling on the workload: an Event that `kubectl describe` shows.
+//! Telling on the workload: an Event that `kubectl describe` shows. Each is an object that the cluster
+//! keeps for an hour, so only what people look for is told, and a reason to hold not again and again.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::object::{Object, Reference};
 use crate::cluster::order::Remark;
@@ -12,6 +18,38 @@ pub(super) const EVENTS: &str = "/apis/events.k8s.io/v1";
 /// What the API takes, in bytes.
 const LONGEST_NOTE: usize = 1024;
 const LONGEST_WORD: usize = 128;
+
+/// How often a workload is told the same reason to hold, at most.
+const HELD_EVERY: Duration = Duration::from_secs(300);
+/// Reasons of workloads that are remembered at most.
+const MOST: usize = 10_000;
+
+/// When a workload was told a reason to hold last.
+#[derive(Default)]
+pub(super) struct Told(Mutex<HashMap<String, Instant>>);
+
+impl Told {
+    /// Whether this is told, which then counts as told. Every move is; a reason to hold is where somebody
+    /// should look, or somebody else's move is respected.
+    pub(super) fn is_told(&self, about: &str, remark: &Remark) -> bool {
+        if remark.action == "Scale" {
+            return true;
+        }
+        if !remark.is_warning && remark.reason != "SLOManualOverride" {
+            return false;
+        }
+        let key = format!("{about} {}", remark.reason);
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.get(&key).is_some_and(|at| at.elapsed() < HELD_EVERY) {
+            return false;
+        }
+        if told.len() >= MOST {
+            told.clear();
+        }
+        told.insert(key, Instant::now());
+        true
+    }
+}
 
 /// The Event about an object.
 pub(super) fn event(about: &Reference, object: &Object, remark: &Remark) -> Value {
@@ -72,5 +110,25 @@ mod tests {
         let note = event["note"].as_str().unwrap();
         assert_eq!((note.len(), note.chars().count()), (1024, 512));
         assert_eq!(cut("aü", 2), "a");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn moves_are_told_and_a_reason_to_hold_now_and_then() {
+        let told = Told::default();
+        let is_told = |about: &str, action: &str, reason: &str, is_warning: bool| {
+            let own = |text: &str| text.to_owned();
+            let (reason, action, note) = (own(reason), own(action), own("x"));
+            told.is_told(about, &Remark { reason, action, note, is_warning, at: Ts(1) })
+        };
+        assert!(!is_told("a", "Hold", "SLOHold", false), "calm is no news");
+        assert!(is_told("a", "Hold", "SLOHold", true));
+        assert!(!is_told("a", "Hold", "SLOHold", true), "not again so soon");
+        assert!(is_told("a", "Hold", "SLOReplicaFight", true), "that is another matter");
+        assert!(is_told("b", "Hold", "SLOManualOverride", false));
+        for _ in 0..3 {
+            assert!(is_told("a", "Scale", "SLOScaledUp", false));
+        }
+        tokio::time::advance(HELD_EVERY).await;
+        assert!(is_told("a", "Hold", "SLOHold", true));
     }
 }

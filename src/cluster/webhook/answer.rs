@@ -54,7 +54,7 @@ impl Count {
             blocked: self.blocked.filter(|why| !why.is_empty()).map(|why| excerpt(why.as_bytes())),
             rolling: self.rolling,
             version,
-            paused: self.paused,
+            paused: self.paused.then(|| "the service behind its webhook".to_owned()),
             writer,
             must_stay: self.must_stay,
         }

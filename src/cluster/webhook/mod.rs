@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::fault::Fault;
 use super::order::Order;
-use super::retry::persist;
+use super::retry::{Asks, persist};
 use super::settings::ActuatorConfig;
 use crate::engine::scale::{Lever, Workload};
 use crate::http::{self, Problem, Reply, origin};
@@ -48,7 +48,7 @@ impl Webhook {
     /// The workload as the service tells it.
     pub async fn look(&self, name: &str, now: Ts) -> Result<Workload, Fault> {
         let url = self.url(name)?;
-        let count = persist(&self.who(), self.limit, || self.count(&url, name, now)).await?;
+        let count = persist(&self.who(), self.limit, Asks::Read, || self.count(&url, name, now)).await?;
         Ok(count.into_workload())
     }
 
@@ -61,7 +61,8 @@ impl Webhook {
             return Ok(());
         }
         let url = self.url(name)?;
-        let outcome = persist(&self.who(), self.limit, || self.post(&url, name, order, now)).await;
+        let outcome =
+            persist(&self.who(), self.limit, Asks::Write, || self.post(&url, name, order, now)).await;
         match outcome {
             // An earlier attempt may have been taken without its answer arriving, or somebody else
             // wanted the same: both are what was ordered.

@@ -25,8 +25,8 @@ pub(super) fn before(observed: &Observed, state: &State, policy: &ScalePolicy) -
 pub(super) fn held(look: &Look<'_>, state: &State) -> Vec<Reason> {
     let (now, workload) = (look.now, look.workload);
     let mut reasons = Vec::new();
-    if workload.paused {
-        reasons.push(Reason::Paused { by: "an annotation of the workload".to_owned() });
+    if let Some(by) = &workload.paused {
+        reasons.push(Reason::Paused { by: by.clone() });
     }
     if workload.wanted == 0 {
         reasons.push(Reason::AtZero);

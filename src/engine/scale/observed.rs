@@ -73,8 +73,8 @@ pub struct Workload {
     pub rolling: bool,
     /// When the newest version began to be rolled out, and which.
     pub version: Option<Version>,
-    /// Somebody paused Damper on the object itself.
-    pub paused: bool,
+    /// Who paused it: by what, where somebody did so on the objects themselves.
+    pub paused: Option<String>,
     /// Who set the lever last, and when, where the API tells.
     pub writer: Option<Writer>,
     /// Replicas that must stay for a disruption budget.

@@ -188,7 +188,7 @@ mod tests {
             blocked: None,
             rolling: false,
             version: Some(Version { since: Ts(version), name: "revision 2".into() }),
-            paused: false,
+            paused: None,
             writer: None,
             must_stay: 0,
         }

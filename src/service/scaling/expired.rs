@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::state::Scaling;
-use crate::cluster::{Actuators, Fault, Raised, Released};
+use crate::cluster::{Actuators, Fault, KubernetesSettings, Raised, Released};
 use crate::engine::plan::Plan;
 use crate::service::clock;
 use crate::service::shared::Shared;
@@ -24,17 +24,21 @@ const LONGEST: Duration = Duration::from_secs(20);
 /// Looks for them when its time has come, for the first time right after the first round.
 pub(super) async fn put_back(shared: &Shared, actuators: &Actuators, looked: &mut Option<Instant>) {
     let is_due = looked.is_none_or(|at| at.elapsed() >= EVERY);
-    if !is_due
-        || shared.epoch().is_none()
-        || actuators.kubernetes.is_none()
-        || super::stopped(shared).is_some()
-    {
+    if !is_due || shared.epoch().is_none() || !is_used(shared) || super::stopped(shared).is_some() {
         return;
     }
     *looked = Some(Instant::now());
     if tokio::time::timeout(LONGEST, put_back_all(shared, actuators)).await.is_err() {
         tracing::warn!("floors past their time were not all looked at: no answer in time");
     }
+}
+
+/// Whether there is a cluster to look at: nobody is logged in to one that only happens to be configured
+/// on this machine.
+fn is_used(shared: &Shared) -> bool {
+    let is_aimed = |policy: &Arc<ScalePolicy>| matches!(policy.target, Target::Kubernetes { .. });
+    shared.settings.scaling.kubernetes != KubernetesSettings::default()
+        || shared.world.read().plan.policies.iter().any(is_aimed)
 }
 
 async fn put_back_all(shared: &Shared, actuators: &Actuators) {

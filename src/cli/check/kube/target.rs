@@ -119,8 +119,8 @@ fn state(seen: &scale::Workload, findings: &mut Findings) {
         let what = "the workload is at zero replicas, which Damper neither ends nor begins".to_owned();
         findings.notice(&["target"], what, None);
     }
-    if seen.paused {
-        let what = "the annotation damper.dev/paused on the workload pauses this policy".to_owned();
+    if let Some(by) = &seen.paused {
+        let what = format!("this policy is paused by {by}");
         findings.notice(&["target"], what, None);
     }
     if let Some(why) = &seen.blocked {

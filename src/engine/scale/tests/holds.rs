@@ -92,7 +92,7 @@ fn blocked_starting_rolling_paused_and_zero_hold() {
         (|w| w.blocked = Some("quota".to_owned()), |r| matches!(r, Reason::Blocked { .. })),
         (|w| w.ready = 4, |r| *r == Reason::Starting { ready: 4, wanted: 5 }),
         (|w| w.rolling = true, |r| *r == Reason::Rolling),
-        (|w| w.paused = true, |r| matches!(r, Reason::Paused { .. })),
+        (|w| w.paused = Some("somebody".to_owned()), |r| matches!(r, Reason::Paused { .. })),
         (|w| (w.wanted, w.ready) = (0, 0), |r| *r == Reason::AtZero),
     ];
     for (change, expected) in cases {

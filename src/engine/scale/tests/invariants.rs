@@ -140,7 +140,7 @@ impl World {
             workload.wanted = at.max(event.demand);
         }
         workload.ready = workload.wanted.saturating_sub(event.away);
-        workload.paused = event.paused;
+        workload.paused = event.paused.then(|| "somebody".to_owned());
         self.case.observed.burns = vec![burn(event.burn.unwrap_or(0.0), event.burn.unwrap_or(0.0))];
         self.case.observed.burns[0].pages = event.pages;
         if event.burn.is_none() {

@@ -111,7 +111,7 @@ impl Case {
             blocked: None,
             rolling: false,
             version: None,
-            paused: false,
+            paused: None,
             writer: None,
             must_stay: 0,
         };
