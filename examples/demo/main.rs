@@ -37,9 +37,10 @@ mod support {
     pub mod port;
     pub mod process;
     pub mod program;
+    pub mod server;
     pub mod wait;
 
-    pub use wait::wait_until;
+    pub use wait::{now_ms, wait_until};
 }
 
 use std::error::Error;

@@ -27,10 +27,4 @@ pub mod tsdb;
 pub mod wait;
 pub mod workload;
 
-pub use wait::wait_until;
-
-/// Milliseconds since the epoch, as Prometheus counts time.
-pub fn now_ms() -> i64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    i64::try_from(now.as_millis()).unwrap()
-}
+pub use wait::{now_ms, wait_until};

@@ -21,3 +21,9 @@ pub async fn wait_until<T>(limit: Duration, what: &str, mut ask: impl AsyncFnMut
 pub async fn pass(time: Duration) {
     tokio::time::sleep(time).await;
 }
+
+/// Milliseconds since the epoch, as Prometheus counts time.
+pub fn now_ms() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    i64::try_from(now.as_millis()).unwrap()
+}
