@@ -22,7 +22,7 @@ use crate::http::{excerpt, told};
 const ATTEMPT: Duration = Duration::from_secs(5);
 /// For all attempts to read one answer.
 const LIMIT: Duration = Duration::from_secs(8);
-/// For a write, made once where it has no answer: webhooks of the cluster, which are asked about it, may
+/// For a write: webhooks of the cluster, which are asked about it, may
 /// take 10 seconds each, and an attempt that is given up is not made. Below the time that a decided write
 /// stays valid.
 const WRITE: Duration = Duration::from_secs(15);
@@ -57,13 +57,12 @@ impl Api {
         self.login.first().await
     }
 
-    /// Asks until there is an answer, within [`LIMIT`]; writes within [`WRITE`].
+    /// Asks until there is an answer, within [`LIMIT`]; a write is made once, within [`WRITE`].
     pub(super) async fn ask<T: DeserializeOwned>(&self, ask: &Ask, path: &str) -> Result<T, Fault> {
-        let (limit, asks) = match ask {
-            Ask::Patch(_) => (WRITE, Asks::Write),
-            Ask::Get | Ask::Create(_) => (LIMIT, Asks::Read),
-        };
-        persist("the Kubernetes API", limit, asks, || self.attempt(ask, path)).await
+        if matches!(ask, Ask::Patch(_)) {
+            return self.attempt(ask, path).await;
+        }
+        persist("the Kubernetes API", LIMIT, Asks::Read, || self.attempt(ask, path)).await
     }
 
     /// Asks once; for what the caller repeats itself.

@@ -204,7 +204,7 @@ impl World {
         prop_assert!(is_within || (to < from && to >= base), "I1: {:?}", decision);
         let unready = after.unready_since.is_some_and(|since| decision.at.since(since).secs() >= 600);
         prop_assert!(workload.is_ready() || (to < from && unready), "I5: {:?}", workload);
-        prop_assert!(event.burn.is_some() && !event.paused && event.saturation.is_some(), "I5");
+        prop_assert!(event.burn.is_some() && workload.paused.is_none() && event.saturation.is_some(), "I5");
         prop_assert!(workload.wanted != 0, "zero");
         prop_assert_eq!(decision.adds, to.saturating_sub(from.max(workload.wanted)));
         prop_assert!(decision.adds <= 4 || workload.wanted < policy.replicas.min(), "{:?}", decision);
