@@ -143,7 +143,7 @@ async fn rights_that_are_missing_are_named_with_the_role_that_grants_them() {
             policy(&app("checkout"), "auto"),
             Some(("get and patch deployments.apps/scale", "direct")),
         ),
-        ("observe", policy(&canary, "auto"), Some(("get and patch rollouts.argoproj.io/scale", "direct"))),
+        ("observe", policy(&canary, "auto"), Some(("patch rollouts.argoproj.io/scale", "direct"))),
         ("observe", higher("web"), Some(("patch horizontalpodautoscalers.autoscaling", "floor"))),
         ("observe", policy(&app("queue"), "auto"), Some(("patch scaledobjects.keda.sh", "floor"))),
         ("floor", policy(&app("checkout"), "auto"), Some(("get and patch deployments.apps/scale", "direct"))),

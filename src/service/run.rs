@@ -190,7 +190,7 @@ fn actuators(shared: &Shared) -> Result<Actuators, ServiceError> {
         actuators.webhooks.insert(config.name.clone(), webhook);
     }
     // Logged in to once a policy needs it.
-    let kubernetes = Kubernetes::new(&scaling.kubernetes, &shared.tasks, &shared.shutdown);
+    let kubernetes = Kubernetes::new(&scaling.kubernetes, clock::now, &shared.tasks, &shared.shutdown);
     actuators.kubernetes = Some(kubernetes);
     Ok(actuators)
 }

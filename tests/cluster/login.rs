@@ -49,7 +49,9 @@ async fn a_login_that_takes_longer_than_a_request_is_renewed_while_requests_go_o
     let folder = tempfile::tempdir().unwrap();
     let settings = kubeconfig(&kubernetes, folder.path(), "sleep 6");
     let stop = CancellationToken::new();
-    let damper = Actuator::connect("x", &settings, &TaskTracker::new(), &stop).await.unwrap();
+    let damper = Actuator::connect("x", &settings, damper::service::clock::now, &TaskTracker::new(), &stop)
+        .await
+        .unwrap();
     let began = Instant::now();
     while calls(folder.path()) < 3 {
         assert!(began.elapsed() < Duration::from_secs(90), "{} calls", calls(folder.path()));
@@ -68,7 +70,7 @@ async fn a_login_that_comes_late_is_used_once_it_is_there() {
     let body = format!("test -e {} || {{ echo no DNS yet >&2; exit 1; }}", ready.display());
     let settings = kubeconfig(&kubernetes, folder.path(), &body);
     let stop = CancellationToken::new();
-    let damper = Actuator::new(&settings, &TaskTracker::new(), &stop);
+    let damper = Actuator::new(&settings, damper::service::clock::now, &TaskTracker::new(), &stop);
     pass(Duration::from_millis(200)).await;
     assert_eq!(calls(folder.path()), 0, "nobody asked for the cluster yet");
     let why = damper.look(&checkout()).await.unwrap_err().to_string();

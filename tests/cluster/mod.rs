@@ -37,8 +37,15 @@ async fn shop() -> Kubernetes {
 async fn hands(kubernetes: &Kubernetes, role: &str) -> (Actuator, DropGuard) {
     let settings = KubernetesSettings { kubeconfig: Some(kubernetes.kubeconfig(role)), context: None };
     let stop = CancellationToken::new();
-    let actuator =
-        Actuator::connect("scaling.kubernetes", &settings, &TaskTracker::new(), &stop).await.unwrap();
+    let actuator = Actuator::connect(
+        "scaling.kubernetes",
+        &settings,
+        damper::service::clock::now,
+        &TaskTracker::new(),
+        &stop,
+    )
+    .await
+    .unwrap();
     (actuator, stop.drop_guard())
 }
 

@@ -16,6 +16,7 @@ use crate::cli::moment::Moment;
 use crate::cli::table::plain;
 use crate::cluster::kubernetes::Kubernetes;
 use crate::cluster::{Fault, KubernetesSettings, Raised, Released};
+use crate::service::clock;
 use crate::settings::Settings;
 
 /// `damper scale release`
@@ -52,7 +53,7 @@ pub(super) async fn release_all(args: ReleaseArgs) -> Result<u8, CommandError> {
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     // Watches that were begun end with it.
     let _stop = stop.clone().drop_guard();
-    let kubernetes = Kubernetes::connect(at, &settings, &tasks, &stop).await;
+    let kubernetes = Kubernetes::connect(at, &settings, clock::now, &tasks, &stop).await;
     let kubernetes = kubernetes.map_err(|problem| problem.to_string())?;
     kubernetes.greet().await?;
     let (outcomes, faults): (Vec<Outcome>, Vec<Fault>) = if args.dry_run {

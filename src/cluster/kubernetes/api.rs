@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::Clock;
 use super::login::Login;
 use crate::cluster::fault::Fault;
 use crate::cluster::retry::{Asks, persist};
@@ -48,8 +49,13 @@ pub(super) enum Ask {
 impl Api {
     /// Nothing is asked, nor logged in to, before the first question. The login is kept on `tasks`
     /// until `stop`.
-    pub(super) fn new(settings: &KubernetesSettings, tasks: TaskTracker, stop: CancellationToken) -> Self {
-        Self { login: Login::new(settings, tasks, stop) }
+    pub(super) fn new(
+        settings: &KubernetesSettings,
+        clock: Clock,
+        tasks: TaskTracker,
+        stop: CancellationToken,
+    ) -> Self {
+        Self { login: Login::new(settings, clock, tasks, stop) }
     }
 
     /// Waits for the first login; the error is for people.

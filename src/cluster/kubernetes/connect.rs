@@ -7,6 +7,7 @@ use http::Uri;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
+use super::Clock;
 use super::program::log_in;
 use crate::cluster::settings::KubernetesSettings;
 use crate::http::told;
@@ -24,7 +25,7 @@ pub(super) struct Session {
 }
 
 /// Reads the files, logs in and builds a client; the cluster is asked nothing yet. The error is for people.
-pub(super) async fn connect(settings: &KubernetesSettings) -> Result<Session, String> {
+pub(super) async fn connect(settings: &KubernetesSettings, clock: Clock) -> Result<Session, String> {
     let hint = match settings {
         KubernetesSettings { kubeconfig: None, context: None } if !is_inside(settings) => {
             "; name one as scaling.kubernetes in the settings, or run Damper inside of the cluster"
@@ -32,10 +33,10 @@ pub(super) async fn connect(settings: &KubernetesSettings) -> Result<Session, St
         _ => "",
     };
     let place = place(settings);
-    session(settings.clone()).await.map_err(|why| format!("{place} cannot be used: {why}{hint}"))
+    session(settings.clone(), clock).await.map_err(|why| format!("{place} cannot be used: {why}{hint}"))
 }
 
-async fn session(settings: KubernetesSettings) -> Result<Session, String> {
+async fn session(settings: KubernetesSettings, clock: Clock) -> Result<Session, String> {
     let handle = tokio::runtime::Handle::current();
     let mut config = aside(move || handle.block_on(config(settings))).await?;
     config.connect_timeout = Some(CONNECT);
@@ -44,7 +45,7 @@ async fn session(settings: KubernetesSettings) -> Result<Session, String> {
     config.write_timeout = Some(CONNECT);
     // Its own retries would wait up to a thousand seconds.
     config.default_retry = false;
-    let lasts = log_in(&mut config.auth_info, PROGRAM).await?;
+    let lasts = log_in(&mut config.auth_info, PROGRAM, clock).await?;
     let client = aside(move || Client::try_from(config).map_err(|error| told(&error))).await?;
     Ok(Session { client, lasts })
 }
@@ -110,7 +111,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config");
         let settings = KubernetesSettings { kubeconfig: Some(path.clone()), context: None };
-        let told = async |settings: &KubernetesSettings| connect(settings).await.err().unwrap();
+        let told = async |settings: &KubernetesSettings| {
+            connect(settings, crate::service::clock::now).await.err().unwrap()
+        };
         assert!(told(&settings).await.contains(&path.display().to_string()));
         std::fs::write(&path, "apiVersion: v1\nkind: Config\nclusters: []\n").unwrap();
         assert!(told(&settings).await.contains("current context"));
@@ -138,7 +141,7 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             let read = config(settings.clone()).await.unwrap();
             assert_eq!(read.proxy_url, Some(proxy.parse().unwrap()));
-            let why = connect(&settings).await.err();
+            let why = connect(&settings, crate::service::clock::now).await.err();
             let is_so = why.as_deref().zip(expected).is_some_and(|(why, expected)| why.contains(expected));
             assert!(is_so || (why.is_none() && expected.is_none()), "{proxy}: {why:?}");
         }

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::Clock;
 use super::connect::{Session, connect};
 use crate::cluster::fault::Fault;
 use crate::cluster::settings::KubernetesSettings;
@@ -32,6 +33,7 @@ pub(super) struct Login {
 
 struct Kept {
     settings: KubernetesSettings,
+    clock: Clock,
     now: watch::Sender<Now>,
     refused: Notify,
 }
@@ -46,9 +48,14 @@ struct Now {
 
 impl Login {
     /// Nothing is done yet. Its task runs on `tasks` until `stop`.
-    pub(super) fn new(settings: &KubernetesSettings, tasks: TaskTracker, stop: CancellationToken) -> Self {
+    pub(super) fn new(
+        settings: &KubernetesSettings,
+        clock: Clock,
+        tasks: TaskTracker,
+        stop: CancellationToken,
+    ) -> Self {
         let now = watch::Sender::new(Now::default());
-        let kept = Kept { settings: settings.clone(), now, refused: Notify::new() };
+        let kept = Kept { settings: settings.clone(), clock, now, refused: Notify::new() };
         Self { kept: Arc::new(kept), tasks, stop, began: OnceLock::new() }
     }
 
@@ -105,7 +112,7 @@ impl Kept {
         };
         let mut pauses = schedule();
         loop {
-            match connect(&self.settings).await {
+            match connect(&self.settings, self.clock).await {
                 Ok(Session { client, lasts }) => {
                     pauses = schedule();
                     let before = self.now.send_replace(Now { client: Some(client), trouble: None });
@@ -169,7 +176,10 @@ mod tests {
     fn login(path: &std::path::Path) -> (Login, tokio_util::sync::DropGuard) {
         let settings = KubernetesSettings { kubeconfig: Some(path.to_owned()), context: None };
         let stop = CancellationToken::new();
-        (Login::new(&settings, TaskTracker::new(), stop.clone()), stop.drop_guard())
+        (
+            Login::new(&settings, crate::service::clock::now, TaskTracker::new(), stop.clone()),
+            stop.drop_guard(),
+        )
     }
 
     #[tokio::test]

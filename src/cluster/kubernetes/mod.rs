@@ -39,6 +39,7 @@ use super::settings::KubernetesSettings;
 use crate::engine::scale::{Lever, Workload, Writer};
 use crate::http::Problem;
 use crate::slo::policy::Target;
+use crate::slo::time::Ts;
 use api::{Api, Ask};
 use object::{Object, Reference};
 use owner::Scaler;
@@ -67,6 +68,9 @@ pub struct Kubernetes {
     attributed: Mutex<HashMap<String, Attributed>>,
 }
 
+/// What time it is.
+pub type Clock = fn() -> Ts;
+
 /// A target in this cluster.
 struct Aim<'a> {
     version: &'a str,
@@ -78,9 +82,14 @@ struct Aim<'a> {
 impl Kubernetes {
     /// Nothing is read, logged in to or asked before it is needed, and a login that fails is tried again
     /// for as long. The login and watches are kept on `tasks` until `stop`.
-    pub fn new(settings: &KubernetesSettings, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
+    pub fn new(
+        settings: &KubernetesSettings,
+        clock: Clock,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Self {
         Self {
-            api: Arc::new(Api::new(settings, tasks.clone(), stop.clone())),
+            api: Arc::new(Api::new(settings, clock, tasks.clone(), stop.clone())),
             resources: Resources::default(),
             watches: Watches::new(tasks.clone(), stop.clone()),
             versions: Versions::default(),
@@ -95,10 +104,11 @@ impl Kubernetes {
     pub async fn connect(
         at: &str,
         settings: &KubernetesSettings,
+        clock: Clock,
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Result<Self, Problem> {
-        let kubernetes = Self::new(settings, tasks, stop);
+        let kubernetes = Self::new(settings, clock, tasks, stop);
         let logged_in = kubernetes.api.log_in().await;
         logged_in.map(|()| kubernetes).map_err(|message| Problem { at: at.to_owned(), message })
     }

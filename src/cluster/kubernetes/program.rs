@@ -17,8 +17,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use super::Clock;
 use crate::http::excerpt;
-use crate::service::clock;
 use crate::slo::time::Ts;
 
 /// Most bytes that are read of what a program says.
@@ -40,7 +40,11 @@ struct Status {
 
 /// Replaces the program in `auth` by what it answered within `limit`, and says for how long that lasts,
 /// where the program said. Without a program nothing is done. The error is for people.
-pub(super) async fn log_in(auth: &mut AuthInfo, limit: Duration) -> Result<Option<Duration>, String> {
+pub(super) async fn log_in(
+    auth: &mut AuthInfo,
+    limit: Duration,
+    clock: Clock,
+) -> Result<Option<Duration>, String> {
     if auth.auth_provider.as_ref().is_some_and(|provider| provider.config.contains_key("cmd-path")) {
         let why = "its user logs in by an auth-provider with a command, which Kubernetes has no more since \
                    1.26; log in anew with a kubectl of today, which writes exec instead";
@@ -58,7 +62,7 @@ pub(super) async fn log_in(auth: &mut AuthInfo, limit: Duration) -> Result<Optio
     let credential: Credential =
         serde_json::from_slice(&said).map_err(|error| why(&format!("no ExecCredential: {error}")))?;
     let status = credential.status.ok_or_else(|| why("without a status"))?;
-    let lasts = status.expiration_timestamp.as_deref().map(|until| left(until, clock::now()));
+    let lasts = status.expiration_timestamp.as_deref().map(|until| left(until, clock()));
     let lasts = lasts.transpose().map_err(|until| why(&format!("that it lasts until {until:?}")))?;
     let certificate = status.client_certificate_data.zip(status.client_key_data);
     if status.token.is_none() && certificate.is_none() {
@@ -116,6 +120,7 @@ async fn all(pipe: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use crate::service::clock;
     use tokio::time::Instant;
 
     use super::*;
@@ -139,17 +144,17 @@ mod tests {
             "echo '{{\"status\": {{\"token\": \"'$WHO'\", \"expirationTimestamp\": \"{}\"}}}}'",
             until.to_rfc3339()
         ));
-        let lasts = log_in(&mut auth, LIMIT).await.unwrap().unwrap();
+        let lasts = log_in(&mut auth, LIMIT, clock::now).await.unwrap().unwrap();
         assert!(lasts > Duration::from_secs(500) && lasts <= Duration::from_secs(600), "{lasts:?}");
         assert!(auth.exec.is_none() && auth.token.is_some(), "kube would run it again");
-        assert_eq!(log_in(&mut auth, LIMIT).await, Ok(None));
+        assert_eq!(log_in(&mut auth, LIMIT, clock::now).await, Ok(None));
     }
 
     #[tokio::test]
     async fn a_certificate_is_handed_on_as_kube_reads_it() {
         let mut auth =
             runs(r#"echo '{"status": {"clientCertificateData": "CERT", "clientKeyData": "KEY"}}'"#);
-        assert_eq!(log_in(&mut auth, LIMIT).await, Ok(None));
+        assert_eq!(log_in(&mut auth, LIMIT, clock::now).await, Ok(None));
         assert_eq!(told(&auth)["client-certificate-data"], "Q0VSVA==");
     }
 
@@ -159,7 +164,7 @@ mod tests {
         let file = dir.path().join("pid");
         let mut auth = runs(&format!("echo $$ > {}; exec sleep 1000", file.display()));
         let began = Instant::now();
-        let why = log_in(&mut auth, Duration::from_secs(2)).await.unwrap_err();
+        let why = log_in(&mut auth, Duration::from_secs(2), clock::now).await.unwrap_err();
         assert!(why.contains("/bin/sh, which it logs in with, did not end within 2s"), "{why}");
         assert!(began.elapsed() < Duration::from_secs(20));
         let pid: i32 = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
@@ -183,17 +188,17 @@ mod tests {
                 "until \"soon\"",
             ),
         ] {
-            let why = log_in(&mut runs(script), LIMIT).await.unwrap_err();
+            let why = log_in(&mut runs(script), LIMIT, clock::now).await.unwrap_err();
             assert!(why.contains(expected) && !why.contains("s3cret"), "{script}: {why}");
         }
         let mut auth: AuthInfo =
             serde_json::from_value(json!({"exec": {"command": "/nowhere", "installHint": "Get it."}}))
                 .unwrap();
-        let why = log_in(&mut auth, LIMIT).await.unwrap_err();
+        let why = log_in(&mut auth, LIMIT, clock::now).await.unwrap_err();
         assert!(why.contains("/nowhere") && why.ends_with("Get it."), "{why}");
         let mut auth: AuthInfo =
             serde_json::from_value(json!({"auth-provider": {"name": "gcp", "config": {"cmd-path": "x"}}}))
                 .unwrap();
-        assert!(log_in(&mut auth, LIMIT).await.unwrap_err().contains("auth-provider"));
+        assert!(log_in(&mut auth, LIMIT, clock::now).await.unwrap_err().contains("auth-provider"));
     }
 }

@@ -144,25 +144,29 @@ impl Kubernetes {
             }
         }
         rights.look("policy", "poddisruptionbudgets", &["list", "watch"]);
-        rights.better("", "pods", "list");
-        match Kind::of(aim.version, aim.kind) {
-            Kind::Deployment => rights.better("apps", "replicasets", "list"),
-            Kind::StatefulSet => rights.better("apps", "controllerrevisions", "get"),
-            Kind::Other => {}
+        rights.better(Role::Observe, "", "pods", "list");
+        let scale = format!("{plural}/scale");
+        let kind = Kind::of(aim.version, aim.kind);
+        match kind {
+            Kind::Deployment => rights.better(Role::Observe, "apps", "replicasets", "list"),
+            Kind::StatefulSet => rights.better(Role::Observe, "apps", "controllerrevisions", "get"),
+            Kind::Other => rights.look(group, &scale, &["get"]),
         }
         if acts {
-            rights.better("events.k8s.io", "events", "create");
             match lever {
                 Some(Lever::Count) => {
-                    let scale = format!("{plural}/scale");
-                    rights.add(Role::Direct, group, &scale, "get");
+                    if kind != Kind::Other {
+                        rights.add(Role::Direct, group, &scale, "get");
+                    }
                     rights.add(Role::Direct, group, &scale, "patch");
+                    rights.better(Role::Direct, "events.k8s.io", "events", "create");
                 }
                 Some(Lever::Floor { owner, .. }) => {
                     let is_scaled = scaled && owner.starts_with(Scaler::ScaledObject.kind());
                     let scaler = if is_scaled { Scaler::ScaledObject } else { Scaler::Hpa };
                     let (group, plural) = place(scaler);
                     rights.add(Role::Floor, group, plural, "patch");
+                    rights.better(Role::Floor, "events.k8s.io", "events", "create");
                 }
                 None => {}
             }
@@ -210,8 +214,8 @@ impl Rights {
         }
     }
 
-    fn better(&mut self, group: &str, resource: &str, verb: &'static str) {
-        self.add(Role::Observe, group, resource, verb);
+    fn better(&mut self, role: Role, group: &str, resource: &str, verb: &'static str) {
+        self.add(role, group, resource, verb);
         if let Some(last) = self.0.last_mut() {
             last.is_needed = false;
         }

@@ -24,6 +24,7 @@ use super::place::Findings;
 use super::{Checked, policies};
 use crate::cluster::kubernetes::Kubernetes;
 use crate::cluster::{ActuatorConfig, KubernetesSettings};
+use crate::service::clock;
 use crate::slo::policy::{ScaleMode, Target};
 use rights::Known;
 pub use workload::Workload;
@@ -92,7 +93,7 @@ pub async fn ask(checked: &mut Checked, asks: &Asks) {
 }
 
 async fn greeted(asks: &Asks, tasks: &TaskTracker, stop: &CancellationToken) -> Result<Kubernetes, String> {
-    let cluster = Kubernetes::connect(asks.at, &asks.kubernetes, tasks, stop).await;
+    let cluster = Kubernetes::connect(asks.at, &asks.kubernetes, clock::now, tasks, stop).await;
     let cluster = cluster.map_err(|problem| problem.to_string())?;
     cluster.greet().await.map_err(|fault| fault.to_string())?;
     Ok(cluster)

@@ -40,6 +40,9 @@ pub(super) async fn check(
         by_role.entry((right.is_needed, right.role)).or_default().push(right);
     }
     let is_needed = by_role.keys().any(|(is_needed, _)| *is_needed);
+    // Whoever grants a role for what is needed grants the rest of it too.
+    let told: Vec<Role> = by_role.keys().filter(|(is_needed, _)| *is_needed).map(|(_, role)| *role).collect();
+    by_role.retain(|(is_needed, role), _| *is_needed || !told.contains(role));
     for ((is_needed, role), rights) in by_role {
         tell(is_needed, role, &rights, namespace, findings);
     }
