@@ -17,7 +17,7 @@ use crate::cluster::fault::Fault;
 use crate::engine::scale::{Lever, Workload};
 
 /// For a question that a look can do without.
-const ASIDE: Duration = Duration::from_secs(3);
+const ASIDE: Duration = Duration::from_secs(1);
 
 /// What the object, or its scale subresource, says of its replicas.
 struct Counts {

@@ -106,6 +106,7 @@ fn act(look: &Look<'_>, valid: Span, wish: &Wish, state: &mut State) {
         state.trial = None;
         return;
     }
+    state.added_for = Some(wish.reason.clone());
     if let Reason::Burning { slo, .. } = &wish.reason {
         let trial = state.trial.take().unwrap_or_else(|| effect::trial(look, slo));
         state.trial = Some(Trial { steps: trial.steps.saturating_add(1), at: now, ..trial });

@@ -140,6 +140,11 @@ impl Fleet {
         }
     }
 
+    /// A write that was decided then was not made: nothing was added.
+    pub fn forget(&mut self, policy: &str, at: Ts) {
+        self.added.retain(|added| !(added.policy == policy && added.at == at));
+    }
+
     /// A wish is not held for want of load: where a saturation is asked for, it tells of load.
     fn want(&mut self, policy: &ScalePolicy, at: Ts) {
         let (own, other) = match &policy.saturation {

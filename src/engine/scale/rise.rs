@@ -139,5 +139,6 @@ fn suspect(look: &Look<'_>, state: &State) -> Option<Reason> {
 fn at_max(look: &Look<'_>, to: u32) -> Option<Reason> {
     let (at, most, max) = (look.workload.position(), look.workload.most(), look.policy.replicas.max());
     let owner = look.workload.owner().filter(|_| most < max).map(str::to_owned);
-    (to <= at).then_some(Reason::AtMax { at, max: max.min(most), owner })
+    // A floor below what runs already adds nothing up to there.
+    (to <= look.workload.expected().max(at)).then_some(Reason::AtMax { at, max: max.min(most), owner })
 }

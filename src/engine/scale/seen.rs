@@ -9,8 +9,9 @@ use crate::slo::time::Ts;
 /// Takes in where the lever is.
 pub(super) fn take_in(look: &Look<'_>, state: &mut State) {
     compare(look, state);
-    // The object knows better than a store that may have been lost.
-    state.base = look.workload.original().or(state.base);
+    // The object knows better than a store that may have been lost, unless somebody else moved it since.
+    let is_foreign = look.workload.writer.as_ref().is_some_and(|writer| writer.kind != WriterKind::Damper);
+    state.base = look.workload.original().filter(|_| !is_foreign).or(state.base);
 }
 
 fn compare(look: &Look<'_>, state: &mut State) {
@@ -129,8 +130,8 @@ impl State {
 
     /// The write was not made because its API asked for patience until then. It costs no cooldown:
     /// nothing moved.
-    pub fn was_put_off(&mut self, until: Ts) {
-        self.never_came();
+    pub fn was_put_off(&mut self, until: Ts, why: String) {
+        self.was_refused(why);
         self.writes.pop();
         self.cooldown_until = Some(until);
     }

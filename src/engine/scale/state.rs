@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::verdict::Reason;
 use crate::slo::policy::Bounds;
 use crate::slo::time::{Span, Ts};
 
@@ -23,6 +24,8 @@ pub struct State {
     pub intent: Option<Intent>,
     /// No write before; counts also where the write never came.
     pub cooldown_until: Option<Ts>,
+    /// Why replicas were added last.
+    pub added_for: Option<Reason>,
     /// Why a write was refused that is still wanted.
     pub refused: Option<String>,
     /// When writes were decided, the newest last; of the last hour.
@@ -142,8 +145,7 @@ impl State {
 
     /// Whether replicas were added that are not given back yet.
     pub fn is_raised(&self, bounds: Bounds) -> bool {
-        let at = self.intent.map(|intent| intent.to).or(self.seen);
-        at.zip(self.goes_back_to(bounds)).is_some_and(|(at, base)| at > base)
+        self.seen.zip(self.goes_back_to(bounds)).is_some_and(|(at, base)| at > base)
     }
 
     /// Writes of the last hour, made and rehearsed, the newest last.
@@ -165,9 +167,15 @@ impl State {
         self.cooldown_until.is_some_and(|until| now < until.plus(SKEW))
     }
 
-    /// What is still to be known of a lever that was let go: when it was written.
+    /// What is still to be known of a lever that was let go: when it was written, and what people said.
     pub fn let_go(&self) -> Self {
-        Self { cooldown_until: self.cooldown_until, writes: self.writes.clone(), ..Self::default() }
+        Self {
+            cooldown_until: self.cooldown_until,
+            writes: self.writes.clone(),
+            paused: self.paused,
+            overridden: self.overridden.clone(),
+            ..Self::default()
+        }
     }
 
     /// Forgets writes, reverts and trials that count no more.

@@ -32,11 +32,7 @@ pub(super) fn rules(
     let (state, now) = (scaled.state, scaled.decision.at);
     let one = |keep, holds| vec![rule("scaling", Span::ZERO, keep, holds)];
     match matter {
-        // What was refused once is told once it is there.
-        Matter::Added => {
-            let is_refused = state.refused.is_some() && state.intent.is_some();
-            one(Span::ZERO, state.is_raised(scaled.policy.replicas) && !is_refused)
-        }
+        Matter::Added => one(Span::ZERO, state.is_raised(scaled.policy.replicas)),
         Matter::Overridden => {
             one(Span::ZERO, state.overridden.as_ref().is_some_and(|other| now < other.until))
         }
@@ -76,7 +72,8 @@ pub(super) fn reason(scaled: &Scaled<'_>, matter: Matter) -> Reason {
         }),
         Matter::Blocked => refused(scaled).or_else(|| of(scaled, matter)),
         Matter::SuspectVersion => of(scaled, matter),
-        Matter::Added | Matter::CommonCause => None,
+        Matter::Added => state.added_for.clone(),
+        Matter::CommonCause => None,
     };
     own.unwrap_or_else(|| scaled.decision.reason.clone())
 }

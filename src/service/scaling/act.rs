@@ -27,6 +27,8 @@ const WRITE: Duration = Duration::from_secs(15);
 const FLOOR_FOR: Span = Span::from_hours(1);
 /// How often a raised floor is said to be still meant.
 const RENEW_EVERY: Duration = Duration::from_mins(15);
+/// How long the renewals of one round may take.
+const RENEW: Duration = Duration::from_secs(20);
 /// How long the Events of one round may take.
 const TELL: Duration = Duration::from_secs(5);
 
@@ -57,7 +59,7 @@ impl Move {
             lever: workload.lever.clone(),
             from,
             to,
-            until: at.plus(FLOOR_FOR),
+            until: clock::now().plus(FLOOR_FOR),
         };
         let moves = matches!(decision.verdict, Verdict::Scale { .. }) && is_auto;
         let write =
@@ -80,11 +82,12 @@ pub(super) async fn act(
     epoch: i64,
     moves: Vec<Move>,
 ) -> Result<(), StoreError> {
+    let decided = Instant::now();
     let writes = moves.iter().filter_map(|one| Some((one, one.order.as_ref()?)));
     let write = |(one, (intent, order)): (&Move, &(Intent, Order))| {
         let (policy, intent, order) = (Arc::clone(&one.policy), *intent, order.clone());
         async move {
-            let outcome = write(shared, actuators, epoch, &policy, &intent, &order).await;
+            let outcome = write(shared, actuators, epoch, &policy, &intent, decided, &order).await;
             (policy, intent, outcome)
         }
     };
@@ -104,14 +107,17 @@ async fn write(
     epoch: i64,
     policy: &ScalePolicy,
     intent: &Intent,
+    decided: Instant,
     order: &Order,
 ) -> Result<(), Fault> {
-    let left = intent.until.since(clock::now());
-    if shared.epoch() != Some(epoch) || left == Span::ZERO {
+    // By the time since the decision: its own clock is that of the sources, and may be late by design.
+    let valid = Duration::from_secs(u64::try_from(intent.until.since(intent.at).secs()).unwrap_or(0));
+    let left = valid.saturating_sub(decided.elapsed());
+    if shared.epoch() != Some(epoch) || left.is_zero() {
         let why = "the order expired before it was written".to_owned();
         return Err(Fault::Conflict { at: None, why });
     }
-    let limit = Duration::from_secs(u64::try_from(left.secs()).unwrap_or(0)).min(WRITE);
+    let limit = left.min(WRITE);
     let write = actuators.write(&policy.target, order, clock::now());
     let why = || Fault::Unreachable { why: "the workload's API did not answer in time".to_owned() };
     tokio::time::timeout(limit, write).await.unwrap_or_else(|_| Err(why()))
@@ -123,6 +129,10 @@ type Outcome = (Arc<ScalePolicy>, Intent, Result<(), Fault>);
 async fn record(shared: &Shared, epoch: i64, outcomes: Vec<Outcome>) -> Result<(), StoreError> {
     let mut more = Decisions::default();
     let mut states = Vec::new();
+    let (mut fleet, stopped) = {
+        let scaling = shared.scaling.read();
+        (scaling.fleet.clone(), scaling.stopped.clone())
+    };
     for (policy, intent, outcome) in outcomes {
         let id = keep::id(&policy);
         let known = shared.scaling.read().policies.get(&id).map(|kept| kept.state.clone());
@@ -130,9 +140,14 @@ async fn record(shared: &Shared, epoch: i64, outcomes: Vec<Outcome>) -> Result<(
         match &outcome {
             Ok(()) => state.arrived(intent),
             Err(Fault::Unreachable { .. }) => {}
-            Err(Fault::Throttled { after, .. }) => state.was_put_off(clock::now().plus(wish(*after))),
+            Err(fault @ Fault::Throttled { after, .. }) => {
+                state.was_put_off(clock::now().plus(wish(*after)), fault.to_string());
+            }
             Err(fault @ Fault::Refused { .. }) => state.was_refused(fault.to_string()),
             Err(Fault::Conflict { .. }) => state.never_came(),
+        }
+        if !matches!(&outcome, Ok(()) | Err(Fault::Unreachable { .. })) {
+            fleet.forget(&policy.name, intent.at);
         }
         let (from, to) = (intent.from, intent.to);
         let error = outcome.as_ref().err();
@@ -145,15 +160,17 @@ async fn record(shared: &Shared, epoch: i64, outcomes: Vec<Outcome>) -> Result<(
         more.history.push(written(&policy.name, &intent, outcome, error.map(ToString::to_string)));
         let put = keep::policy(&policy, &state, clock::now());
         more.states.extend(put.clone());
-        states.push((id, state, put));
+        states.push((id, state, put, outcome == "done"));
     }
+    more.states.extend(keep::all(&fleet, stopped.as_ref()));
     shared.scaling.write().in_doubt = true;
     commit(shared, epoch, &Delta::default(), more).await?;
     let mut scaling = shared.scaling.write();
-    scaling.in_doubt = false;
-    for (id, state, stored) in states {
+    (scaling.fleet, scaling.in_doubt) = (fleet, false);
+    for (id, state, stored, is_done) in states {
         if let Some(kept) = scaling.policies.get_mut(&id) {
-            (kept.state, kept.stored, kept.renewed) = (state, stored, Some(Instant::now()));
+            (kept.state, kept.stored) = (state, stored);
+            kept.renewed = if is_done { Some(Instant::now()) } else { kept.renewed };
         }
     }
     Ok(())
@@ -182,7 +199,10 @@ async fn renew(shared: &Shared, actuators: &Actuators, moves: &[Move]) {
             Err(_) => tracing::warn!(policy = policy.name, "a raised floor was not renewed in time"),
         }
     };
-    fairly(due.map(|(policy, order)| (policy.target.actuator(), one(policy, order)))).await;
+    let all = fairly(due.map(|(policy, order)| (policy.target.actuator(), one(policy, order))));
+    if tokio::time::timeout(RENEW, all).await.is_err() {
+        tracing::warn!("not all raised floors were renewed in time; the next round goes on");
+    }
 }
 
 /// Events on workloads: one that is lost is lost.

@@ -15,7 +15,7 @@ use crate::store::StoreError;
 /// The kind of these rows.
 pub const COMMAND: &str = "scale";
 /// Commands looked at at once.
-const MOST: i64 = 100;
+const MOST: i64 = 10_000;
 /// How long a release is tried that its API refuses or does not answer.
 const PATIENCE: Span = Span::from_hours(1);
 
@@ -99,9 +99,13 @@ impl Commands {
 
     /// A release that could not be carried out waits for the next round, for a while.
     pub(super) fn put_off(&mut self, late: &BTreeSet<String>, now: Ts) {
+        // What was said of the same policy afterwards is what is meant.
+        let last: BTreeMap<Option<String>, i64> =
+            self.all.iter().map(|said| (said.command.policy.clone(), said.id)).collect();
         let waits = |said: &Said| {
             let is_late = said.command.policy.as_ref().is_some_and(|policy| late.contains(policy));
-            is_late && said.command.word == Word::Release && now.since(said.at) < PATIENCE
+            let is_last = last.get(&said.command.policy) == Some(&said.id);
+            is_late && is_last && said.command.word == Word::Release && now.since(said.at) < PATIENCE
         };
         let (put_off, all): (Vec<Said>, Vec<Said>) =
             std::mem::take(&mut self.all).into_iter().partition(waits);
@@ -173,11 +177,12 @@ mod tests {
     }
 
     fn said(words: &[(Word, i64)]) -> Commands {
-        let said = |(word, ago): &(Word, i64)| {
+        let said = |(id, (word, ago)): (i64, &(Word, i64))| {
             let policy = (!matches!(word, Word::Stop | Word::Start)).then(|| "web".to_owned());
-            Said { id: 0, command: Command { word: *word, policy }, at: Ts(NOW.0 - ago) }
+            Said { id, command: Command { word: *word, policy }, at: Ts(NOW.0 - ago) }
         };
-        Commands { ids: Vec::new(), all: words.iter().map(said).collect() }
+        let all: Vec<Said> = (0..).zip(words).map(said).collect();
+        Commands { ids: all.iter().map(|said| said.id).collect(), all }
     }
 
     fn workload(version: i64) -> Workload {
@@ -203,6 +208,19 @@ mod tests {
         let mut state = State::default();
         said(&[(Word::Resume, 2 * hour), (Word::Pause, hour)]).apply(&web(), None, NOW, &mut state);
         assert!(state.paused);
+    }
+
+    #[test]
+    fn a_release_that_is_not_done_yet_waits_for_an_hour_unless_something_else_was_said_since() {
+        let waits = |words: &[(Word, i64)]| {
+            let mut commands = said(words);
+            commands.put_off(&BTreeSet::from(["web".to_owned()]), NOW);
+            assert_eq!(commands.ids.len(), commands.all.len());
+            words.len() - commands.ids.len()
+        };
+        assert_eq!(waits(&[(Word::Release, 60), (Word::Stop, 30)]), 1);
+        assert_eq!(waits(&[(Word::Release, 60), (Word::Resume, 30)]), 0);
+        assert_eq!(waits(&[(Word::Release, 3600)]), 0);
     }
 
     #[test]

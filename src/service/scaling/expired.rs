@@ -88,6 +88,8 @@ impl Own {
             policy.mode == ScaleMode::Auto && kept.is_some_and(|kept| kept.state.raised().is_some())
         };
         let names = |policy: &Arc<ScalePolicy>| policy.name.clone();
+        // Nobody removed a policy that cannot be read any more.
+        let held = plan.held_policies.iter().cloned();
         let targets = plan.policies.iter().map(|policy| &policy.target);
         let targets = targets.chain(scaling.policies.values().map(|kept| &kept.target));
         let namespace = |target: &Target| match target {
@@ -96,7 +98,7 @@ impl Own {
         };
         Self {
             defined: plan.policies.iter().map(names).collect(),
-            meant: plan.policies.iter().filter(is_meant).map(names).collect(),
+            meant: plan.policies.iter().filter(is_meant).map(names).chain(held).collect(),
             namespaces: targets.filter_map(namespace).collect(),
             mode,
         }
@@ -162,7 +164,8 @@ mod tests {
             (super::super::id(policy), Kept::of(state, policy.target.clone()))
         };
         let scaling = Scaling { policies: policies.iter().map(kept).collect(), ..Scaling::default() };
-        Own::of(&Plan { policies, ..plan(&slo("one")) }, &scaling, mode)
+        let held_policies = vec!["broken".to_owned()];
+        Own::of(&Plan { policies, held_policies, ..plan(&slo("one")) }, &scaling, mode)
     }
 
     #[test]
@@ -173,6 +176,7 @@ mod tests {
         assert!(!own.is_left(&raised("gone", None), NOW), "nobody can read until when");
         assert!(!own.is_left(&raised("web", Some(-7200)), NOW), "we were down for two hours");
         assert!(own.is_left(&raised("idle", Some(-1)), NOW), "the store forgot it");
+        assert!(!own.is_left(&raised("broken", Some(-1)), NOW), "nobody removed it");
         assert_eq!(own.namespaces.iter().collect::<Vec<_>>(), ["shop"]);
     }
 

@@ -55,7 +55,7 @@ pub(in crate::service) async fn restore(shared: &Shared) -> Result<(), StoreErro
     let mut before = std::mem::take(&mut scaling.policies);
     let kept = |(name, (state, target)): (String, (State, Target))| {
         let kept = match before.remove(&name) {
-            Some(before) => Kept { state, target, ..before },
+            Some(before) => Kept { state, target, stored: None, ..before },
             None => Kept::of(state, target),
         };
         (name, kept)

@@ -26,7 +26,7 @@ use crate::slo::unit::Finite;
 /// All of it takes no longer.
 const LONGEST: Duration = Duration::from_secs(10);
 /// What a look at one workload may take of it: others of the same API come after it.
-const LOOK: Duration = Duration::from_secs(3);
+const LOOK: Duration = Duration::from_secs(5);
 /// An SLO whose newest judgement is older than this says nothing about now.
 const JUDGED_WITHIN: Span = Span::from_mins(2);
 

@@ -21,7 +21,7 @@ use crate::slo::policy::{ScaleMode, ScalePolicy, Target};
 use crate::store::{Decisions, StoreError};
 
 /// How long all that is put back at one time may take.
-const LONGEST: Duration = Duration::from_secs(10);
+const LONGEST: Duration = Duration::from_secs(12);
 
 /// Puts back what people asked to be, and what was raised by policies that only rehearse now; gives the
 /// policies whose floor is not back yet.
@@ -68,6 +68,9 @@ pub(super) async fn forget(
         let kept = scaling.policies.iter().map(|(name, kept)| (name.clone(), kept.clone()));
         kept.filter(|(id, _)| !defined.contains(id) && !is_held(plan, id)).collect()
     };
+    if stopped(shared).is_some() {
+        return Ok(());
+    }
     let taken: BTreeSet<[&str; 4]> = plan.policies.iter().map(|policy| policy.target.workload()).collect();
     let now = shared.world.read().now();
     let (mut gone, mut let_go) = (Vec::new(), Vec::new());

@@ -172,3 +172,15 @@ fn a_big_workload_under_an_autoscaler_can_be_helped() {
     let others = policies(0..24, 300);
     assert!(fleet.short(&alone(&others), LIMITS).is_empty(), "it used up two");
 }
+
+#[test]
+fn what_was_not_made_takes_nothing_of_the_hour() {
+    let mut fleet = Fleet::default();
+    let all = policies(0..1, 20);
+    for _ in 0..60 {
+        let (policy, decision) = &all[0];
+        fleet.note(policy, decision);
+        fleet.forget(&policy.name, decision.at);
+    }
+    assert!(fleet.short(&alone(&all), LIMITS).is_empty());
+}

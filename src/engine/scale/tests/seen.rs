@@ -191,7 +191,7 @@ fn a_write_that_was_put_off_costs_no_cooldown_and_comes_not_before() {
     for (secs, next) in [(5, 30), (100, 120)] {
         let mut case = Case::of(3.0, 0.72);
         unmade(&mut case);
-        case.state.was_put_off(case.now.plus(Span::from_secs(secs)));
+        case.state.was_put_off(case.now.plus(Span::from_secs(secs)), "429".to_owned());
         assert!(case.state.writes.is_empty() && case.state.trial.is_none());
         assert_eq!(case.run(Span::from_mins(3)), [(next, 5, 7)]);
     }
