@@ -40,7 +40,14 @@ fn blocks(text: &str) -> Vec<String> {
 fn every_definition_in_the_documents_loads() {
     let mut seen = 0;
     for (path, text) in documents() {
-        for block in blocks(&text).into_iter().filter(|block| block.contains("apiVersion: damper.dev/v1")) {
+        let mut slo = String::new();
+        for mut block in blocks(&text).into_iter().filter(|block| block.contains("apiVersion: damper.dev/v1"))
+        {
+            match block.contains("kind: ServiceLevelObjective") {
+                true => slo.clone_from(&block),
+                // A policy by itself is about the SLO that the document showed before.
+                false => block.insert_str(0, &format!("{slo}---\n")),
+            }
             let file = SourceFile { path: path.display().to_string(), text: block.clone() };
             let loaded = load(&[file], &Context::without_settings(Step::DEFAULT));
             let problems: Vec<_> = loaded.problems().collect();

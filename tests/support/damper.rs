@@ -29,6 +29,8 @@ impl Damper {
         let folder = TempDir::new().unwrap();
         let port = port::free();
         let mut command = Command::new(env!("CARGO_BIN_EXE_damper"));
+        // What tests are told is no setting of Damper's.
+        command.env_remove("DAMPER_TEST_SEED").env_remove("DAMPER_TEST_KILLS");
         command.args(["run", "--config", "damper.yaml"]).current_dir(folder.path());
         let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
         let damper = Self { port, folder, command, process: None, client };
