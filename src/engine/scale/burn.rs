@@ -28,13 +28,13 @@ impl Burning {
     }
 
     /// Whether both windows are known in whole and below the rate. Series that were not there are no
-    /// sign of calm.
+    /// sign of calm, and neither are a few that are left.
     pub(super) fn is_below(&self, rate: BurnRate) -> bool {
         let below = |pick: Pick| {
             let whole = self.parts.iter().all(|part| pick(part).covered >= pick(part).span());
             whole && !self.compare(|part| (pick(part).bad, pick(part).total), rate)
         };
-        below(short) && below(long)
+        !self.few && below(short) && below(long)
     }
 
     /// Bad events of the long window.

@@ -123,6 +123,13 @@ fn added(observed: &Observed, verdict: Verdict) -> u32 {
 
 fn rest(look: &Look<'_>, state: &State) -> Reason {
     let at = look.workload.position();
+    if let Some(burn) = look.observed.burns.iter().find(|burn| burn.known.as_ref().is_some_and(|b| b.few)) {
+        let base = state.goes_back_to(look.policy.replicas);
+        if base.is_some_and(|base| at > base) {
+            let why = "fewer than half of its targets are up, so nothing is given back".to_owned();
+            return Reason::BurnUnknown { slo: burn.slo.clone(), why };
+        }
+    }
     let calm = Reason::AtRest { at, base: state.goes_back_to(look.policy.replicas).unwrap_or(at) };
     if state.calm_since.is_some() { calm } else { rise::between(look.observed).unwrap_or(calm) }
 }

@@ -45,6 +45,9 @@ pub struct Burning {
     pub parts: Vec<Part>,
     /// Budget left over the period, 1 = untouched, where known.
     pub budget_left: Option<Finite>,
+    /// Fewer than half of the targets that there lately were are up, or it is not known how many: those
+    /// that are left may look well because the sick are silent, so they are no sign of calm.
+    pub few: bool,
 }
 
 /// One group.

@@ -65,6 +65,8 @@ struct Read {
     wrong: Option<&'static str>,
     /// Events of the last minutes, of which bad ones are a part.
     recent: Counts,
+    /// Whether too few of its targets are up.
+    few: bool,
 }
 
 /// All groups together. Of a pool one group may be unsure, as where two counters race: what is missing
@@ -81,7 +83,9 @@ fn pooled(all: Vec<Read>) -> Result<Burning, &'static str> {
     if more_bad_than_total(&all.iter().fold(Counts::default(), sum)) {
         return Err(MORE_BAD);
     }
-    Ok(Burning { budget_left: budget_left(&all), parts: all.into_iter().map(|read| read.part).collect() })
+    let few = all.iter().any(|read| read.few);
+    let budget_left = budget_left(&all);
+    Ok(Burning { budget_left, few, parts: all.into_iter().map(|read| read.part).collect() })
 }
 
 /// Reads one group; or says why nothing can be said of any.
@@ -96,10 +100,8 @@ fn read(
     let book = Book::open(ledger, &planned.bad, &planned.total, group).ok_or(MISSING)?;
     let mut windows = Windows::new(&book, at);
     let targets = planned.alive.map(|ix| observed.alive.get(&ix).copied().unwrap_or_default());
-    // The sick take their errors with them, and those that are left would look well or overloaded.
-    if targets.is_some_and(|targets| targets.half_missing(at)) {
-        return Err("fewer than half of its targets are up, or it is not known how many");
-    }
+    // Also of a workload that was made much smaller: that it burns is as true as ever.
+    let few = targets.is_some_and(|targets| targets.half_missing(at));
     // Absence may mean much for alerts; replicas are left alone.
     let standing =
         Standing::of(&mut windows, targets.and_then(|targets| targets.at(at)), AbsentMeans::Unknown);
@@ -122,7 +124,7 @@ fn read(
         let may = objective.budget() * budget.counts.total.as_f64();
         (may, may * budget.remaining)
     });
-    Ok(Read { part, weighed, wrong, recent })
+    Ok(Read { part, weighed, wrong, recent, few })
 }
 
 /// A workload that is up and was never asked for anything: its windows are known, and empty.
@@ -140,11 +142,14 @@ fn budget_left(all: &[Read]) -> Option<Finite> {
 
 #[cfg(test)]
 mod tests {
+    use std::str::FromStr as _;
+
     use super::*;
     use crate::engine::fact::{Facts, SeriesIx, SlotFact, SlotState, Tier};
     use crate::engine::plan::{AliveIx, AliveReading};
     use crate::engine::view::testing::{Example, group};
     use crate::slo::model::SloId;
+    use crate::slo::unit::BurnRate;
 
     const LENGTHS: Lengths = Lengths { short: Span::from_mins(2), long: Span::from_mins(5) };
 
@@ -194,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn half_of_the_targets_gone_makes_all_unknown_whether_it_burns_or_not() {
+    fn half_of_the_targets_gone_is_no_calm_and_burn_is_burn_all_the_same() {
         for bad in [0, 50] {
             let mut example = Example::well(60);
             example.slos[0].alive = Some(AliveIx(0));
@@ -204,12 +209,17 @@ mod tests {
                 example.observed.saw(AliveIx(0), Ts(example.now), reading);
                 read(&example, None)
             };
-            assert!(tick(Some(10), 10).known.is_some());
-            assert!(tick(Some(5), 10).known.is_some(), "half are left");
-            let sick = tick(Some(4), 10);
-            assert!(sick.known.is_none() && sick.why.starts_with("fewer than half"), "{sick:?}");
-            assert_eq!(tick(Some(4), 4).known, None, "those that went are missed for a while");
-            assert_eq!(tick(None, 0).known, None, "not known");
+            let few = |burn: Burn| {
+                let burning = burn.known.unwrap();
+                assert!(!(burning.few && burning.is_below(BurnRate::from_str("0.8").unwrap())));
+                assert_eq!(burning.reaches(BurnRate::from_str("2").unwrap()), bad > 0);
+                burning.few
+            };
+            assert!(!few(tick(Some(10), 10)));
+            assert!(!few(tick(Some(5), 10)), "half are left");
+            assert!(few(tick(Some(4), 10)));
+            assert!(few(tick(Some(4), 4)), "those that went are missed for a while");
+            assert!(few(tick(None, 0)), "not known");
         }
     }
 
