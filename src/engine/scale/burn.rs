@@ -30,11 +30,16 @@ impl Burning {
     /// Whether both windows are known in whole and below the rate. Series that were not there are no
     /// sign of calm, and neither are a few that are left.
     pub(super) fn is_below(&self, rate: BurnRate) -> bool {
+        !self.few && self.is_quiet(rate)
+    }
+
+    /// The same whoever is left.
+    pub(super) fn is_quiet(&self, rate: BurnRate) -> bool {
         let below = |pick: Pick| {
             let whole = self.parts.iter().all(|part| pick(part).covered >= pick(part).span());
             whole && !self.compare(|part| (pick(part).bad, pick(part).total), rate)
         };
-        !self.few && below(short) && below(long)
+        below(short) && below(long)
     }
 
     /// Bad events of the long window.

@@ -2,7 +2,7 @@
 //! the next the runner-up.
 
 use super::look::{Look, Wish};
-use super::observed::Observed;
+use super::observed::{Burn, Observed};
 use super::state::{Intent, Rehearsed, State, Trial};
 use super::verdict::{Decision, Reason, Verdict};
 use super::{effect, fall, gates, rise, seen};
@@ -131,5 +131,6 @@ fn rest(look: &Look<'_>, state: &State) -> Reason {
         }
     }
     let calm = Reason::AtRest { at, base: state.goes_back_to(look.policy.replicas).unwrap_or(at) };
-    if state.calm_since.is_some() { calm } else { rise::between(look.observed).unwrap_or(calm) }
+    let is_quiet = |burn: &Burn| burn.known.as_ref().is_some_and(|b| b.is_quiet(look.policy.down.burn_rate));
+    if look.observed.burns.iter().all(is_quiet) { calm } else { rise::between(look.observed).unwrap_or(calm) }
 }
