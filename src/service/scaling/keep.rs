@@ -72,10 +72,15 @@ pub fn id(policy: &ScalePolicy) -> String {
     format!("{} of {}", policy.target, policy.name)
 }
 
+/// The name of the policy with this id.
+pub(super) fn name_of(id: &str) -> Option<&str> {
+    id.rsplit_once(" of ").map(|(_, name)| name)
+}
+
 /// Names of the policies that the store remembers, for replicas that hold none themselves.
 pub async fn names(store: &Store) -> Result<Vec<String>, StoreError> {
     let rows = store.states().await?;
-    let name = |key: &str| Some(key.strip_prefix(POLICY)?.rsplit_once(" of ")?.1.to_owned());
+    let name = |key: &str| Some(name_of(key.strip_prefix(POLICY)?)?.to_owned());
     Ok(rows.iter().filter_map(|(key, _)| name(key)).collect())
 }
 

@@ -62,15 +62,15 @@ pub(super) async fn forget(
     epoch: i64,
     plan: &Plan,
 ) -> Result<(), StoreError> {
+    if stopped(shared).is_some() {
+        return Ok(());
+    }
     let defined: BTreeSet<String> = plan.policies.iter().map(|policy| keep::id(policy)).collect();
     let left: Vec<(String, Kept)> = {
         let scaling = shared.scaling.read();
         let kept = scaling.policies.iter().map(|(name, kept)| (name.clone(), kept.clone()));
         kept.filter(|(id, _)| !defined.contains(id) && !is_held(plan, id)).collect()
     };
-    if stopped(shared).is_some() {
-        return Ok(());
-    }
     let taken: BTreeSet<[&str; 4]> = plan.policies.iter().map(|policy| policy.target.workload()).collect();
     let now = shared.world.read().now();
     let (mut gone, mut let_go) = (Vec::new(), Vec::new());
@@ -108,7 +108,7 @@ pub(super) async fn forget(
 
 /// Whether it is a policy that is defined, though nobody can read how: nobody removed it.
 fn is_held(plan: &Plan, id: &str) -> bool {
-    id.rsplit_once(" of ").is_some_and(|(_, name)| plan.held_policies.iter().any(|held| held == name))
+    keep::name_of(id).is_some_and(|name| plan.held_policies.iter().any(|held| held == name))
 }
 
 /// Whether all that is remembered is when it was written.

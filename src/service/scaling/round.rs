@@ -18,7 +18,7 @@ use crate::service::decide::commit;
 use crate::service::shared::Shared;
 use crate::slo::policy::ScalePolicy;
 use crate::slo::time::Ts;
-use crate::store::{Decisions, StoreError};
+use crate::store::{Decisions, StatePut, StoreError};
 
 /// The round after the tick for the slice that ends at `at`.
 pub(super) async fn round(
@@ -42,10 +42,11 @@ pub(super) async fn round(
     let now = shared.world.read().now();
     let decided = decide_all(shared, &plan, looked, &commands, now);
     let delta = alerts(shared, &plan, &decided, now);
-    let more = decisions(shared, &plan, &decided, &commands);
+    let notes = notes(shared, &plan, &decided);
+    let more = decisions(shared, &plan, &decided, &notes, &commands);
     shared.scaling.write().in_doubt = true;
     commit(shared, epoch, &delta, more).await?;
-    let moves = remember(shared, &plan, decided);
+    let moves = remember(shared, &plan, decided, notes);
     act::act(shared, actuators, epoch, moves).await?;
     removed::forget(shared, actuators, epoch, &plan).await
 }
@@ -141,18 +142,39 @@ fn alerts(shared: &Shared, plan: &Plan, decided: &Decided, now: Ts) -> Delta {
     step_scaling(&all, &plan.held_policies, common.as_ref(), &world.control, &inputs)
 }
 
-fn decisions(shared: &Shared, plan: &Plan, decided: &Decided, commands: &Commands) -> Decisions {
+/// What is to be written of one policy.
+struct Note {
+    state: Option<StatePut>,
+    news: Option<Told>,
+}
+
+fn notes(shared: &Shared, plan: &Plan, decided: &Decided) -> Vec<Note> {
+    let scaling = shared.scaling.read();
+    let note = |(policy, one): (&Arc<ScalePolicy>, &One)| {
+        let told = scaling.policies.get(&keep::id(policy)).and_then(|kept| kept.told.as_ref());
+        let state = keep::policy(policy, &one.state, one.decision.at);
+        Note { state, news: Told::of(told, &one.decision) }
+    };
+    plan.policies.iter().zip(&decided.each).map(note).collect()
+}
+
+fn decisions(
+    shared: &Shared,
+    plan: &Plan,
+    decided: &Decided,
+    notes: &[Note],
+    commands: &Commands,
+) -> Decisions {
     let scaling = shared.scaling.read();
     let mut more = Decisions { commands_done: commands.ids.clone(), ..Decisions::default() };
-    for (policy, one) in plan.policies.iter().zip(&decided.each) {
+    for ((policy, one), note) in plan.policies.iter().zip(&decided.each).zip(notes) {
         let before = scaling.policies.get(&keep::id(policy));
-        let put = keep::policy(policy, &one.state, one.decision.at);
-        let is_new = before.is_none_or(|kept| kept.stored.as_ref() != put.as_ref());
-        more.states.extend(put.filter(|_| is_new));
+        let is_new = before.is_none_or(|kept| kept.stored != note.state);
+        more.states.extend(note.state.clone().filter(|_| is_new));
         let at = one.looked.observed.workload.as_ref().map(Workload::position);
         let found = before.and_then(|kept| news::found_out(&policy.name, &kept.state, &one.state, at));
         more.history.extend(found);
-        if Told::of(before.and_then(|kept| kept.told.as_ref()), &one.decision).is_some() {
+        if note.news.is_some() {
             more.history.push(news::decided(&policy.name, policy.mode, &one.decision, &one.looked.seen));
         }
     }
@@ -164,19 +186,18 @@ fn decisions(shared: &Shared, plan: &Plan, decided: &Decided, commands: &Command
 }
 
 /// Takes over what was committed; what is to be moved.
-fn remember(shared: &Shared, plan: &Plan, decided: Decided) -> Vec<Move> {
+fn remember(shared: &Shared, plan: &Plan, decided: Decided, notes: Vec<Note>) -> Vec<Move> {
     let mut scaling = shared.scaling.write();
     (scaling.fleet, scaling.stopped, scaling.in_doubt) = (decided.fleet, decided.stopped, false);
     let mut moves = Vec::new();
-    for (policy, one) in plan.policies.iter().zip(decided.each) {
+    for ((policy, one), note) in plan.policies.iter().zip(decided.each).zip(notes) {
         let before = scaling.policies.get(&keep::id(policy)).cloned();
         let before = before.unwrap_or_else(|| Kept::of(State::default(), policy.target.clone()));
-        let news = Told::of(before.told.as_ref(), &one.decision);
-        moves.extend(Move::of(policy, &one, news.is_some(), before.renewed));
+        moves.extend(Move::of(policy, &one, note.news.is_some(), before.renewed));
         let kept = Kept {
             looked: one.looked.observed.workload.is_some().then(clock::now).or(before.looked),
-            stored: keep::policy(policy, &one.state, one.decision.at),
-            told: news.or(before.told),
+            stored: note.state,
+            told: note.news.or(before.told),
             last: Some(Last { seen: one.looked.seen, decision: one.decision }),
             state: one.state,
             target: policy.target.clone(),

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::super::properties::mutated;
 use super::*;
 use crate::slo::time::Step;
 
@@ -84,17 +85,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn mutations_of_policies_never_panic_and_keep_the_rules(
-        seed in 0..SEEDS.len(),
-        edits in prop::collection::vec((any::<prop::sample::Index>(), 0usize..12, 0..PIECES.len()), 1..6),
-    ) {
-        let mut text: Vec<char> = SEEDS[seed].chars().collect();
-        for (at, cut, piece) in edits {
-            let at = at.index(text.len() + 1);
-            let end = (at + cut).min(text.len());
-            text.splice(at..end, PIECES[piece].chars());
-        }
-        holds(&text.into_iter().collect::<String>());
+    fn mutations_of_policies_never_panic_and_keep_the_rules(text in mutated(&SEEDS, &PIECES)) {
+        holds(&text);
     }
 
     #[test]
