@@ -32,6 +32,8 @@ enum Command {
     Scale(super::scale::ScaleArgs),
     /// Tells why
     Explain(super::explain::ExplainArgs),
+    /// Prints rules for your own Prometheus
+    Generate(super::generate::GenerateArgs),
 }
 
 /// `damper run`
@@ -140,6 +142,7 @@ impl Cli {
             Command::Reload(args) => super::remote::reload(args).await,
             Command::Scale(args) => Box::pin(super::scale::run(args)).await,
             Command::Explain(args) => super::explain::run(args).await,
+            Command::Generate(args) => super::generate::run(&args),
             Command::Check(args) => super::check::command::run(args).await,
         }
     }

@@ -140,6 +140,19 @@ pub enum CompareOp {
     NotEqual,
 }
 
+impl fmt::Display for CompareOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Less => "<",
+            Self::LessOrEqual => "<=",
+            Self::Greater => ">",
+            Self::GreaterOrEqual => ">=",
+            Self::Equal => "==",
+            Self::NotEqual => "!=",
+        })
+    }
+}
+
 /// How several points of one time slice become one value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Reduce {
