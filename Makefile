@@ -7,7 +7,7 @@ SHELL := bash
 DENY_VERSION := 0.20.2
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help setup demo test bench scoreboard lint deny
+.PHONY: help setup demo test bench load scoreboard lint deny
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ test: setup lint deny ## Everything that CI checks: lints, all tests, licences
 
 bench: setup ## Measures Damper against the usual rules, side by side
 	cargo bench --locked --bench damper
+
+load: setup ## Watches very many SLOs with one Damper and says what that takes (SLOS=10000 MINUTES=60 SOURCE=prometheus or recorded)
+	cargo bench --locked --bench load -- $(or $(SLOS),10000) $(or $(MINUTES),60) $(or $(SOURCE),prometheus)
 
 scoreboard: ## Scores Damper's scaling beside the HPA, KEDA and others, in simulated time (WRITE=1 puts it into docs)
 	@cargo run --locked --quiet --example scoreboard -- $(if $(WRITE),--write)
