@@ -111,7 +111,7 @@ fn burn(
 /// The end of the newest slice that a source can know: one that is late by design misses nothing.
 fn newest(shared: &Shared, source: &str, at: Ts) -> Ts {
     let source = shared.sources.get(source);
-    source.map_or(at, |source| moment(at, shared.settings.step, source.delay(), source.skew()))
+    source.map_or(at, |source| moment(at, shared.settings.step, source.delay(), source.ahead()))
 }
 
 /// The source of the policy's first SLO: it knows the workload's numbers too.
