@@ -28,9 +28,9 @@ impl Burning {
     }
 
     /// Whether both windows are known in whole and below the rate. Series that were not there are no
-    /// sign of calm, and neither are a few that are left.
+    /// sign of calm, and neither are a few targets that are left.
     pub(super) fn is_below(&self, rate: BurnRate) -> bool {
-        !self.few && self.is_quiet(rate)
+        self.uncalm.is_none() && self.is_quiet(rate)
     }
 
     /// The same whoever is left.
