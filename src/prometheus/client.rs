@@ -6,7 +6,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use chrono::DateTime;
 use reqwest::header::{ACCEPT_ENCODING, CACHE_CONTROL, DATE, HOST, HeaderMap, HeaderValue, LOCATION};
-use reqwest::{Method, RequestBuilder, Response, Url};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -65,7 +65,8 @@ impl Client {
         self.exchange(query, deadline).await.answer
     }
 
-    /// As [`Client::ask`]. A connection that breaks is tried again, twice at most, within the same time.
+    /// As [`Client::ask`]. A connection that breaks, also behind a gateway, is tried again, twice at
+    /// most, within the same time.
     pub(super) async fn exchange(&self, query: &Query, deadline: Duration) -> Reply {
         let limit = deadline.min(self.config.timeout);
         let end = Instant::now() + limit;
@@ -146,7 +147,11 @@ impl Client {
         if let (Answer::Failed(failure), Some(to)) = (&mut answer, to) {
             failure.message.push_str(&to);
         }
-        Ok(Reply { answer, bytes, date })
+        match answer {
+            // A gateway found nobody behind it. There may be others, and the next one may be there.
+            Answer::Failed(failure) if code == StatusCode::BAD_GATEWAY => Err(Fault { failure, retry: true }),
+            answer => Ok(Reply { answer, bytes, date }),
+        }
     }
 
     /// A request with credentials and headers as they are now.

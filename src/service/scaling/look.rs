@@ -139,7 +139,12 @@ async fn answers(
         let every = Span::from_secs(1);
         let query = Query { source: source.clone(), promql: promql.clone(), start: now, end: now, every };
         let of = source.clone();
+        // Its SLOs are not known either, so that its policies hold; the others do not wait for it.
+        let is_blind = shared.world.read().observed.is_blind(&source);
         let answer = async move {
+            if is_blind {
+                return ((source, promql), Err("its source does not answer".to_owned()));
+            }
             let answer = ask(shared, query, Priority::Tick, left(end)).await;
             ((source, promql), number(&answer))
         };
