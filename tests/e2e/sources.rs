@@ -26,9 +26,10 @@ const OUTAGE: u64 = 85;
 const FIRST_REST: Duration = Duration::from_secs(50);
 /// Until when what was refused for long is asked again: five minutes, and a tick or two.
 const RECOVERY: Duration = Duration::from_secs(5 * 60 + 30);
-/// A step and a second, in milliseconds, as promised of any source that is well; and with a second
-/// server at its address that does not answer.
-const PROMISE: i64 = 6_000;
+/// In milliseconds: a step and a second is promised of a source that is well, and a step more is left
+/// for a machine that does other things. With a second server at its address that does not answer, or
+/// has another clock, two steps more.
+const PROMISE: i64 = 11_000;
 const PROMISE_OF_HALF: i64 = 21_000;
 /// What Damper holds in its memory beyond what it held when all was well, at most: four answers of
 /// 32 MB that are read at once, each in a buffer of up to twice that, and one of backfill.

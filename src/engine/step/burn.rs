@@ -58,7 +58,8 @@ pub(super) fn step_slo(
     {
         let targets = targets_of(planned, inputs.observed, inputs.at);
         let mut windows = Windows::new(&book, inputs.at);
-        seen.standings.push(Standing::of(&mut windows, targets, planned.slo.absent.means));
+        let means = inputs.observed.absence_of(planned, inputs.at);
+        seen.standings.push(Standing::of(&mut windows, targets, means));
     }
     step_gone(planned, &groups, &seen.standings, ledger, inputs, alerts, delta);
     Some(seen)
