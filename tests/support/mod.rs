@@ -24,6 +24,7 @@ pub mod shop;
 pub mod smtp;
 pub mod traffic;
 pub mod tsdb;
+pub mod victoria;
 pub mod wait;
 pub mod workload;
 
