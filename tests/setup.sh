@@ -16,13 +16,14 @@ set -euo pipefail
 
 # name, suite, packages. Debian 12 has what people have run for years; sid has what is new.
 readonly servers='
-prometheus2    bookworm  prometheus
-prometheus3    sid       prometheus promtool
-alertmanager   bookworm  prometheus-alertmanager
-alertmanager3  sid       prometheus-alertmanager
-chasquid       bookworm  chasquid
-postgres       bookworm  postgresql-15
-kubernetes     bookworm  etcd-server
+prometheus2      bookworm  prometheus
+prometheus3      sid       prometheus promtool
+alertmanager     bookworm  prometheus-alertmanager
+alertmanager3    sid       prometheus-alertmanager
+victoriametrics  bookworm  victoria-metrics
+chasquid         bookworm  chasquid
+postgres         bookworm  postgresql-15
+kubernetes       bookworm  etcd-server
 '
 # What it takes to build kube-apiserver and kube-controller-manager.
 readonly go=1.19 kubernetes_source=kubernetes

@@ -84,6 +84,7 @@ pub(crate) fn keep(what: What, by: &[String]) -> Keep {
         limit: 500,
         overflow: Overflow::Other,
         follows: Vec::new(),
+        beside: Vec::new(),
         cuts: Vec::new(),
     }
 }

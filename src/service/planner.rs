@@ -66,7 +66,7 @@ pub(super) fn keeps(plan: &Plan, now: Ts) -> Vec<Keep> {
             }
         }
     }
-    let follows = follows(plan);
+    let (follows, beside) = (follows(plan), beside(plan));
     let mut reaches: BTreeMap<SeriesIx, Span> = BTreeMap::new();
     for group in &plan.groups {
         // Only a counter's difference reaches back over slices without a sample.
@@ -87,6 +87,7 @@ pub(super) fn keeps(plan: &Plan, now: Ts) -> Vec<Keep> {
         limit: limits.get(&SeriesIx(ix)).map_or(1, |(limit, _)| *limit),
         overflow: limits.get(&SeriesIx(ix)).map_or(Overflow::Other, |(_, overflow)| *overflow),
         follows: follows.get(&SeriesIx(ix)).into_iter().flatten().copied().collect(),
+        beside: beside.get(&SeriesIx(ix)).into_iter().flatten().copied().collect(),
         cuts: begun.get(&SeriesIx(ix)).into_iter().flatten().copied().collect(),
     };
     (0..).zip(&plan.series).map(keep).collect()
@@ -106,6 +107,18 @@ fn follows(plan: &Plan) -> BTreeMap<SeriesIx, BTreeSet<SeriesIx>> {
         }
     }
     follows
+}
+
+/// What is read beside each total.
+fn beside(plan: &Plan) -> BTreeMap<SeriesIx, BTreeSet<SeriesIx>> {
+    let mut beside: BTreeMap<SeriesIx, BTreeSet<SeriesIx>> = BTreeMap::new();
+    for planned in &plan.slos {
+        for (_, ix) in &planned.total {
+            let others = planned.total.iter().chain(&planned.bad).map(|(_, other)| *other);
+            beside.entry(*ix).or_default().extend(others.filter(|other| other != ix));
+        }
+    }
+    beside
 }
 
 /// When the groups of each series drop out; of several SLOs the one that waits longest counts.

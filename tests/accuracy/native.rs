@@ -4,6 +4,7 @@ use damper::slo::time::Span;
 
 use super::authored::Case;
 use super::fleet::Pod;
+use super::hazards::page::{self, Row};
 use super::observer::{Observer, latency};
 use super::truth::Truth;
 use crate::support::native::Native;
@@ -14,6 +15,10 @@ use crate::support::tsdb::Series;
 const LENGTH: i64 = 4 * 3600;
 /// Remote write takes samples up to an hour older than the newest.
 const BATCH: i64 = 1800;
+/// When one process writes its histograms at half the resolution.
+const COARSER: i64 = LENGTH - 900;
+/// Its scrapes.
+const SCRAPES: i64 = LENGTH / 15;
 
 #[tokio::test]
 async fn windows_of_native_histograms_are_nearer_to_the_truth_than_increase() {
@@ -28,10 +33,12 @@ async fn windows_of_native_histograms_are_nearer_to_the_truth_than_increase() {
     };
     let all = counts(|pod, at| pod.requests(at) + pod.slow(at));
     let slow = counts(Pod::slow);
+    let yaml = latency("latency", "latency_seconds", true) + &latency("coarser", "coarser_seconds", true);
+    let mut rows = Vec::new();
     for version in Version::ALL {
         let prometheus = Prometheus::of(version).receives_remote_write().native_histograms().start().await;
         write(&prometheus, &fleet, begin).await;
-        let mut observer = Observer::new(&prometheus, 30, &latency("latency", "latency_seconds", true)).await;
+        let mut observer = Observer::new(&prometheus, 30, &yaml).await;
         observer.measure(end).await;
         observer.backfill(begin, end - 1200).await;
         observer.ticks(end - 1200, end).await;
@@ -43,12 +50,39 @@ async fn windows_of_native_histograms_are_nearer_to_the_truth_than_increase() {
                 format!("{increase} * histogram_fraction(0.3, +Inf, sum(increase(latency_seconds[W])))");
             case.beats("latency", &above, window, |c| c.bad.as_f64(), |a, b| slow.between(a, b)).await;
         }
+        let mut later = Observer::new(&prometheus, 30, &yaml).await;
+        later.measure(end).await;
+        later.backfill(begin, end).await;
+        let booked = |observer: &Observer| page::counted(&observer.between("coarser", begin, end));
+        rows.push(Row {
+            hazard: "native schema change",
+            happens: "a process halves the resolution of its native histograms",
+            truth: page::events(((SCRAPES - 2) * 22, (SCRAPES - 2) * 2)),
+            live: booked(&observer),
+            later: booked(&later),
+            remark: "",
+        });
     }
+    assert_eq!(rows[0], rows[1], "old and new");
+    page::check(&rows[..1]);
+}
+
+/// Each scrape sees twenty fast and two slow requests more.
+fn coarser(begin: i64, now: impl Fn(i64) -> bool) -> Vec<(i64, Native)> {
+    let scrape = |n: i64| {
+        let mut native = Native::new(if n * 15 < COARSER { 3 } else { 2 });
+        native.observe(0.1, (1000 + n * 20).unsigned_abs());
+        native.observe(2.0, (10 + n * 2).unsigned_abs());
+        (begin * 1000 + n * 15_000 + 3700, native)
+    };
+    (0..SCRAPES).filter(|n| now(n * 15_000 + 3700)).map(scrape).collect()
 }
 
 async fn write(prometheus: &Prometheus, fleet: &[Pod], begin: i64) {
     for from in (0..LENGTH).step_by(usize::try_from(BATCH).unwrap()) {
         let now = |at: i64| (from * 1000 < at && at <= (from + BATCH) * 1000).then_some(begin * 1000 + at);
+        let other = Series::new("coarser_seconds", &[("job", "shop"), ("instance", "coarser")]);
+        prometheus.write_native(&other, &coarser(begin, |at| now(at).is_some())).await;
         for pod in fleet {
             let mut targets = pod.expose(begin);
             targets.truncate(2);

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use damper::engine::collect::{Ask, Collect, Doubt};
 use damper::engine::fact::{Facts, SeriesIx, Tier};
-use damper::engine::ledger::{FINE_REACH, Keep, Ledger};
-use damper::engine::plan::{Plan, PlanContext, QueryGroup, SourceTraits};
+use damper::engine::ledger::{FINE_REACH, Intervals, Keep, Ledger, Series};
+use damper::engine::plan::{self, Plan, PlanContext, QueryGroup, SourceTraits};
 use damper::engine::sample::Answer;
 use damper::engine::window::{Book, Counts};
-use damper::prometheus::{Priority, Prometheus, Source as _, SourceConfig, SourceSettings};
+use damper::prometheus::{Priority, Prometheus, Source as _, SourceConfig, SourceKind, SourceSettings};
 use damper::slo::model::{Labels, Overflow, Slo};
 use damper::slo::time::{Span, Step, Ts};
 use damper::slo::unit::Events;
@@ -32,11 +32,18 @@ pub struct Observer {
     slos: Vec<Arc<Slo>>,
     plan: Plan,
     ledger: Ledger,
+    /// What was asked for again, and not told, by the id of the series.
+    vain: BTreeMap<u64, Intervals>,
 }
 
 impl Observer {
     /// Watches the SLOs of these documents, which must have no problems that are errors.
     pub async fn new(server: &Server, step: u32, yaml: &str) -> Self {
+        Self::at(&server.url(), SourceKind::Prometheus, step, yaml).await
+    }
+
+    /// The same of whatever answers at an address.
+    pub async fn at(url: &str, kind: SourceKind, step: u32, yaml: &str) -> Self {
         let step = Step::new(Span::from_secs(step)).unwrap();
         let file = SourceFile { path: "slos.yaml".to_owned(), text: yaml.to_owned() };
         let loaded =
@@ -51,22 +58,31 @@ impl Observer {
             intervals: BTreeMap::new(),
         };
         let mut new = Self {
-            source: connect(server),
+            source: connect(url, kind),
             context,
             slos: loaded.slos().cloned().map(Arc::new).collect(),
             plan: Plan::default(),
             ledger: Ledger::default(),
+            vain: BTreeMap::new(),
         };
-        new.meet(server).await;
+        new.look().await;
         new
     }
 
     /// Goes on with another server behind the same source.
     pub async fn meet(&mut self, server: &Server) {
-        self.source = connect(server);
+        self.source = connect(&server.url(), SourceKind::Prometheus);
+        self.look().await;
+    }
+
+    async fn look(&mut self) {
         let version = self.source.version(LIMIT).await;
         let left_open = self.source.kind().has_left_open_ranges(version.as_deref());
-        let traits = SourceTraits { left_open, ..SourceTraits::default() };
+        let kind = match self.source.kind() {
+            SourceKind::VictoriaMetrics => plan::SourceKind::VictoriaMetrics,
+            _ => plan::SourceKind::Prometheus,
+        };
+        let traits = SourceTraits { left_open, kind, ..SourceTraits::default() };
         self.context.sources.insert(SOURCE.to_owned(), traits);
         self.replan();
     }
@@ -83,14 +99,23 @@ impl Observer {
 
     fn replan(&mut self) {
         self.plan = Plan::build(&self.slos, &self.context);
-        let reach = SourceTraits::default().lookback;
-        let keep = self.plan.series.iter().map(|s| Keep {
+        let reach = |ix: SeriesIx| {
+            let group = self.plan.groups.iter().find(|group| group.series().any(|own| own == ix));
+            group.map_or(Span::ZERO, |group| group.lookback(self.context.step.span()))
+        };
+        let beside = |ix: SeriesIx| {
+            let read = self.plan.slos.iter().filter(|slo| slo.total.iter().any(|(_, own)| *own == ix));
+            let all = read.flat_map(|slo| slo.bad.iter().chain(&slo.total).map(|(_, other)| *other));
+            all.filter(|other| *other != ix).collect()
+        };
+        let keep = (0..).map(SeriesIx).zip(&self.plan.series).map(|(ix, s)| Keep {
             key: s.key.clone(),
             span: s.keep,
-            reach,
+            reach: reach(ix),
             limit: 500,
             overflow: Overflow::Other,
             follows: Vec::new(),
+            beside: beside(ix),
             cuts: Vec::new(),
         });
         self.ledger.adopt(keep.collect());
@@ -119,12 +144,43 @@ impl Observer {
         self.fill(Tier::Fine, at - again, at).await;
     }
 
-    /// One tick after the other, over `(from, to]`.
+    /// One tick after the other, over `(from, to]`, and what lacks in between by backfill.
     pub async fn ticks(&mut self, from: i64, to: i64) {
         let step = self.context.step.secs();
         for tick in from / step + 1..=to / step {
             self.tick(tick * step).await;
+            self.mend(tick * step).await;
         }
+    }
+
+    /// Asks once for what is not known before the newest slices.
+    async fn mend(&mut self, at: i64) {
+        let newest = Ts(at - (3 * self.context.step.secs()).max(60));
+        let gaps = self.gaps(newest);
+        let edges = |gaps: &Intervals| Some((gaps.first()?, gaps.last()?));
+        let edges: Vec<(Ts, Ts)> = gaps.values().filter_map(edges).collect();
+        let (Some(from), Some(to)) = (edges.iter().map(|e| e.0).min(), edges.iter().map(|e| e.1).max())
+        else {
+            return;
+        };
+        self.fill(Tier::Fine, from.0, to.0).await;
+        // What is never told is not asked for ever.
+        for (id, gaps) in self.gaps(newest) {
+            let vain = self.vain.entry(id).or_default();
+            gaps.within(from, to).for_each(|(a, b)| vain.insert(Ts(a), Ts(b)));
+        }
+    }
+
+    /// What each series lacks since its beginning.
+    fn gaps(&self, newest: Ts) -> BTreeMap<u64, Intervals> {
+        let lacks = |series: &Series| {
+            let known = series.answered();
+            let mut gaps = known.outside(known.first()?.max(newest.minus(FINE_REACH)), newest);
+            let vain = self.vain.get(&series.id()).into_iter().flat_map(|vain| vain.within(Ts(0), newest));
+            vain.for_each(|(a, b)| gaps.remove(Ts(a), Ts(b)));
+            Some((series.id(), gaps))
+        };
+        self.ledger.all().iter().filter_map(lacks).filter(|(_, gaps)| !gaps.is_empty()).collect()
     }
 
     /// Asks all that is to know about `(from, to]`, and books it.
@@ -208,10 +264,11 @@ pub fn slo(name: &str, spec: &str) -> String {
     )
 }
 
-fn connect(server: &Server) -> Prometheus {
+fn connect(url: &str, kind: SourceKind) -> Prometheus {
     // Somebody else may have been first.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let mut settings = SourceSettings::new(SOURCE, server.url());
+    let mut settings = SourceSettings::new(SOURCE, url);
+    settings.kind = kind;
     settings.timeout = Span::from_mins(1);
     Prometheus::new(SourceConfig::check(settings).unwrap(), || Ts(now_ms() / 1000)).unwrap()
 }

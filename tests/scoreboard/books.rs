@@ -161,6 +161,7 @@ fn keeps(plan: &Plan) -> Vec<Keep> {
         limit: 100,
         overflow: Overflow::Other,
         follows: Vec::new(),
+        beside: Vec::new(),
         cuts: Vec::new(),
     };
     plan.series.iter().map(keep).collect()

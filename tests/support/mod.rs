@@ -25,6 +25,7 @@ pub mod smtp;
 pub mod tls;
 pub mod traffic;
 pub mod tsdb;
+pub mod victoria;
 pub mod wait;
 pub mod workload;
 

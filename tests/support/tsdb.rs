@@ -44,7 +44,7 @@ impl Series {
     }
 
     /// `name{a="b"}`.
-    fn key(&self) -> String {
+    pub fn key(&self) -> String {
         let mut key = self.labels["__name__"].clone();
         let pairs = self.labels.iter().filter(|(name, _)| *name != "__name__");
         let pairs: Vec<String> = pairs.map(|(name, value)| format!("{name}={value:?}")).collect();

@@ -3,7 +3,8 @@
 //! Differences between samples are facts. What a slot holds beyond them, newborn and reset
 //! series, is booked as it is while it is small. A slot that exceeds what its group usually does
 //! is suspicious: first its newborn part is asked, and if that alone is too large, the targets
-//! are investigated and the slot is ruled on (see [`super::evidence`]).
+//! are investigated and the slot is ruled on (see [`super::evidence`]). A recorded sum has no births
+//! and no targets; what it returned by, after it had fallen, is withheld.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -61,8 +62,12 @@ impl Births {
         for (key, points) in read::points(group, frames.unwrap_or_default()) {
             for (at, point) in points {
                 // What is not a number cannot be small: it stays above every limit.
-                let part = read::events(&point, "d").unwrap_or(Events::from_thousandths(i64::MAX));
-                self.newborn.insert((key.clone(), at), part);
+                let part = |name: &str| match read::value(&point, name) {
+                    Some(part) => Events::from_f64(part.unwrap_or_default()),
+                    None => None,
+                };
+                let all = part("d").zip(part("r")).map(|(born, back)| born.plus(back));
+                self.newborn.insert((key.clone(), at), all.unwrap_or(Events::from_thousandths(i64::MAX)));
             }
         }
         self.asked.push(Asked { members, range, answered: frames.is_some() });
@@ -115,7 +120,7 @@ impl Births {
 /// what is. Called again after each round of answers, until nothing is missing.
 pub(super) fn judge(counted: &mut Counted, past: LookUp<'_>) -> Needs {
     let mut needs = Needs::default();
-    if !matches!(counted.group.form, Form::Counter | Form::Native { .. }) {
+    if !matches!(counted.group.form, Form::Counter | Form::Native { .. } | Form::Aggregated) {
         return needs;
     }
     let mut spread = Spread::default();

@@ -6,8 +6,9 @@
 //! | it was up before the slot | whole, less what series of the same target that left held: a relabel moves a life, it does not make one |
 //! | neither | withheld |
 //!
-//! A series that fell is a reset unless its process is known to run on. One that was seen within
-//! a day is not new: its growth is spread over the time it was away.
+//! A series that fell is a reset unless its process is known to run on, and one that returns to where
+//! it was before it fell has not grown unless its process began in the gap. One that was seen within a
+//! day is not new: its growth is spread over the time it was away.
 
 use std::collections::BTreeMap;
 
@@ -40,6 +41,7 @@ struct Born {
     /// Of `new`, held by series that are not new.
     known: Events,
     fell: Events,
+    rose: Events,
     /// Growth of those that are not new.
     back: Option<Events>,
     seen: Option<Ts>,
@@ -113,6 +115,7 @@ impl Evidence {
                     "new" => born.new = events,
                     "known" => born.known = events,
                     "fell" => born.fell = events,
+                    "rose" => born.rose = events,
                     "back" => born.back = Some(events),
                     "seen" => born.seen = Some(seconds(value)),
                     _ => {}
@@ -138,6 +141,9 @@ impl Evidence {
             }
             if began == Some(false) {
                 unproved = unproved.plus(born.fell);
+            }
+            if began != Some(true) {
+                unproved = unproved.plus(born.rose);
             }
             match born.back {
                 Some(back) => {

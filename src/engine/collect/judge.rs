@@ -9,7 +9,7 @@ use super::spread::Spread;
 use super::table::{Cell, Key, Row};
 use super::{LookUp, Past};
 use crate::engine::fact::Trust;
-use crate::engine::plan::Wanted;
+use crate::engine::plan::{Form, Wanted};
 use crate::slo::time::{Span, Ts};
 use crate::slo::unit::Events;
 
@@ -68,11 +68,16 @@ impl Judge<'_> {
         }
         let limits: Vec<Events> = (0..self.wanted.len()).map(|i| self.limit(i, at, pasts, largest)).collect();
         let exceeds = |values: &[Events]| values.iter().zip(&limits).any(|(value, limit)| value > limit);
-        if !exceeds(&cell.values) {
+        // The first errors ever may be old ones, of before the source's data begin: few are looked at, too.
+        let first = self.is_first_bad(at, pasts);
+        let suspicious =
+            |values: &[Events]| exceeds(values) || (first && values.iter().any(|v| *v > Events::ZERO));
+        if !suspicious(&cell.values) {
             return;
         }
         match births.newborn_of(self.key, at, cell) {
-            Known::Is(newborn) if !exceeds(&cell.share(newborn)) => {}
+            Known::Is(newborn) if !suspicious(&cell.share(newborn)) => {}
+            Known::Is(returned) if self.is_recorded() => book(cell, returned, Trust::Partial),
             Known::Is(newborn) => {
                 doubt(cell, newborn);
                 match births.evidence.get(&(self.key.0, at)) {
@@ -96,11 +101,25 @@ impl Judge<'_> {
         }
     }
 
-    /// The first slot of all events ever seen: its series may have lived long before. Bad events
-    /// are often born later than their total, and are only looked at when they are many.
+    /// The first slot of all events ever seen: its series may have lived long before.
     fn is_first(&self, at: Ts, pasts: &[Past]) -> bool {
         let role = |w: &Wanted| w.role.total || w.role.good_of.is_some();
-        self.begins == Some(at) && pasts.iter().all(|p| !p.begun) && self.wanted.iter().any(role)
+        self.begins_at(at, pasts) && self.wanted.iter().any(role)
+    }
+
+    /// The first slot of all bad events ever seen. They are often born later than their total, and are
+    /// booked where their target was up before.
+    fn is_first_bad(&self, at: Ts, pasts: &[Past]) -> bool {
+        self.begins_at(at, pasts) && self.wanted.iter().any(|w| w.role.bad)
+    }
+
+    fn begins_at(&self, at: Ts, pasts: &[Past]) -> bool {
+        !self.is_recorded() && self.begins == Some(at) && pasts.iter().all(|p| !p.begun)
+    }
+
+    /// A recorded sum: nothing is ever born in it, and nobody can be asked about its members.
+    fn is_recorded(&self) -> bool {
+        self.counted.group.form == Form::Aggregated
     }
 
     fn rule(&self, at: Ts, cell: &mut Cell, evidence: &Evidence, spread: &mut Spread) {

@@ -73,7 +73,13 @@ impl Intervals {
 
     /// Whether the slot that ends at `at` is in the set.
     pub fn contains(&self, at: Ts) -> bool {
-        self.0.get(self.0.partition_point(|i| i.1 < at.0)).is_some_and(|i| i.0 < at.0)
+        self.since(at).is_some()
+    }
+
+    /// Where the interval begins that the slot that ends at `at` is in.
+    pub fn since(&self, at: Ts) -> Option<Ts> {
+        let interval = self.0.get(self.0.partition_point(|i| i.1 < at.0))?;
+        (interval.0 < at.0).then_some(Ts(interval.0))
     }
 
     /// Seconds of `(from, to]` in the set.

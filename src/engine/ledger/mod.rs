@@ -76,7 +76,22 @@ impl Ledger {
             return Vec::new();
         };
         apart.into_iter().for_each(|(labels, decided)| series.follow(labels, decided));
-        facts.slots.iter().filter(|slot| series.apply(facts.tier, slot)).cloned().collect()
+        let late = series.came_late(facts);
+        let changed = facts.slots.iter().filter(|slot| series.apply(facts.tier, slot)).cloned().collect();
+        if let Some(late) = late {
+            self.ask_again(facts.series, late);
+        }
+        changed
+    }
+
+    /// A total, and all that is read beside it, must be asked again about a stretch.
+    fn ask_again(&mut self, ix: SeriesIx, stretch: (Ts, Ts)) {
+        let Some(keep) = self.series(ix).map(Series::keep) else { return };
+        for ix in keep.beside.iter().copied().chain([ix]).collect::<Vec<_>>() {
+            if let Some(series) = usize::try_from(ix.0).ok().and_then(|ix| self.series.get_mut(ix)) {
+                series.ask_again(stretch);
+            }
+        }
     }
 
     /// Puts a series back as the store kept it; a series the plan does not want is left out.

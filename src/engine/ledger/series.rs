@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::group::{Group, MOST_CUTS};
 use super::intervals::Intervals;
 use super::track::FINE_REACH;
-use crate::engine::fact::{GroupFact, SeriesIx, SeriesKey, SlotFact, SlotState, Tier, Trust};
+use crate::engine::fact::{Facts, GroupFact, SeriesIx, SeriesKey, SlotFact, SlotState, Tier, Trust};
 use crate::slo::model::{Labels, Overflow};
 use crate::slo::time::{Span, Ts};
 use crate::slo::unit::Events;
@@ -26,6 +26,8 @@ pub struct Keep {
     /// Series that decide which groups are kept apart: the totals of its SLOs, for a group that is
     /// apart in the one and not in the other is read wrong. It decides alone where this is empty.
     pub follows: Vec<SeriesIx>,
+    /// Of a total, the other series of its SLOs: where its samples came late, theirs did.
+    pub beside: Vec<SeriesIx>,
     /// Where the present calendar periods of its SLOs began.
     pub cuts: Vec<Ts>,
 }
@@ -184,6 +186,42 @@ impl Series {
         let Some(fact) = overflow else { return changed };
         let ix = self.other_ix(&fact.group);
         changed | self.groups.get_mut(ix).is_some_and(|group| book(group, &fact))
+    }
+
+    /// Where samples had stopped right before these facts, which go on: what stopped may have come late,
+    /// so it is worth another question. Absence counts to it, as the source forgets what stopped.
+    pub(super) fn came_late(&self, facts: &Facts) -> Option<(Ts, Ts)> {
+        let first = facts.slots.first().filter(|_| facts.tier == Tier::Fine)?;
+        let edge = first.end.minus(self.keep.key.step.span());
+        let goes_on = |labels: &Labels| {
+            let known = facts.slots.iter().filter_map(|slot| match &slot.state {
+                SlotState::Known(groups) => Some(groups),
+                SlotState::Absent | SlotState::Unknown => None,
+            });
+            known.flatten().any(|fact| fact.trust == Trust::Counted && fact.group == *labels)
+        };
+        let stopped = |group: &Group| {
+            let (mut at, mut since) = (edge, None);
+            while let Some(from) = group.stale.since(at).or_else(|| self.absent.since(at)) {
+                if group.stale.contains(at) {
+                    since = Some(from);
+                }
+                at = from;
+            }
+            since.filter(|_| goes_on(&group.labels))
+        };
+        let since = self.groups.iter().filter_map(stopped).min()?;
+        Some((since.max(edge.minus(FINE_REACH)), edge))
+    }
+
+    /// What was told of `(from, to]` is to be asked again; until then it is not known.
+    pub(super) fn ask_again(&mut self, (from, to): (Ts, Ts)) {
+        self.answered.remove(from, to);
+        self.absent.remove(from, to);
+        for group in &mut self.groups {
+            group.stale.remove(from, to);
+            group.partial.remove(from, to);
+        }
     }
 
     /// Remembers what lies before the beginning of the present calendar period.

@@ -9,12 +9,18 @@ use crate::slo::time::Span;
 /// How far back a series is looked for before it counts as new.
 pub const MEMORY: Span = Span::from_hours(24);
 
-/// What of a slot's events is not a difference: newborn series and resets. One part, `d`.
+/// What of a slot's events is no plain difference: newborn series and resets (part `d`), and what
+/// returned (`r`, see [`Around::rose`]); of a recorded sum only the latter, within [`MEMORY`].
 pub fn newborn(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
     let at = Around::of(group, group.narrowed(narrow), slot);
-    let Values { u, p, fell, .. } = Values::of(group, &at);
-    let each = format!("({u} unless {p}) or {fell}");
-    parts(&[("d", aggregate("sum", &group.labels(), &each))])
+    let sum = |each: &str| aggregate("sum", &group.labels(), each);
+    if group.form == Form::Aggregated {
+        return parts(&[("r", sum(&at.regained(memory(&at))))]);
+    }
+    let Values { u, p, fell, rose, .. } = Values::of(group, &at);
+    let born = ("d", sum(&format!("({u} unless {p}) or {fell}")));
+    let back = rose.map(|rose| ("r", sum(&rose)));
+    parts(&[born].into_iter().chain(back).collect::<Vec<_>>())
 }
 
 /// What a ruling on one slot needs, per target (`job`, `instance`):
@@ -24,20 +30,28 @@ pub fn newborn(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
 /// | `new` | value of series not seen in the lookback | group, target |
 /// | `known` | of those, the value of series seen in [`MEMORY`] | group, target |
 /// | `fell` | value of series that fell | group, target |
+/// | `rose` | what series returned by that had fallen in the lookback | group, target |
 /// | `gone` | last value of series that left the target | member, target |
 /// | `up`, `start` | `up` before the slot; when the process began | target |
 ///
 /// A series has left when it was sampled lately but not by its target's newest scrape: all
-/// series of one scrape have one timestamp. That needs no staleness marker.
+/// series of one scrape have one timestamp. That needs no staleness marker. Of a target that was not
+/// scraped right before the slot, as while Prometheus restarts, the whole lookback is lately.
 pub fn evidence(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
     let at = Around::of(group, members_only(group, narrow), slot);
     let targets: Vec<Matcher> =
         at.x.matchers.iter().filter(|m| m.label == "job" || m.label == "instance").cloned().collect();
-    let Values { u, p, q, held, fell } = Values::of(group, &at);
+    let Values { u, p, q, held, held_long, fell, rose } = Values::of(group, &at);
     let x = &at.x;
+    let up = Selector { metric: "up".to_owned(), matchers: targets.clone() };
+    let start = Selector { metric: "process_start_time_seconds".to_owned(), matchers: targets };
 
     let new = format!("({u} unless {p})");
-    let of_target = format!("and on (job, instance) ({new} or {fell})");
+    let rose = rose.map(|rose| format!("({rose})"));
+    let looked_at: Vec<&str> = [&new, &fell].into_iter().chain(&rose).map(String::as_str).collect();
+    let of_target = format!("and on (job, instance) ({})", looked_at.join(" or "));
+    let scraped = format!("(last_over_time({up}[{}] offset {slot}) > 0)", group.young(slot));
+    let held = format!("({held} or ({held_long} unless on (job, instance) {scraped}))");
     let alive = format!(
         "(timestamp({x}) >= on (job, instance) group_left () max by (job, instance) (timestamp({x})))"
     );
@@ -45,16 +59,16 @@ pub fn evidence(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
     let coarse = with_target(&group.merge.iter().map(String::as_str).collect::<Vec<_>>());
     let sum = |of: &str| aggregate("sum", &fine, of);
     let by_target = |of: String| format!("{} {of_target}", aggregate("max", &["job", "instance"], &of));
-    let up = Selector { metric: "up".to_owned(), matchers: targets.clone() };
-    let start = Selector { metric: "process_start_time_seconds".to_owned(), matchers: targets };
-    parts(&[
+    let rose = rose.map(|rose| ("rose", sum(&rose)));
+    let all = [
         ("new", sum(&new)),
         ("known", sum(&format!("{new} and {q}"))),
         ("fell", sum(&fell)),
         ("gone", aggregate("sum", &coarse, &format!("{held} unless {alive}"))),
         ("up", by_target(format!("last_over_time({up}[{}] offset {slot})", at.lookback))),
         ("start", by_target(format!("last_over_time({start}[{}])", at.whole()))),
-    ])
+    ];
+    parts(&all.into_iter().chain(rose).collect::<Vec<_>>())
 }
 
 /// About series that came back: their growth while away (part `back`), and when they were last
@@ -90,8 +104,12 @@ struct Values {
     q: String,
     /// In the slot or shortly before.
     held: String,
+    /// In the slot or within the lookback.
+    held_long: String,
     /// In the slot, of those that began again in it.
     fell: String,
+    /// What those returned by that had fallen before; not told of histograms.
+    rose: Option<String>,
 }
 
 impl Values {
@@ -102,6 +120,7 @@ impl Values {
         let (u, p) = (at.now(), at.before());
         let q = format!("last_over_time({x}[{memory}] offset {slot})");
         let held = format!("last_over_time({x}[{lately}])");
+        let held_long = at.held();
         let count = |of: &str| native::count(of);
         match group.form {
             Form::Native { .. } if group.left_open => Self {
@@ -110,6 +129,8 @@ impl Values {
                 p: count(&p),
                 q: count(&q),
                 held: count(&held),
+                held_long: count(&held_long),
+                rose: None,
             },
             // Where `last_over_time` drops histograms, their counts are looked up at moments.
             Form::Native { .. } => {
@@ -118,11 +139,16 @@ impl Values {
                     p: count(&native::before(at, false)),
                     q: format!("last_over_time({c}[{memory}:1m] offset {slot})"),
                     held: format!("last_over_time({c}[{lately}:5s])"),
+                    held_long: format!("last_over_time({c}[{}:15s])", at.whole()),
+                    rose: None,
                     fell: native::fell(at, false),
                     u: c,
                 }
             }
-            _ => Self { u, p, q, held, fell: format!("({})", at.fell()) },
+            _ => {
+                let (fell, rose) = (format!("({})", at.fell()), Some(at.rose()));
+                Self { u, p, q, held, held_long, fell, rose }
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 //! u = last_over_time(x[S])      p = last_over_time(x[L] offset S)
 //! m = max_over_time(x[S])
 //! D = u + max(m − p, 0)         reset, where u < ⅞ p or u < ⅞ m: it grew to m and began again at zero
+//!     or u + m                  two resets, where u < ⅞ m and m < ⅞ p: m was reached in between
 //!     or (u − p) >= 0           difference of a living series
 //!     or u where no p           newborn
 //!     or 0 where any sample     a dip, or no scrape in the slot
@@ -73,10 +74,33 @@ impl Around {
         format!("max_over_time({}[{}])", self.x, self.slot)
     }
 
-    /// The newest sample in the slot, of counters that began again in it.
+    /// What counters that began again in the slot have counted since: the newest sample in it, and the
+    /// largest as well where they began again after that, too. Of more than two lives the others are lost.
     pub(super) fn fell(&self) -> String {
         let (u, p, m) = (self.now(), self.before(), self.most());
-        format!("({u} < {RESET_BELOW} * {p}) or (({u} < {RESET_BELOW} * {m}) and {p})")
+        let (again, once) = (format!("({u} < {RESET_BELOW} * {m})"), format!("({u} < {RESET_BELOW} * {p})"));
+        format!("({again} + ({m} < {RESET_BELOW} * {p})) or {once} or ({again} and {p})")
+    }
+
+    /// Of series that had fallen in the lookback and stand no lower now than before: what they rose by up
+    /// to there. It is a return, as of one of two processes behind one address, unless the series began
+    /// again and has grown that fast.
+    pub(super) fn rose(&self) -> String {
+        let (p, m, most) = (self.before(), self.most(), self.most_before(self.lookback));
+        format!("(({most} - {p}) > 0) and ({m} >= {most})")
+    }
+
+    /// Of recorded sums that had fallen within `memory` and are about where they were before: what they
+    /// rose by. A member came back; how much of it is new nobody can tell. What is more than twice of
+    /// before is a burst after a restart.
+    pub(super) fn regained(&self, memory: Span) -> String {
+        let (p, m, most) = (self.before(), self.most(), self.most_before(memory));
+        format!("({m} - {p}) and ({p} < {most}) and ({m} >= {most}) and ({m} <= 2 * {most})")
+    }
+
+    /// The largest sample before the slot.
+    fn most_before(&self, memory: Span) -> String {
+        format!("max_over_time({}[{memory}] offset {})", self.x, self.slot)
     }
 
     /// The newest sample in the lookback from the slot's end; a slot earlier it is [`Self::before`].

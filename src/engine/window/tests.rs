@@ -24,6 +24,7 @@ fn keep(metric: &str) -> Keep {
         limit: 1,
         overflow: Overflow::Other,
         follows: Vec::new(),
+        beside: Vec::new(),
         cuts: Vec::new(),
     }
 }
@@ -107,6 +108,16 @@ impl Slot {
     }
 }
 
+/// Samples that had stopped go on: what was told since they did is not known any more.
+fn ask_again(slots: &mut BTreeMap<i64, Slot>, edge: i64) {
+    let silent = |end: &i64| slots.get(end).is_some_and(|slot| slot.stale || slot.absent);
+    let stretch: Vec<i64> = (0..).map(|n| edge - n * S).take_while(silent).collect();
+    let Some(first) = stretch.iter().filter(|end| slots[end].stale).min().copied() else { return };
+    for (_, slot) in slots.range_mut(first..=edge) {
+        *slot = Slot { events: slot.events, ..Slot::default() };
+    }
+}
+
 fn naive(slots: &[BTreeMap<i64, Slot>], (bad, total): &(Signal, Signal), from: i64, to: i64) -> Counts {
     let mut counts = Counts { from: Ts(from), to: Ts(to), ..Counts::default() };
     let (mut bads, mut totals) = (0, 0);
@@ -149,7 +160,11 @@ proptest! {
                 Told::Unknown => SlotState::Unknown,
             };
             tell(&mut ledger, series, end, state);
-            slots[series as usize].entry(end).or_default().take(told);
+            let own = &mut slots[series as usize];
+            if matches!(told, Told::Counted(_)) {
+                ask_again(own, end - S);
+            }
+            own.entry(end).or_default().take(told);
         }
         for form in forms() {
             let book = Book::open(&ledger, &form.0, &form.1, &Labels::new()).unwrap();

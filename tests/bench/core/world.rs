@@ -147,6 +147,7 @@ pub fn keeps(plan: &Plan) -> Vec<Keep> {
         limit: 100,
         overflow: Overflow::Other,
         follows: Vec::new(),
+        beside: Vec::new(),
         cuts: Vec::new(),
     };
     plan.series.iter().map(keep).collect()

@@ -292,3 +292,84 @@ fn an_investigation_that_failed_is_tried_again() {
     let (facts, _) = run(&group, &model, (NOON, NOON + 30), &again);
     assert_eq!(booked(&only(&facts, 0, NOON + 30)), 1_000_030.0);
 }
+
+#[test]
+fn a_relabel_while_nothing_was_scraped_books_only_what_it_grew() {
+    // Prometheus was down for three minutes, and came back with other rules.
+    let (gone, back) = (NOON - 165, NEW);
+    let old = growing(&[("env", "")], (0, gone), 1_000_000.0, 10.0);
+    let first = 1_000_000.0 + (back / 15) as f64 * 10.0;
+    let new = growing(&[("env", "prod")], (back, NOON + 600), first, 10.0);
+    let mut up = target("up", (0, gone), 1.0);
+    up.1[0].samples.extend(growing(&[], (back, NOON + 600), 1.0, 0.0).samples);
+    let model = Model { streams: vec![old, new], targets: [up].into(), ..Model::default() };
+    let (fact, _) = fact(&model, NOON + 30);
+    assert_eq!((booked(&fact), fact.trust), (140.0, Trust::Counted), "fourteen scrapes since the last");
+}
+
+/// Two processes that a balancer hides behind one address: each scrape may see another.
+fn balanced(which: impl Fn(i64) -> f64) -> Stream {
+    let samples = (0..400).map(|n| NOON - 3000 + n * 15).map(|at| (at, which(at) + (at / 15) as f64 * 10.0));
+    Stream { labels: labels(&POD), samples: samples.collect(), ended: None }
+}
+
+#[test]
+fn a_second_process_behind_the_same_address_lends_no_life() {
+    let other = |at: i64| if (NOON - 60..NOON).contains(&at) { 0.0 } else { 1_000_000.0 };
+    let alternates = |at: i64| if at / 15 % 2 == 0 { 0.0 } else { 1_000_000.0 };
+    for (pod, ends) in [(balanced(other), 2), (balanced(alternates), 6)] {
+        let start = target("start", (NOON - 3000, NOON + 600), 0.0);
+        let up = target("up", (NOON - 3000, NOON + 600), 1.0);
+        let model = Model { streams: vec![pod], targets: [start, up].into(), ..Model::default() };
+        for end in (0..ends).map(|n| NOON + n * 30) {
+            let (fact, _) = fact(&model, end);
+            assert!(booked(&fact) <= 60.0, "{end}: {fact:?}");
+        }
+    }
+}
+
+#[test]
+fn a_burst_after_a_restart_is_no_return() {
+    let mut pod = growing(&[], (NOON - 3000, NOON + 600), 1000.0, 0.0);
+    for (at, value) in &mut pod.samples {
+        *value = if *at >= NEW {
+            5000.0
+        } else if *at >= NOON - 120 {
+            3.0
+        } else {
+            *value
+        };
+    }
+    let up = target("up", (NOON - 3000, NOON + 600), 1.0);
+    let start = target("start", (NOON - 3000, NOON + 600), (NOON - 130) as f64);
+    let model = |targets| Model { streams: vec![pod.clone()], targets, ..Model::default() };
+    let (known, _) = fact(&model([up.clone(), start].into()), NOON + 30);
+    assert_eq!((booked(&known), known.trust), (4997.0, Trust::Counted));
+    // Without the start of the process, only what is beyond the old life is sure.
+    let (unknown, _) = fact(&model([up].into()), NOON + 30);
+    assert_eq!((booked(&unknown), unknown.trust), (4000.0, Trust::Partial));
+}
+
+/// A recorded sum of pods, as its rule writes it every 30 s.
+fn recorded(value: impl Fn(i64) -> f64) -> Model {
+    let samples = (0..400).map(|n| NOON - 9000 + n * 30).map(|at| (at, value(at))).collect();
+    let streams = vec![Stream { samples, ..Stream::default() }];
+    Model { streams, recorded: true, ..Model::default() }
+}
+
+#[test]
+fn the_member_of_a_recorded_sum_that_comes_back_brings_no_life() {
+    let group = QueryGroup { form: Form::Aggregated, ..group() };
+    let grown = |at: i64| 3_000_000.0 + ((at - NOON) / 30) as f64 * 40.0;
+    let away = |at: i64| (NOON - 3600..NOON).contains(&at);
+    let model = recorded(|at| grown(at) - if away(at) { 1_000_000.0 } else { 0.0 });
+    let (facts, _) = run(&group, &model, (NOON - 7200, NOON + 600), &usual(40));
+    let back = only(&facts, 0, NOON);
+    assert_eq!((booked(&back), back.trust), (0.0, Trust::Partial));
+    assert_eq!(sum(&facts, 0), 258.0 * 40.0, "all but the slots in which it left and came back");
+    // Members that restart, and a burst that is larger than ever.
+    let burst = |at: i64| if at >= NOON { 50_000.0 } else { 0.0 };
+    let model = recorded(|at| if at < NOON - 600 { grown(at) } else { burst(at) + (at - NOON + 600) as f64 });
+    let (facts, _) = run(&group, &model, (NOON - 300, NOON + 300), &usual(40));
+    assert_eq!((booked(&only(&facts, 0, NOON)), only(&facts, 0, NOON).trust), (50_030.0, Trust::Counted));
+}

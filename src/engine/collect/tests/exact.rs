@@ -44,11 +44,13 @@ fn stream() -> impl Strategy<Value = Stream> {
 }
 
 /// Per series and slot: the newest sample against the newest before it, and what grew before a
-/// reset in between. That is the ideal observer itself, unless a series restarts twice in a slot.
+/// reset in between. That is the ideal observer itself, unless a series restarts thrice in a slot, or
+/// twice and not at once.
 fn ideal(stream: &Stream, group: &QueryGroup, closed: bool, t: i64) -> f64 {
     let (s, l) = (30, group.lookback(Span::from_secs(30)).secs());
     let most = stream.largest(closed, t - s, t).unwrap_or_default();
     match (stream.last(closed, t - s, t), stream.last(closed, t - s - l, t - s)) {
+        (Some(u), Some(p)) if u < 0.875 * most && most < 0.875 * p => u + most,
         (Some(u), Some(p)) if u < 0.875 * p.max(most) => u + (most - p).max(0.0),
         (Some(u), Some(p)) => (u - p).max(0.0),
         (Some(u), None) => u,
@@ -110,6 +112,18 @@ fn a_sample_exactly_on_the_edge_is_counted_once_on_both_kinds_of_range() {
         let counts: Vec<f64> = [0, 30, 60, 90, 120].map(|t| booked(&only(&facts, 0, t))).to_vec();
         assert_eq!(counts, [5.0, 4.0, 0.0, 11.0, 0.0], "closed: {closed}");
     }
+}
+
+#[test]
+fn two_lives_that_end_in_one_slot_are_both_counted() {
+    let of = |samples: &[(i64, f64)]| {
+        let stream = Stream { samples: samples.to_vec(), ..Stream::default() };
+        let (facts, _) = run(&group(), &Model { streams: vec![stream], ..Model::default() }, (30, 60), &calm);
+        booked(&only(&facts, 0, 60))
+    };
+    assert_eq!(of(&[(28, 1000.0), (43, 50.0), (58, 20.0)]), 70.0);
+    assert_eq!(of(&[(28, 1000.0), (43, 1010.0), (58, 20.0)]), 30.0, "one reset");
+    assert_eq!(of(&[(28, 1000.0), (43, 990.0), (58, 20.0)]), 20.0, "a dip and a reset");
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub(super) struct Model {
     pub targets: BTreeMap<&'static str, Vec<Stream>>,
     /// Ranges count their old edge in, as Prometheus 2 does.
     pub closed: bool,
+    /// The streams are recorded sums.
+    pub recorded: bool,
 }
 
 type Vector = Vec<(Labels, f64)>;
@@ -42,10 +44,18 @@ impl Stream {
         self.range(closed, from, to)?.last().map(|(_, value)| *value)
     }
 
-    /// The newest value in the slot, if the series began again in it.
+    /// What the series has counted since it began again in the slot, if it did.
     fn fell(&self, closed: bool, (t, s, l): (i64, i64, i64)) -> Option<f64> {
         let (u, p) = (self.last(closed, t - s, t)?, self.last(closed, t - s - l, t - s)?);
-        (u < 0.875 * p.max(self.largest(closed, t - s, t)?)).then_some(u)
+        let most = self.largest(closed, t - s, t)?;
+        let twice = u < 0.875 * most && most < 0.875 * p;
+        (u < 0.875 * p.max(most)).then_some(if twice { u + most } else { u })
+    }
+
+    /// What the series returned by that had fallen in the lookback.
+    fn rose(&self, closed: bool, (t, s, l): (i64, i64, i64)) -> Option<f64> {
+        let (p, before) = (self.last(closed, t - s - l, t - s)?, self.largest(closed, t - s - l, t - s)?);
+        (before > p && self.largest(closed, t - s, t)? >= before).then_some(before - p)
     }
 
     pub(super) fn largest(&self, closed: bool, from: i64, to: i64) -> Option<f64> {
@@ -85,6 +95,17 @@ impl Model {
             let asked = |(labels, _): &(Labels, f64)| promql.contains(&format!("{:?}", labels[PART]));
             return evidence.into_iter().filter(asked).collect();
         }
+        if self.recorded && promql.contains(r#""r", "", "")"#) {
+            let regained = |x: &Stream| {
+                let (u, p, before) = (u(x)?, p(x)?, x.largest(c, t - s - 86_400, t - s)?);
+                (p < before && before <= u && u <= 2.0 * before).then_some(u - p)
+            };
+            return part("r", total(&by, self.each(regained)));
+        }
+        if self.recorded && promql.contains("(0 * ") {
+            let rises = |x: &Stream| Some(u(x)? - p(x)?).filter(|d| *d >= 0.0).or(held(x).map(|_| 0.0));
+            return part("d", total(&by, self.each(rises)));
+        }
         if promql.contains(r#""m", "", "")"#) {
             let recent = |x: &Stream| x.last(c, t - l, t);
             let largest = |x: &Stream| x.largest(c, t - s - l, t);
@@ -93,8 +114,8 @@ impl Model {
         }
         if promql.contains("(0 * ") {
             let joined = |x: &Stream| match (u(x), p(x)) {
-                (Some(u), Some(p)) if x.fell(c, (t, s, l)).is_some() => {
-                    Some(u + x.largest(c, t - s, t).unwrap_or(p).max(p) - p)
+                (Some(_), Some(p)) if x.fell(c, (t, s, l)).is_some() => {
+                    Some(x.fell(c, (t, s, l))? + x.largest(c, t - s, t).unwrap_or(p).max(p) - p)
                 }
                 (Some(u), Some(p)) if u >= p => Some(u - p),
                 (Some(u), None) => Some(u),
@@ -107,7 +128,9 @@ impl Model {
                 None => u(x),
                 Some(_) => x.fell(c, (t, s, l)),
             };
-            return part("d", total(&by, self.each(newborn)));
+            let rose = |x: &Stream| x.rose(c, (t, s, l));
+            return [part("d", total(&by, self.each(newborn))), part("r", total(&by, self.each(rose)))]
+                .concat();
         }
         assert!(promql.contains("(count by") || promql.contains("(count("), "{promql}");
         let young = |x: &Stream| x.last(c, t - group.young(slot).secs(), t).map(|_| 1.0);
@@ -140,7 +163,14 @@ impl Model {
                 |x: &&Stream| ["job", "instance"].iter().all(|l| x.labels.get(*l) == of.labels.get(*l));
             self.streams.iter().filter(same).filter_map(stamp).max()
         };
-        let gone = |x: &Stream| x.last(c, t - lately, t).filter(|_| stamp(x) < newest(x));
+        let scraped = |x: &Stream| {
+            let own =
+                |up: &&Stream| up.labels.iter().all(|(label, value)| x.labels.get(label) == Some(value));
+            let up = self.targets.get("up").into_iter().flatten().find(own);
+            up.and_then(|up| up.last(c, t - lately, t - s)).is_some_and(|up| up > 0.0)
+        };
+        let held = |x: &Stream| x.last(c, t - if scraped(x) { lately } else { s + l }, t);
+        let gone = |x: &Stream| held(x).filter(|_| stamp(x) < newest(x));
         let mut fine = group.labels();
         fine.extend(["job", "instance"]);
         let mut coarse: Vec<&str> = group.merge.iter().map(String::as_str).collect();
@@ -152,6 +182,7 @@ impl Model {
         [
             part("new", total(&fine, self.each(new))),
             part("fell", total(&fine, self.each(fell))),
+            part("rose", total(&fine, self.each(|x| x.rose(c, (t, s, l))))),
             part("known", total(&fine, self.each(|x| q(x).and(new(x))))),
             part("back", total(&fine, self.each(back))),
             part("seen", total(&fine, self.each(seen))),

@@ -130,3 +130,60 @@ fn five_minutes_that_cannot_be_read_keep_the_slices_that_were() {
         assert_eq!((group.sum(Ts(0), Ts(300)), group.unsure(Ts(0), Ts(300))), (Events::whole(7), 300));
     }
 }
+
+/// Tells of slots together, as one answer does.
+fn tell_all(ledger: &mut Ledger, series: u32, slots: &[(i64, SlotState)]) {
+    let slots = slots.iter().map(|(slice, state)| SlotFact { end: Ts(slice * S), state: state.clone() });
+    ledger.apply(&Facts { series: SeriesIx(series), tier: Tier::Fine, slots: slots.collect() });
+}
+
+#[test]
+fn what_had_stopped_and_goes_on_is_asked_again() {
+    let mut ledger = Ledger::default();
+    let beside = vec![SeriesIx(1)];
+    ledger.adopt(vec![Keep { beside, ..keep("all_total", 28) }, keep("part_total", 28)]);
+    let known = |events, trust| SlotState::Known(vec![fact("a", events, trust)]);
+    let unknown = |ledger: &Ledger, series: u32, slices: i64| {
+        let known = ledger.series(SeriesIx(series)).unwrap().answered().overlap(Ts(0), Ts(slices * S));
+        slices - known / S
+    };
+    // Samples stop after the tenth slice; after the thirtieth the source has forgotten them.
+    for slice in 1..=35 {
+        let all = match slice {
+            1..=10 => known(5, Trust::Counted),
+            11..=30 => known(0, Trust::Stale),
+            _ => SlotState::Absent,
+        };
+        tell_all(&mut ledger, 0, &[(slice, all)]);
+        tell_all(&mut ledger, 1, &[(slice, known(0, Trust::Counted))]);
+    }
+    assert_eq!((unknown(&ledger, 0, 35), unknown(&ledger, 1, 35)), (0, 0));
+    // They go on: what this answer holds itself need not be asked again.
+    let newest = [(35, SlotState::Absent), (36, known(7, Trust::Counted)), (37, known(7, Trust::Counted))];
+    tell_all(&mut ledger, 0, &newest);
+    assert_eq!((unknown(&ledger, 0, 37), unknown(&ledger, 1, 35)), (24, 24), "slices 11 to 34");
+
+    // Those of the first half had come late, the others never come.
+    let late: Vec<(i64, SlotState)> = (11..=34)
+        .map(|n| (n, if n <= 22 { known(5, Trust::Counted) } else { known(0, Trust::Stale) }))
+        .collect();
+    tell_all(&mut ledger, 0, &late);
+    assert_eq!(unknown(&ledger, 0, 37), 0);
+    let group = |ledger: &Ledger| ledger.series(SeriesIx(0)).unwrap().group(&route("a")).unwrap().clone();
+    assert_eq!(group(&ledger).sum(Ts(0), Ts(37 * S)), Events::whole(22 * 5 + 14));
+    // It is asked once: nothing is new when the newest slices are told again.
+    tell_all(&mut ledger, 0, &newest[1..]);
+    assert_eq!(unknown(&ledger, 0, 37), 0);
+}
+
+#[test]
+fn what_ended_and_comes_back_is_not_asked_again() {
+    let mut ledger = ledger();
+    let counted = || SlotState::Known(vec![fact("a", 5, Trust::Counted)]);
+    tell_all(&mut ledger, 0, &[(1, counted())]);
+    for slice in 2..=50 {
+        tell_all(&mut ledger, 0, &[(slice, SlotState::Absent)]);
+    }
+    tell_all(&mut ledger, 0, &[(51, counted())]);
+    assert_eq!(ledger.series(SeriesIx(0)).unwrap().answered().overlap(Ts(0), Ts(51 * S)), 51 * S);
+}
