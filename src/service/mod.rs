@@ -6,6 +6,7 @@
 mod answers;
 pub mod asked;
 mod asking;
+mod audit;
 mod backfill;
 mod backoff;
 mod blind;
