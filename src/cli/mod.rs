@@ -5,6 +5,7 @@
 mod args;
 pub mod check;
 mod explain;
+mod ledger;
 mod moment;
 mod remote;
 mod run;

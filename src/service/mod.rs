@@ -19,6 +19,7 @@ mod decide;
 mod definitions;
 mod deliver;
 mod doubts;
+pub mod exclusions;
 mod fallback;
 mod faults;
 pub mod files;

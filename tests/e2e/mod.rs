@@ -3,6 +3,7 @@
 mod absence;
 mod backfill;
 mod blindness;
+mod corrections;
 mod detection;
 mod hanging;
 mod input;
