@@ -1,6 +1,7 @@
 //! Damper as a whole: the real binary, a real Prometheus, a service that fails, a receiver.
 
 mod absence;
+mod audit;
 mod backfill;
 mod blindness;
 mod corrections;

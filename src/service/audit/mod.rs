@@ -33,7 +33,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// The longest pause between two rounds.
 const EVERY: Span = Span::from_mins(1);
 /// How long after its last tick a slice counts as settled, besides two steps.
-const SETTLED: Span = Span::from_mins(1);
+const SETTLED: Span = Span::from_secs(15);
 
 /// Runs until shutdown.
 pub(super) async fn run(shared: Arc<Shared>) {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use super::tell::Told;
 use super::turns::Turns;
 use super::{every, round};
+use crate::engine::ledger::{Wanted, exclusion};
 use crate::service::clock;
 use crate::service::testing::{Rig, Source, slo};
 use crate::slo::time::{Span, Step, Ts};
@@ -83,6 +84,32 @@ async fn samples_that_come_after_settling_are_told_until_they_are_gone() {
     assert_eq!(rig.shared.troubles.read().get("audit"), None, "it is looked at in each round");
     assert_eq!(rig.shared.metrics.drift_slices.get(), 0);
     drop(source);
+}
+
+#[tokio::test]
+async fn what_nobody_counts_any_more_is_not_told() {
+    let (rig, _source, late) = rig(&["cart"]).await;
+    let (mut turns, told) = (Turns::of("local"), Told::default());
+    late.1.store(Step::DEFAULT.floor(clock::now()).minus(Span::from_mins(5)).0, Ordering::Relaxed);
+    late.0.store(70, Ordering::Relaxed);
+    rounds(&rig, &mut turns, &told, 40).await;
+    assert_eq!(rig.shared.metrics.drift_slices.get(), 1);
+    {
+        let mut world = rig.shared.world.write();
+        let planned = world.plan.slos[0].clone();
+        let wanted = Wanted {
+            from: clock::now().minus(Span::from_mins(10)),
+            to: clock::now(),
+            reason: "samples came late".into(),
+            by: "ann".into(),
+        };
+        let made = exclusion(1, &wanted, &[], Span::from_days(28), clock::now()).unwrap();
+        let series: Vec<_> = planned.bad.iter().chain(&planned.total).map(|(_, ix)| *ix).collect();
+        world.ledger.exclude(&planned.id, vec![made], &series);
+    }
+    rounds(&rig, &mut turns, &told, 6).await;
+    assert_eq!(rig.shared.metrics.drift_slices.get(), 0);
+    assert_eq!(rig.shared.troubles.read().get("audit"), None);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use crate::engine::audit::{Compared, Drift, Findings, Visit, stretch};
 use crate::engine::digest::Digest;
 use crate::engine::fact::SeriesIx;
 use crate::engine::ledger::{FINE_REACH, Ledger};
-use crate::engine::plan::{Form, Plan, QueryGroup};
+use crate::engine::plan::{Form, Plan, Planned, QueryGroup};
 use crate::engine::sample::Failure;
 use crate::slo::time::{Span, Ts};
 
@@ -83,8 +83,8 @@ impl Turns {
     pub(super) fn next(&mut self, ledger: &Ledger, newest: Ts, every: Span) -> Vec<Job> {
         self.round += 1;
         let oldest = newest.minus(FINE_REACH).plus(SPARE);
-        let known = |id: u64| ledger.find(id).is_some();
-        self.findings.retain(|drift| drift.end > oldest && known(drift.series));
+        let plan = Arc::clone(&self.plan);
+        self.findings.retain(|drift| drift.end > oldest && counts(&plan, ledger, drift));
         let mut jobs = Vec::new();
         if let Some(drift) = self.findings.due().cloned() {
             self.findings.looked(&drift, self.round);
@@ -127,7 +127,8 @@ impl Turns {
         self.cursor += 1;
         let group = Arc::clone(self.units.get(unit)?);
         let since = group.series().filter_map(|ix| self.since(ledger, ix)).max();
-        let first = group.series().filter_map(|ix| ledger.series(ix)?.first_known()).min();
+        let series = group.series().filter_map(|ix| ledger.series(ix));
+        let first = series.filter_map(|series| series.first_known().or(series.answered().first())).min();
         let slot = slot(&group);
         // Of the first slot nothing can be said.
         let oldest = oldest.max(first?.plus(slot)).max(since.unwrap_or(oldest));
@@ -146,6 +147,17 @@ impl Turns {
     fn since(&self, ledger: &Ledger, ix: SeriesIx) -> Option<Ts> {
         self.expressions.get(&ledger.series(ix)?.id())?.1
     }
+}
+
+/// Whether some SLO counts it: somebody may have taken the time out of all of them.
+fn counts(plan: &Plan, ledger: &Ledger, drift: &Drift) -> bool {
+    let Some(ix) = ledger.find(drift.series) else { return false };
+    let reads = |planned: &&Planned| planned.bad.iter().chain(&planned.total).any(|(_, own)| *own == ix);
+    let is_out = |planned: &Planned| {
+        let list = ledger.excluded(&planned.id).map_or(&[][..], |excluded| excluded.list());
+        list.iter().any(|exclusion| exclusion.from < drift.end && drift.end <= exclusion.to)
+    };
+    plan.slos.iter().filter(reads).any(|planned| !is_out(planned))
 }
 
 fn parts(group: &Arc<QueryGroup>) -> Vec<Arc<QueryGroup>> {
