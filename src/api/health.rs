@@ -44,7 +44,7 @@ pub struct HealthView {
 #[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Component {
-    /// `ticks`, `store`, `definitions`, `scaling`, `heartbeat`, `source NAME`, `receiver NAME`.
+    /// `ticks`, `store`, `definitions`, `scaling`, `heartbeat`, `audit`, `source NAME`, `receiver NAME`.
     pub name: String,
     /// How it is.
     pub status: Health,

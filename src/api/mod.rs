@@ -9,6 +9,7 @@ mod components;
 mod deliveries;
 mod health;
 mod layers;
+mod ledger;
 mod look;
 mod metrics;
 mod page;
@@ -34,6 +35,7 @@ use utoipa_axum::routes;
 
 pub use deliveries::{DeliveryView, Queued};
 pub use health::{Component, Health, HealthView};
+pub use ledger::{ExclusionAsked, ExclusionRequest};
 pub use page::{Answer, Page};
 pub use problem::Problem;
 pub use scale::{
@@ -71,6 +73,9 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .routes(routes!(slos::list))
         .routes(routes!(slos::one))
         .routes(routes!(slos::over_time))
+        .routes(routes!(ledger::show))
+        .routes(routes!(ledger::exclude))
+        .routes(routes!(ledger::include))
         .routes(routes!(alerts::list))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::resend))

@@ -80,15 +80,7 @@ impl Params {
 
     /// Seconds since the epoch, or RFC 3339.
     pub(super) fn time(&self, name: &str) -> Result<Option<Ts>, Problem> {
-        let time = |text: &str| {
-            let seconds = text.parse::<i64>().ok().map(Ts);
-            let written = || chrono::DateTime::parse_from_rfc3339(text).ok().map(|t| Ts(t.timestamp()));
-            seconds.or_else(written).ok_or_else(|| {
-                let wrong = "must be seconds since the epoch or a time such as `2026-11-22T09:00:00Z`, not";
-                Problem::parameter(name, format_args!("{wrong} `{}`", cut(text)))
-            })
-        };
-        self.text(name).map(time).transpose()
+        self.text(name).map(|text| time(name, text)).transpose()
     }
 
     /// A length such as `5m`, or seconds.
@@ -115,6 +107,16 @@ impl Params {
             }
         }
     }
+}
+
+/// Seconds since the epoch, or RFC 3339, as what is named so was written.
+pub(super) fn time(name: &str, text: &str) -> Result<Ts, Problem> {
+    let seconds = text.parse::<i64>().ok().map(Ts);
+    let written = || chrono::DateTime::parse_from_rfc3339(text).ok().map(|t| Ts(t.timestamp()));
+    seconds.or_else(written).ok_or_else(|| {
+        let wrong = "must be seconds since the epoch or a time such as `2026-11-22T09:00:00Z`, not";
+        Problem::parameter(name, format_args!("{wrong} `{}`", cut(text)))
+    })
 }
 
 /// The beginning of what somebody sent: enough to recognise it.

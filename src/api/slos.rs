@@ -107,7 +107,7 @@ pub(super) async fn over_time(
     if from.zip(to).is_some_and(|(from, to)| from >= to) {
         return Err(Problem::parameter("from", "must be before `to`"));
     }
-    let group: Labels = params.with_prefix("group.").map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+    let group = group_of(&params);
     let id = format!("{service}/{name}");
     let (source, view) = aside(&shared, move |shared| {
         with_slo(shared, &id, None, |planned, look| {
@@ -126,6 +126,20 @@ fn series_of(
     (from, to): (Option<Ts>, Option<Ts>),
     step: Span,
 ) -> Result<SeriesView, Problem> {
+    known_group(planned, look, group)?;
+    let to = to.unwrap_or(look.at);
+    let from = from.unwrap_or_else(|| to.minus(Span::from_days(1)));
+    series(planned, look.ledger, group, (from, to), step, look.at)
+        .ok_or_else(|| Problem::unavailable("The definitions are just being changed; ask again."))
+}
+
+/// The group that is named by its labels.
+pub(super) fn group_of(params: &Params) -> Labels {
+    params.with_prefix("group.").map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
+}
+
+/// Whether an SLO has such a group.
+pub(super) fn known_group(planned: &Planned, look: &Look<'_>, group: &Labels) -> Result<(), Problem> {
     let wanted = planned.slo.group_by.iter().flat_map(|by| &by.labels);
     if let Some(missing) = wanted.clone().find(|label| !group.contains_key(*label)) {
         let name = format!("group.{missing}");
@@ -139,10 +153,7 @@ fn series_of(
     if !known {
         return Err(Problem::not_found(format!("`{}` has no group with these labels.", planned.id)));
     }
-    let to = to.unwrap_or(look.at);
-    let from = from.unwrap_or_else(|| to.minus(Span::from_days(1)));
-    series(planned, look.ledger, group, (from, to), step, look.at)
-        .ok_or_else(|| Problem::unavailable("The definitions are just being changed; ask again."))
+    Ok(())
 }
 
 fn page(

@@ -30,6 +30,8 @@ enum Command {
     Reload(ReloadArgs),
     /// Shows and steers what moves replicas
     Scale(super::scale::ScaleArgs),
+    /// Shows what is booked of an SLO, and takes time out of it by hand
+    Ledger(super::ledger::LedgerArgs),
     /// Tells why
     Explain(super::explain::ExplainArgs),
     /// Prints rules for your own Prometheus
@@ -141,6 +143,7 @@ impl Cli {
             Command::Status(args) => super::status::status(args).await,
             Command::Reload(args) => super::remote::reload(args).await,
             Command::Scale(args) => Box::pin(super::scale::run(args)).await,
+            Command::Ledger(args) => Box::pin(super::ledger::run(args)).await,
             Command::Explain(args) => super::explain::run(args).await,
             Command::Generate(args) => super::generate::run(&args),
             Command::Check(args) => super::check::command::run(args).await,

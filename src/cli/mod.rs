@@ -6,6 +6,7 @@ mod args;
 pub mod check;
 mod explain;
 mod generate;
+mod ledger;
 mod moment;
 mod remote;
 mod run;

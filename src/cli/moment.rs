@@ -1,6 +1,6 @@
 //! Times for people: on their clock, with how far away that is.
 
-use chrono::{FixedOffset, Local, Offset as _, TimeZone as _};
+use chrono::{DateTime, FixedOffset, Local, NaiveDateTime, NaiveTime, Offset as _, TimeZone as _};
 
 use crate::service::clock;
 use crate::slo::time::{Span, Ts};
@@ -39,6 +39,31 @@ impl Moment {
         format!("{} {zone}", time.format(&format!("{day}%H:%M:%S")))
     }
 
+    /// A moment that somebody wrote: RFC 3339, a date and time or a time of today on this machine's
+    /// clock, how long ago (`90m`), `now`, or seconds since the epoch.
+    pub(super) fn read(&self, flag: &str, text: &str) -> Result<Ts, String> {
+        let text = text.trim();
+        let now = || (text == "now").then_some(self.now);
+        let seconds = || text.parse::<i64>().ok().map(Ts);
+        let ago = || text.trim_start_matches('-').parse::<Span>().ok().map(|ago| self.now.minus(ago));
+        let exact = || DateTime::parse_from_rfc3339(text).ok().map(|time| Ts(time.timestamp()));
+        let local = || {
+            let forms = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"];
+            let day = self.now.to_datetime()?.with_timezone(&self.zone).date_naive();
+            let dated = forms.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
+            let time =
+                || NaiveTime::parse_from_str(text, "%H:%M:%S").or(NaiveTime::parse_from_str(text, "%H:%M"));
+            let time = dated.or_else(|| Some(day.and_time(time().ok()?)))?;
+            self.zone.from_local_datetime(&time).single().map(|time| Ts(time.timestamp()))
+        };
+        now().or_else(seconds).or_else(ago).or_else(exact).or_else(local).ok_or_else(|| {
+            format!(
+                "{flag} {text:?} is no time: write 2026-11-22T09:00:00Z, '2026-11-22 10:00' or 10:00 on this \
+                 machine's clock, 90m for so long ago, now, or seconds since the epoch"
+            )
+        })
+    }
+
     /// `in 2m10s`, `12s ago`, `now`.
     pub(super) fn away(&self, at: Ts) -> String {
         match (at.since(self.now), self.now.since(at)) {
@@ -52,7 +77,7 @@ impl Moment {
     pub(super) fn sentence(&self, text: &str) -> String {
         let word = |word: &str| {
             let bare = word.trim_matches(['(', ')', ',', '.', ';', ':']);
-            let time = chrono::DateTime::parse_from_rfc3339(bare).ok().filter(|_| bare.ends_with('Z'));
+            let time = DateTime::parse_from_rfc3339(bare).ok().filter(|_| bare.ends_with('Z'));
             time.map_or_else(
                 || word.to_owned(),
                 |time| word.replacen(bare, &self.tell(Ts(time.timestamp())), 1),
@@ -91,6 +116,28 @@ pub(super) mod tests {
             east.tell(Ts(1_795_371_730)),
             "2026-11-23 02:22:10 +08:00, in 2m10s".replace("2026-11-23 ", "")
         );
+    }
+
+    #[test]
+    fn a_moment_is_read_in_the_forms_that_people_write() {
+        let east = Moment { zone: FixedOffset::east_opt(8 * 3600).unwrap(), ..AT };
+        let read = |text: &str| east.read("--from", text).map(|at| at.0 - AT.now.0);
+        // It is 2026-11-23 02:20:00 there.
+        for (text, expected) in [
+            ("now", 0),
+            ("90m", -5400),
+            ("-1h30m", -5400),
+            ("1795371500", -100),
+            ("2026-11-22T18:20:00Z", 0),
+            ("2026-11-22T18:20:00+01:00", -3600),
+            ("2026-11-23 02:00", -1200),
+            ("2026-11-23T02:00:30", -1170),
+            ("02:19", -60),
+            ("01:00:05", -4795),
+        ] {
+            assert_eq!(read(text), Ok(expected), "{text}");
+        }
+        assert!(read("yesterday").unwrap_err().contains("--from \"yesterday\" is no time"));
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub fn budget(book: &Book<'_>, objective: Objective, period: &Period, to: Ts) ->
     let rest = counts.mean_traffic(end.since(to).secs());
     let expected = counts.total.plus(rest);
     let since = counts.to.since(counts.from.max(begun)).secs();
-    let without = |known: i64| (since - known - counts.absent).max(0);
+    let without = |known: i64| (since - known - counts.absent - counts.excluded).max(0);
     let (unseen, uncovered) = (counts.mean_traffic(without(counts.summed)), without(counts.covered));
     Some(Budget {
         counts,
@@ -97,6 +97,7 @@ mod tests {
             covered,
             summed: covered,
             absent: 0,
+            excluded: 0,
         }
     }
 

@@ -129,6 +129,7 @@ mod tests {
             covered,
             summed: covered,
             absent,
+            excluded: 0,
         }
     }
 
@@ -176,6 +177,30 @@ mod tests {
             (Unknown, Unknown)
         );
         assert_eq!(verdicts(&rule, long, window(300, 0, 0, 0, 300), &terms(Means::Idle)), (Clear, Clear));
+    }
+
+    #[test]
+    fn time_taken_out_dilutes_nothing_and_half_of_the_short_window_must_be_left() {
+        let rule = rule("14.4", 3);
+        let taken = |span: i64, bad, total, excluded: i64| Counts {
+            excluded,
+            ..window(span, bad, total, span - excluded, 0)
+        };
+        // 50 minutes of the hour are out; what is left burns 15 times.
+        let long = taken(3600, 15, 1000, 3000);
+        assert_eq!(long.uncovered() + long.missing(), 0);
+        let whole = window(300, 15, 500, 300, 0);
+        assert_eq!(verdicts(&rule, long, whole, &terms(Means::Unknown)), (Holds, Holds));
+        let quiet = window(300, 0, 500, 300, 0);
+        assert_eq!(verdicts(&rule, long, quiet, &terms(Means::Unknown)), (Clear, Clear));
+        for (out, verdict) in [(150, Holds), (151, Unknown), (300, Unknown)] {
+            let short = taken(300, 15, 500, out);
+            assert_eq!(verdicts(&rule, long, short, &terms(Means::Unknown)), (verdict, verdict), "{out}");
+        }
+        // Few events are few, and none can lie in what is out.
+        let few = taken(3600, 2, 100, 3000);
+        let short = window(300, 2, 10, 300, 0);
+        assert_eq!(verdicts(&rule, few, short, &terms(Means::Unknown)), (Clear, Clear));
     }
 
     #[test]

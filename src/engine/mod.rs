@@ -5,6 +5,7 @@
 //! tick, which the shell commits in one transaction before anything is remembered or told.
 
 pub mod alert;
+pub mod audit;
 pub mod burn;
 pub mod collect;
 pub mod condition;

@@ -73,6 +73,14 @@ pub struct WindowEvidence {
     pub total: f64,
     /// Error ratio over budget; `None` without events or without data.
     pub burn: Option<f64>,
-    /// Share of the window's slices that are known, 0 to 1.
+    /// Share of the window's slices that are known, 0 to 1; without what was taken out.
     pub coverage: f64,
+    /// Seconds of the window that somebody took out by hand: nothing in them counts.
+    #[serde(default, skip_serializing_if = "is_none_taken")]
+    pub excluded: i64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_none_taken(seconds: &i64) -> bool {
+    *seconds == 0
 }

@@ -24,7 +24,16 @@ pub(crate) fn labels(pairs: &[(&str, &str)]) -> Labels {
 fn window(mins: u32, bad: f64, total: f64) -> WindowEvidence {
     let span = Span::from_mins(mins);
     let burn = Some(bad / total / 0.001);
-    WindowEvidence { window: span, from: NOW.minus(span), to: NOW, bad, total, burn, coverage: 1.0 }
+    WindowEvidence {
+        window: span,
+        from: NOW.minus(span),
+        to: NOW,
+        bad,
+        total,
+        burn,
+        coverage: 1.0,
+        excluded: 0,
+    }
 }
 
 pub(crate) fn evidence() -> Evidence {

@@ -89,7 +89,7 @@ async fn of_source(shared: &Shared, source: &str, views: &Views) {
 }
 
 /// The end of the newest slot that is history: what comes after it is asked by the next tick.
-fn newest(shared: &Shared, source: &str, world: &World) -> Ts {
+pub(super) fn newest(shared: &Shared, source: &str, world: &World) -> Ts {
     let step = shared.settings.step;
     let now = step.floor(world.now());
     let at =

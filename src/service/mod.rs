@@ -6,6 +6,7 @@
 mod answers;
 pub mod asked;
 mod asking;
+mod audit;
 mod backfill;
 mod backoff;
 mod blind;
@@ -18,6 +19,7 @@ mod decide;
 mod definitions;
 mod deliver;
 mod doubts;
+pub mod exclusions;
 mod fallback;
 mod faults;
 pub mod files;

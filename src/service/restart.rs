@@ -19,7 +19,8 @@ use crate::store::StoreError;
 pub(super) async fn control(shared: &Shared) -> Result<Control, StoreError> {
     let mut control = Control::default();
     let states = shared.store.states().await?.into_iter();
-    for (key, body) in states.filter(|(key, _)| !key.starts_with(super::scaling::PREFIX)) {
+    let others = [super::scaling::PREFIX, super::exclusions::PREFIX];
+    for (key, body) in states.filter(|(key, _)| !others.iter().any(|other| key.starts_with(other))) {
         match (AlertKey::from_text(&key), serde_json::from_str::<AlertState>(&body)) {
             (Some(key), Ok(state)) => control.put(key, state),
             _ => tracing::error!(key, "the state of an alert in the store cannot be read; it begins anew"),
@@ -33,6 +34,7 @@ pub(super) async fn restore(shared: &Shared, plan: Plan) -> Result<(), StoreErro
     let mut ledger = Ledger::default();
     ledger.adopt(keeps(&plan, super::clock::now()));
     journal::restore(shared, &mut ledger).await?;
+    super::exclusions::restore(shared, &plan, &mut ledger).await?;
     let judged = judged(shared).await?;
     let mut world = shared.world.write();
     // Slices are journaled after the decisions made on them, so what the ledger knows was judged.
@@ -40,7 +42,7 @@ pub(super) async fn restore(shared: &Shared, plan: Plan) -> Result<(), StoreErro
         .slos
         .iter()
         .filter_map(|planned| {
-            let book = Book::open(&ledger, &planned.bad, &planned.total, &Labels::new())?;
+            let book = Book::of(&ledger, planned, &Labels::new())?;
             let known = book.known_until()?;
             Some((planned.id.clone(), judged.get(&planned.id).map_or(known, |at| known.max(*at))))
         })

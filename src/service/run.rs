@@ -11,7 +11,9 @@ use super::definitions::Definitions;
 use super::shared::Shared;
 use super::signals::{self, Signals};
 use super::watch::Watch;
-use super::{backfill, deliver, fallback, lease, level, reload, restart, scaling, survey, ticker};
+use super::{
+    audit, backfill, deliver, exclusions, fallback, lease, level, reload, restart, scaling, survey, ticker,
+};
 use crate::cluster::kubernetes::Kubernetes;
 use crate::cluster::{self, Actuators};
 use crate::notify::alertmanager::Alertmanager;
@@ -123,6 +125,8 @@ async fn lead(
     spawn(shared, "survey", surveyor.run(Arc::clone(shared)));
     spawn(shared, "reload", reload::run(Arc::clone(shared), definitions, watch));
     spawn(shared, "backfill", backfill::run(Arc::clone(shared)));
+    spawn(shared, "audit", audit::run(Arc::clone(shared)));
+    spawn(shared, "exclusions", exclusions::run(Arc::clone(shared)));
     spawn(shared, "scaling", scaling::run(Arc::clone(shared), actuators));
     let done = Arc::clone(shared);
     spawn(shared, "ticks", async move {

@@ -24,6 +24,7 @@ pub(super) async fn swap_plan(shared: &Shared) {
     if let Err(error) = journal::revive(shared, &new).await {
         tracing::warn!(%error, "what the store kept of new series was not read; it is asked again");
     }
+    super::exclusions::swap(&mut shared.world.write());
 }
 
 /// Gives back the series that nothing is known of.

@@ -77,6 +77,9 @@ pub struct Metrics {
     pub definitions_revision: Count,
     pub backfill_left_seconds: Count,
     pub ledger_bytes: Count,
+    pub drift_slices: Count,
+    pub drift_events: Gauge,
+    pub drift_checks: Family<QueryLabels, Counter>,
     pub store_errors: Family<KindLabels, Counter>,
     pub scale_writes: Family<OutcomeLabels, Counter>,
 }
@@ -168,6 +171,21 @@ impl Metrics {
                 Count::default(),
             ),
             ledger_bytes: set.add("ledger_bytes", "Memory held by the ledger", Count::default()),
+            drift_slices: set.add(
+                "ledger_drift_slices",
+                "Settled slices that the self-audit found different from what the source says, twice",
+                Count::default(),
+            ),
+            drift_events: set.add(
+                "ledger_drift_events",
+                "Events by which these slices differ, in all",
+                Gauge::default(),
+            ),
+            drift_checks: set.add(
+                "ledger_drift_checks",
+                "Settled slices that were asked again, by outcome: equal, different, gone from the source, unanswered",
+                Family::default(),
+            ),
             store_errors: set.add("store_errors", "Failed calls of the store", Family::default()),
             scale_writes: set.add(
                 "scale_writes",
@@ -248,6 +266,7 @@ mod tests {
         metrics.alerts_firing.get_or_create(&SeverityLabels::new("page")).set(1);
         metrics.store_errors.get_or_create(&KindLabels::new("busy")).inc();
         metrics.scale_writes.get_or_create(&OutcomeLabels::new("done")).inc();
+        metrics.drift_checks.get_or_create(&QueryLabels::new("s", "equal")).inc();
         metrics.encode(|slos, policies| {
             policies.stopped(false);
             policies.verdict("checkout", "atRest");

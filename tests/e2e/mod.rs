@@ -1,8 +1,10 @@
 //! Damper as a whole: the real binary, a real Prometheus, a service that fails, a receiver.
 
 mod absence;
+mod audit;
 mod backfill;
 mod blindness;
+mod corrections;
 mod detection;
 mod hanging;
 mod input;

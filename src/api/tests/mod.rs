@@ -3,6 +3,7 @@
 mod deliveries;
 mod errors;
 mod health;
+mod ledger;
 mod openapi;
 mod scale;
 mod server;

@@ -6,10 +6,11 @@ use axum::http::Request;
 use super::Service;
 use crate::engine::view::testing::Example;
 
-const ROUTES: [(&str, &str); 16] = [
+const ROUTES: [(&str, &str); 19] = [
     ("/api/v1/alerts", "get"),
     ("/api/v1/deliveries", "get"),
     ("/api/v1/deliveries/{id}/resend", "post"),
+    ("/api/v1/exclusions/{id}", "delete"),
     ("/api/v1/reload", "post"),
     ("/api/v1/scale", "get"),
     ("/api/v1/scale/{policy}", "get"),
@@ -17,6 +18,8 @@ const ROUTES: [(&str, &str); 16] = [
     ("/api/v1/scaling/{word}", "post"),
     ("/api/v1/slos", "get"),
     ("/api/v1/slos/{service}/{name}", "get"),
+    ("/api/v1/slos/{service}/{name}/exclusions", "post"),
+    ("/api/v1/slos/{service}/{name}/ledger", "get"),
     ("/api/v1/slos/{service}/{name}/series", "get"),
     ("/api/v1/status", "get"),
     ("/healthz", "get"),

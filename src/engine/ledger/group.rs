@@ -210,6 +210,11 @@ impl Group {
         self.rulings.iter().find(|r| r.tier == tier && r.end == end).map(|r| r.ruling)
     }
 
+    /// Whether what was ruled about a slot may be forgotten: rulings are remembered up to a bound.
+    pub fn may_have_forgotten(&self, end: Ts) -> bool {
+        self.rulings.len() >= MOST_RULINGS && self.rulings.iter().any(|ruled| ruled.end >= end)
+    }
+
     /// Bytes held on the heap.
     pub fn heap(&self) -> usize {
         self.track.heap()

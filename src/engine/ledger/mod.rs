@@ -3,6 +3,7 @@
 //! A ledger holds one [`Series`] per thing counted, shared by every SLO that counts it. It is told
 //! [`Facts`]: absolute, idempotent, in any order. It knows nothing of SLOs.
 
+mod excluded;
 mod group;
 mod groups;
 mod image;
@@ -10,9 +11,11 @@ mod intervals;
 mod ring;
 mod series;
 mod track;
+mod wanted;
 
 use std::collections::{BTreeMap, HashMap};
 
+pub use excluded::{Edge, Excluded, Exclusion, rounded};
 pub use group::Group;
 pub use groups::Expiry;
 pub use image::{ImageError, SeriesImage};
@@ -20,6 +23,7 @@ pub use intervals::Intervals;
 pub use ring::Ring;
 pub use series::{Keep, OTHER, Series};
 pub use track::{FINE_REACH, FIVE_REACH, Track, edge, grid};
+pub use wanted::{LONGEST, MOST as MOST_EXCLUSIONS, Wanted, exclusion};
 
 use super::collect::Past;
 use super::fact::{Facts, SeriesIx, SlotFact, Tier};
@@ -32,6 +36,8 @@ pub struct Ledger {
     series: Vec<Series>,
     /// Place of each series by the id of its key.
     places: HashMap<u64, usize>,
+    /// What is left out, by whom: an SLO's id, which means nothing here.
+    excluded: BTreeMap<String, Excluded>,
 }
 
 impl Ledger {
@@ -76,11 +82,14 @@ impl Ledger {
             return Vec::new();
         };
         apart.into_iter().for_each(|(labels, decided)| series.follow(labels, decided));
+        let id = series.id();
         let late = series.came_late(facts);
-        let changed = facts.slots.iter().filter(|slot| series.apply(facts.tier, slot)).cloned().collect();
+        let changed: Vec<SlotFact> =
+            facts.slots.iter().filter(|slot| series.apply(facts.tier, slot)).cloned().collect();
         if let Some(late) = late {
             self.ask_again(facts.series, late);
         }
+        self.sum_excluded(|excluded| excluded.is_about(id, &changed));
         changed
     }
 
@@ -92,6 +101,41 @@ impl Ledger {
                 series.ask_again(stretch);
             }
         }
+    }
+
+    /// Sets what an owner leaves out of these series.
+    pub fn exclude(&mut self, owner: &str, list: Vec<Exclusion>, series: &[SeriesIx]) {
+        if list.is_empty() {
+            self.excluded.remove(owner);
+            return;
+        }
+        let ids = series.iter().filter_map(|ix| self.series(*ix)).map(Series::id).collect();
+        let mut excluded = Excluded::new(list, ids);
+        excluded.sum_up(self.newest().unwrap_or_default(), |id| self.series(self.find(id)?));
+        self.excluded.insert(owner.to_owned(), excluded);
+    }
+
+    /// What an owner leaves out.
+    pub fn excluded(&self, owner: &str) -> Option<&Excluded> {
+        self.excluded.get(owner)
+    }
+
+    /// Everything that is left out, by owner.
+    pub fn all_excluded(&self) -> &BTreeMap<String, Excluded> {
+        &self.excluded
+    }
+
+    /// Sums up anew what is left out by those that are meant.
+    fn sum_excluded(&mut self, is_meant: impl Fn(&Excluded) -> bool) {
+        if !self.excluded.values().any(&is_meant) {
+            return;
+        }
+        let newest = self.newest().unwrap_or_default();
+        let mut all = std::mem::take(&mut self.excluded);
+        for excluded in all.values_mut().filter(|excluded| is_meant(excluded)) {
+            excluded.sum_up(newest, |id| self.series(self.find(id)?));
+        }
+        self.excluded = all;
     }
 
     /// Puts a series back as the store kept it; a series the plan does not want is left out.

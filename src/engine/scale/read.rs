@@ -99,7 +99,7 @@ fn read(
     observed: &Observed,
     at: Ts,
 ) -> Result<Read, &'static str> {
-    let book = Book::open(ledger, &planned.bad, &planned.total, group).ok_or(MISSING)?;
+    let book = Book::of(ledger, planned, group).ok_or(MISSING)?;
     let mut windows = Windows::new(&book, at);
     let targets = planned.alive.map(|ix| observed.alive.get(&ix).copied().unwrap_or_default());
     // Also of a workload that was made much smaller: that it burns is as true as ever.

@@ -43,7 +43,7 @@ pub(super) fn step_slo(
     let alerts = control.of_slo(&planned.id);
     let groups = groups(planned, ledger);
     for group in &groups {
-        let book = Book::open(ledger, &planned.bad, &planned.total, group)?;
+        let book = Book::of(ledger, planned, group)?;
         let judged = judge_group(planned, group, &book, inputs.observed, inputs.at);
         step_group(planned, group, &book, &judged, alerts, inputs, delta);
         match withheld(planned, &judged, &book, inputs.at) {
@@ -54,7 +54,7 @@ pub(super) fn step_slo(
         seen.standings.push(judged.standing);
     }
     if groups.is_empty()
-        && let Some(book) = Book::open(ledger, &planned.bad, &planned.total, &NO_LABELS)
+        && let Some(book) = Book::of(ledger, planned, &NO_LABELS)
     {
         let targets = targets_of(planned, inputs.observed, inputs.at);
         let mut windows = Windows::new(&book, inputs.at);

@@ -71,6 +71,7 @@ fn window_evidence(window: Span, counts: &Counts, objective: Objective) -> Windo
         total: counts.total.as_f64(),
         burn: burn(counts, objective),
         coverage: counts.coverage(),
+        excluded: counts.excluded,
     }
 }
 

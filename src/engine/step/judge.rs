@@ -155,7 +155,16 @@ impl JudgedRule {
 /// What a ratio says that was asked directly.
 pub(super) fn ratio_evidence(window: Span, burn: Option<f64>, at: Ts) -> WindowEvidence {
     let coverage = if burn.is_some() { 1.0 } else { 0.0 };
-    WindowEvidence { window, from: at.minus(window), to: at, bad: 0.0, total: 0.0, burn, coverage }
+    WindowEvidence {
+        window,
+        from: at.minus(window),
+        to: at,
+        bad: 0.0,
+        total: 0.0,
+        burn,
+        coverage,
+        excluded: 0,
+    }
 }
 
 #[cfg(test)]
@@ -174,7 +183,16 @@ mod tests {
             let summed = covered + withheld * (span - covered) / 10;
             let absent = absent * (span - summed) / 10;
             let (bad, total) = (Events::whole(bad), Events::whole(total));
-            Counts { from: Ts(100_000 - span), to: Ts(100_000), bad, total, covered, summed, absent }
+            Counts {
+                from: Ts(100_000 - span),
+                to: Ts(100_000),
+                bad,
+                total,
+                covered,
+                summed,
+                absent,
+                excluded: 0,
+            }
         })
     }
 

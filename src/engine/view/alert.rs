@@ -161,7 +161,7 @@ fn labels_of(key: &AlertKey, state: &AlertState, planned: Option<&Planned>, exte
 
 fn evidence_of(key: &AlertKey, planned: &Planned, look: &Look<'_>) -> Option<Evidence> {
     let Subject::Burn { group, .. } = &key.subject else { return None };
-    let book = Book::open(look.ledger, &planned.bad, &planned.total, group)?;
+    let book = Book::of(look.ledger, planned, group)?;
     let judged = judge_group(planned, group, &book, look.observed, look.at);
     Some(evidence(planned, group, &book, &judged.rules, key.severity, look.at))
 }

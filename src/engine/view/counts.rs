@@ -26,6 +26,9 @@ pub struct CountsView {
     pub from: i64,
     /// The new edge, in seconds since the epoch.
     pub to: i64,
+    /// Seconds of the window that somebody took out by hand: nothing in them counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub excluded: Option<i64>,
 }
 
 impl CountsView {
@@ -37,6 +40,7 @@ impl CountsView {
             coverage: counts.coverage(),
             from: counts.from.0,
             to: counts.to.0,
+            excluded: (counts.excluded > 0).then_some(counts.excluded),
         }
     }
 }

@@ -54,7 +54,7 @@ pub struct BudgetInterval {
 }
 
 pub(super) fn group_view(planned: &Planned, group: &Labels, look: &Look<'_>) -> Option<GroupView> {
-    let book = Book::open(look.ledger, &planned.bad, &planned.total, group)?;
+    let book = Book::of(look.ledger, planned, group)?;
     let slo = &planned.slo;
     let objective = objective_of(slo, group);
     let judged = judge_group(planned, group, &book, look.observed, look.at);

@@ -7,6 +7,7 @@
 mod alert;
 mod counts;
 mod group;
+mod ledger;
 mod pooled;
 mod series;
 mod slo;
@@ -14,6 +15,7 @@ mod slo;
 pub use alert::{AlertKind, AlertPhase, AlertView, GroupAlert, alert_view};
 pub use counts::CountsView;
 pub use group::{BudgetInterval, GroupView};
+pub use ledger::{EventsView, ExclusionView, LedgerGroup, LedgerView, SlotView, ledger_view, slots};
 pub use pooled::{Pooled, pooled};
 pub use series::{MOST_POINTS, Point, SeriesView, series};
 pub use slo::{MOST_GROUPS, SloView, UnknownView, slo_view, standing_of};

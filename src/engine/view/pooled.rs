@@ -24,7 +24,7 @@ pub fn pooled(planned: &Planned, look: &Look<'_>) -> Pooled {
     let books: Vec<(f64, Book<'_>)> = groups(planned, look.ledger)
         .into_iter()
         .filter_map(|group| {
-            let book = Book::open(look.ledger, &planned.bad, &planned.total, group)?;
+            let book = Book::of(look.ledger, planned, group)?;
             Some((objective_of(&planned.slo, group).budget(), book))
         })
         .collect();
@@ -48,7 +48,7 @@ fn budget(planned: &Planned, look: &Look<'_>) -> Option<f64> {
     let (mut weighted, mut weights, mut known) = (0.0, 0.0, false);
     for group in groups(planned, look.ledger) {
         let objective = objective_of(&planned.slo, group);
-        let book = Book::open(look.ledger, &planned.bad, &planned.total, group)?;
+        let book = Book::of(look.ledger, planned, group)?;
         let Some(budget) = budget_of(planned, &book, objective, look.at) else { continue };
         known = true;
         if budget.counts.total > Events::ZERO {

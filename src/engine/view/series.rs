@@ -68,7 +68,7 @@ pub fn series(
     step: Span,
     at: Ts,
 ) -> Option<SeriesView> {
-    let book = Book::open(ledger, &planned.bad, &planned.total, group)?;
+    let book = Book::of(ledger, planned, group)?;
     let keep = ledger.series(planned.total.first()?.1)?.keep();
     let slice = keep.key.step.span();
     let oldest = at.minus(keep.span);
@@ -102,7 +102,7 @@ pub fn series(
 }
 
 /// The grid of the finest tier that reaches back to `from`.
-fn unit_at(from: Ts, at: Ts, slice: Span) -> Span {
+pub(super) fn unit_at(from: Ts, at: Ts, slice: Span) -> Span {
     let age = at.since(from);
     if age <= FINE_REACH {
         slice
@@ -116,7 +116,7 @@ fn unit_at(from: Ts, at: Ts, slice: Span) -> Span {
 /// The least step of at least `step` that cuts `length` into few enough points and lies on the
 /// grid `unit`; one point is spared for an old edge that is moved outward. Longer steps are whole
 /// five minutes or hours, so that an edge moved outward is still held by the coarser tier.
-fn fitting(step: Span, unit: Span, length: Span) -> Span {
+pub(super) fn fitting(step: Span, unit: Span, length: Span) -> Span {
     let least = length.secs() / (MOST_POINTS - 1) + 1;
     let wanted = step.secs().max(least).max(unit.secs()).max(1);
     let grid =

@@ -103,7 +103,7 @@ pub fn standing_of(planned: &Planned, look: &Look<'_>) -> Standing {
     groups
         .into_iter()
         .filter_map(|group| {
-            let book = Book::open(look.ledger, &planned.bad, &planned.total, group)?;
+            let book = Book::of(look.ledger, planned, group)?;
             Some(judge_group(planned, group, &book, look.observed, look.at).standing)
         })
         .min_by_key(|standing| urgency(*standing))
@@ -126,7 +126,7 @@ fn urgency(standing: Standing) -> u8 {
 /// The groups with the least budget left; those without a known budget last.
 fn worst_first<'a>(planned: &Planned, groups: Vec<&'a Labels>, look: &Look<'_>) -> Vec<&'a Labels> {
     let left = |group: &Labels| {
-        let book = Book::open(look.ledger, &planned.bad, &planned.total, group)?;
+        let book = Book::of(look.ledger, planned, group)?;
         let objective = objective_of(&planned.slo, group);
         Some(budget_of(planned, &book, objective, look.at)?.remaining)
     };

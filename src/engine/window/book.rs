@@ -3,7 +3,8 @@
 use super::common::{Common, Source, common};
 use super::whole::Whole;
 use super::{Counts, Signal};
-use crate::engine::ledger::{Group, Ledger, OTHER, Series, edge};
+use crate::engine::ledger::{Excluded, Group, Ledger, OTHER, Series, edge};
+use crate::engine::plan::Planned;
 use crate::slo::model::{Labels, Overflow};
 use crate::slo::time::{Span, Ts};
 use crate::slo::unit::Events;
@@ -18,23 +19,44 @@ pub struct Book<'a> {
     total: Vec<Entry<'a>>,
     /// Where nothing is missing.
     whole: Option<Whole>,
+    /// What was taken out by hand.
+    excluded: Option<&'a Excluded>,
 }
 
 struct Entry<'a> {
     weight: i64,
     series: &'a Series,
     group: Option<&'a Group>,
+    /// Running sums of what was taken out of it.
+    taken: Option<&'a [i64]>,
 }
 
 impl<'a> Book<'a> {
-    /// `None` when a series is not of this ledger.
+    /// What an SLO and group counts: without what was taken out of it by hand. `None` when a series is
+    /// not of this ledger.
+    pub fn of(ledger: &'a Ledger, planned: &Planned, group: &Labels) -> Option<Self> {
+        Some(Self::open(ledger, &planned.bad, &planned.total, group)?.without(ledger.excluded(&planned.id)))
+    }
+
+    /// Leaves out what was taken out.
+    #[must_use]
+    pub fn without(mut self, excluded: Option<&'a Excluded>) -> Self {
+        self.excluded = excluded;
+        for entry in self.bad.iter_mut().chain(&mut self.total) {
+            let sums = |group: &Group| excluded?.sums(entry.series.id(), &group.labels);
+            entry.taken = entry.group.and_then(sums);
+        }
+        self
+    }
+
+    /// All that the source told, whatever was taken out. `None` when a series is not of this ledger.
     pub fn open(ledger: &'a Ledger, bad: &Signal, total: &Signal, group: &Labels) -> Option<Self> {
         let entries = |signal: &Signal| {
             signal
                 .iter()
                 .map(|(weight, ix)| {
                     let series = ledger.series(*ix)?;
-                    Some(Entry { weight: *weight, series, group: series.group(group) })
+                    Some(Entry { weight: *weight, series, group: series.group(group), taken: None })
                 })
                 .collect::<Option<Vec<_>>>()
         };
@@ -45,7 +67,7 @@ impl<'a> Book<'a> {
         }
         let grid = bad.iter().chain(&total).map(|e| e.series.keep().key.grid()).max()?;
         let whole = Whole::newest(sources(&total), sources(&bad));
-        Some(Self { grid, bad, total, whole })
+        Some(Self { grid, bad, total, whole, excluded: None })
     }
 
     /// The newest moment at or before `at` up to which facts can be there: a time slice that has
@@ -77,21 +99,45 @@ impl<'a> Book<'a> {
 
     /// Sums of what all series know in common; `events` of a group between two moments.
     fn counted(&self, from: Ts, to: Ts, events: impl Fn(&Group, Ts, Ts) -> Events) -> Counts {
+        let excluded = self.taken(from, to);
+        let events = |entry: &Entry<'_>, group: &Group, a: Ts, b: Ts| match (self.excluded, entry.taken) {
+            (Some(excluded), Some(sums)) => events(group, a, b).minus(excluded.events(sums, group, a, b)),
+            _ => events(group, a, b),
+        };
         if self.whole.is_some_and(|whole| whole.holds(from, to)) {
-            let all = |group: &Group| events(group, from, to);
+            let all = |entry: &Entry<'_>, group: &Group| events(entry, group, from, to);
             let (bad, total) = (sum_by(&self.bad, all), sum_by(&self.total, all));
-            let span = to.0 - from.0;
-            return Counts { from, to, bad, total, covered: span, summed: span, absent: 0 };
+            let span = to.0 - from.0 - excluded;
+            return Counts { from, to, bad, total, covered: span, summed: span, absent: 0, excluded };
         }
+        let length = |a: i64, b: i64| b - a - self.taken(Ts(a), Ts(b));
         let Common { known, withheld, absent, torn } =
-            common(sources(&self.total), sources(&self.bad), from, to);
-        let of = |group: &Group| {
-            let torn = torn.within(from, to).map(|(a, b)| events(group, Ts(a), Ts(b)));
-            events(group, from, to).minus(torn.fold(Events::ZERO, Events::plus))
+            common(sources(&self.total), sources(&self.bad), (from, to), &length);
+        let of = |entry: &Entry<'_>, group: &Group| {
+            let torn = torn.within(from, to).map(|(a, b)| events(entry, group, Ts(a), Ts(b)));
+            events(entry, group, from, to).minus(torn.fold(Events::ZERO, Events::plus))
         };
         let (bad, total) = (sum_by(&self.bad, of), sum_by(&self.total, of));
         let covered = (known - absent).max(0);
-        Counts { from, to, bad, total, covered, summed: covered + withheld, absent }
+        Counts { from, to, bad, total, covered, summed: covered + withheld, absent, excluded }
+    }
+
+    /// Bad and all events between two moments that were taken out.
+    pub fn taken_out(&self, from: Ts, to: Ts) -> (Events, Events) {
+        let of = |entry: &Entry<'_>, group: &Group| match (self.excluded, entry.taken) {
+            (Some(excluded), Some(sums)) => excluded.events(sums, group, from, to),
+            _ => Events::ZERO,
+        };
+        (sum_by(&self.bad, of), sum_by(&self.total, of))
+    }
+
+    /// Seconds between two moments that were taken out.
+    pub fn seconds_taken_out(&self, from: Ts, to: Ts) -> i64 {
+        self.taken(from, to)
+    }
+
+    fn taken(&self, from: Ts, to: Ts) -> i64 {
+        self.excluded.map_or(0, |excluded| excluded.seconds(from, to))
     }
 
     /// Where the source's answers about all series begin.
@@ -159,10 +205,10 @@ pub enum Slice {
     Unknown,
 }
 
-fn sum_by(entries: &[Entry<'_>], events: impl Fn(&Group) -> Events) -> Events {
+fn sum_by(entries: &[Entry<'_>], events: impl Fn(&Entry<'_>, &Group) -> Events) -> Events {
     let add = |sum: Events, e: &Entry<'_>| match e.group {
-        Some(group) if e.weight == WEIGHT_ONE => sum.plus(events(group)),
-        Some(group) => sum.plus(events(group).scaled(e.weight, WEIGHT_ONE)),
+        Some(group) if e.weight == WEIGHT_ONE => sum.plus(events(e, group)),
+        Some(group) => sum.plus(events(e, group).scaled(e.weight, WEIGHT_ONE)),
         None => sum,
     };
     entries.iter().fold(Events::ZERO, add).clamped()
@@ -177,7 +223,7 @@ fn folded<'a>(bad: &[Entry<'a>], total: &[Entry<'a>]) -> Vec<Entry<'a>> {
     let of = |e: &Entry<'a>| {
         let (weight, series, own) = (e.weight, e.series, e.group.map(|group| &group.labels));
         let others = series.groups().iter().filter(move |group| own != Some(&group.labels));
-        others.map(move |group| Entry { weight, series, group: Some(group) })
+        others.map(move |group| Entry { weight, series, group: Some(group), taken: None })
     };
     bad.iter().flat_map(of).filter(|e| !e.group.is_some_and(is_apart)).collect()
 }

@@ -19,12 +19,12 @@ pub(super) struct Common {
 /// One series, the group that is read of it, and whether it is taken away, as good is from total.
 pub(super) type Source<'a> = (&'a Series, Option<&'a Group>, bool);
 
-/// Looks at `(from, to]`. Nearly always all series were answered alike, which costs no allocation.
+/// Looks at `(from, to]`, of which `length` says how many seconds count between two moments. Nearly always all series were answered alike, which costs no allocation.
 pub(super) fn common<'a>(
     total: impl Iterator<Item = Source<'a>> + Clone,
     bad: impl Iterator<Item = Source<'a>> + Clone,
-    from: Ts,
-    to: Ts,
+    (from, to): (Ts, Ts),
+    length: &dyn Fn(i64, i64) -> i64,
 ) -> Common {
     let all = total.clone().chain(bad.clone());
     let Some((first, ..)) = all.clone().next() else { return Common::default() };
@@ -33,8 +33,9 @@ pub(super) fn common<'a>(
         !unsure && series.answered().within(from, to).eq(first.answered().within(from, to))
     };
     if all.clone().all(alike) {
-        let known = first.answered().overlap(from, to);
-        return Common { known, absent: absent(total, from, to).overlap(from, to), ..Common::default() };
+        let known = inside(first.answered(), (from, to), length);
+        let absent = inside(&absent(total, from, to), (from, to), length);
+        return Common { known, absent, ..Common::default() };
     }
     let newest = all.clone().filter_map(|(series, ..)| series.answered().last()).max().unwrap_or(to);
     let cut = sweep(total.clone(), bad, newest, (from, to));
@@ -42,12 +43,18 @@ pub(super) fn common<'a>(
     let gone = absent(total, from, to);
     let seconds = |pieces: Pieces| {
         pieces.into_iter().map(|(a, b)| (Ts(a), Ts(b))).fold((0, 0), |(known, absent), (a, b)| {
-            let left = b.0 - a.0 - torn.overlap(a, b);
-            (known + left, absent + gone.overlap(a, b) - gone.overlap_both(&torn, a, b))
+            let left = length(a.0, b.0) - inside(&torn, (a, b), length);
+            let both = inside(&gone.intersection(&torn, a, b), (a, b), length);
+            (known + left, absent + inside(&gone, (a, b), length) - both)
         })
     };
     let ((known, absent), (withheld, without)) = (seconds(cut.whole), seconds(cut.withheld));
     Common { known, absent, withheld: withheld - without, torn }
+}
+
+/// Seconds of a window in a set, as `length` tells them.
+fn inside(set: &Intervals, (from, to): (Ts, Ts), length: &dyn Fn(i64, i64) -> i64) -> i64 {
+    set.within(from, to).map(|(a, b)| length(a, b)).sum()
 }
 
 /// Pieces of a window, oldest first and apart from each other.

@@ -39,6 +39,8 @@ pub struct Counts {
     pub summed: i64,
     /// Seconds in which the source answered that no series of total exists.
     pub absent: i64,
+    /// Seconds that were taken out by hand: nothing in them counts, and nothing is missing in them.
+    pub excluded: i64,
 }
 
 impl Counts {
@@ -53,14 +55,14 @@ impl Counts {
         if self.span() == 0 { 0.0 } else { self.covered as f64 / self.span() as f64 }
     }
 
-    /// Seconds neither covered nor absent: bad events may lie in them that are not known.
+    /// Seconds neither covered nor absent nor taken out: bad events may lie in them that are not known.
     pub fn uncovered(&self) -> i64 {
-        (self.span() - self.covered - self.absent).max(0)
+        (self.span() - self.covered - self.absent - self.excluded).max(0)
     }
 
-    /// Seconds that `total` lacks events of, and that are not absent.
+    /// Seconds that `total` lacks events of, and that are neither absent nor taken out.
     pub fn missing(&self) -> i64 {
-        (self.span() - self.summed - self.absent).max(0)
+        (self.span() - self.summed - self.absent - self.excluded).max(0)
     }
 
     /// Events of `seconds` at the mean traffic of what is summed; zero where nothing is.

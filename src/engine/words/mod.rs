@@ -11,6 +11,7 @@ use std::fmt::Write;
 
 use super::reason::{Evidence, RuleEvidence, WindowEvidence};
 use crate::slo::model::{Labels, Severity};
+use crate::slo::time::Span;
 
 /// One line: what burns, how fast over which window, and how long the budget lasts.
 pub fn summary(evidence: &Evidence, severity: Severity) -> String {
@@ -113,7 +114,10 @@ pub fn window(seen: &WindowEvidence, time_weighted: bool) -> String {
         }
         None => line.push_str(": burn rate not known"),
     }
-    if seen.coverage < 0.995 {
+    if seen.excluded > 0 {
+        let taken = duration(Span::from_secs_saturating(seen.excluded));
+        let _ = write!(line, ", without {taken} taken out by hand");
+    } else if seen.coverage < 0.995 {
         let _ = write!(line, ", measured in {} of the window", percent(seen.coverage));
     }
     line
@@ -141,7 +145,7 @@ mod tests {
     fn seen(mins: u32, bad: f64, total: f64, burn: Option<f64>) -> WindowEvidence {
         let to = Ts(1_780_000_000);
         let window = Span::from_mins(mins);
-        WindowEvidence { window, from: to.minus(window), to, bad, total, burn, coverage: 1.0 }
+        WindowEvidence { window, from: to.minus(window), to, bad, total, burn, coverage: 1.0, excluded: 0 }
     }
 
     fn evidence() -> Evidence {

@@ -1,0 +1,235 @@
+//! Time that people took out of an SLO, and the events in it, kept apart from the raw ones.
+//!
+//! Slices stay as they are told, for other SLOs count them too. Of each exclusion the events are
+//! summed once, piece by piece: five minutes while the ledger holds five minutes, hours where it holds
+//! hours, and the parts of the hours at its two ends, which cannot be told apart later, are remembered.
+//! With running sums over the pieces, what a window must leave out is the difference of two of them,
+//! however many exclusions there are.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::group::Group;
+use super::series::Series;
+use super::track::FIVE_REACH;
+use crate::engine::fact::SlotFact;
+use crate::slo::model::Labels;
+use crate::slo::time::{Span, Ts};
+use crate::slo::unit::Events;
+
+const FIVE: Span = Span::from_mins(5);
+const HOUR: Span = Span::from_hours(1);
+
+/// One stretch of time that does not count for one SLO.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Exclusion {
+    /// Its number, over all SLOs.
+    pub id: i64,
+    /// Where it begins, on the grid that the ledger held when it was made.
+    pub from: Ts,
+    /// Where it ends.
+    pub to: Ts,
+    /// Why, as somebody wrote it.
+    pub reason: String,
+    /// Who said so.
+    pub by: String,
+    /// When.
+    pub at: Ts,
+    /// What of the hours at its ends lies inside.
+    #[serde(default)]
+    pub edges: Vec<Edge>,
+}
+
+/// Of one series and group: events inside of an exclusion, of the hours that it begins and ends in.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Edge {
+    /// The id of the series.
+    pub series: u64,
+    /// The group's label values.
+    pub group: Labels,
+    /// Up to the first full hour, or all of an exclusion that none lies in.
+    pub head: Events,
+    /// From the last full hour on.
+    pub tail: Events,
+}
+
+/// What one SLO leaves out.
+#[derive(Clone, Debug, Default)]
+pub struct Excluded {
+    /// Oldest first; none touch time of another.
+    list: Vec<Exclusion>,
+    /// The ids of the series it reads.
+    series: Vec<u64>,
+    pieces: Vec<(i64, i64)>,
+    /// Seconds of all pieces up to each.
+    seconds: Vec<i64>,
+    /// By series and group: thousandths of all pieces up to each.
+    sums: BTreeMap<u64, BTreeMap<Labels, Vec<i64>>>,
+}
+
+/// Where an exclusion asked for would lie: outward to five minutes, and to hours where the ledger
+/// holds no less.
+pub fn rounded((from, to): (Ts, Ts), now: Ts) -> (Ts, Ts) {
+    let grid = |at: Ts| if is_recent(at.floor_to(HOUR), now) { FIVE } else { HOUR };
+    let floor = to.floor_to(grid(to));
+    let end = if floor == to { to } else { floor.plus(grid(to)) };
+    (from.floor_to(grid(from)), end)
+}
+
+/// Whether five minutes are held of an hour that begins then, with an hour to spare.
+fn is_recent(hour: Ts, newest: Ts) -> bool {
+    newest.since(hour).secs() < FIVE_REACH.secs() - HOUR.secs()
+}
+
+impl Excluded {
+    pub(super) fn new(mut list: Vec<Exclusion>, series: Vec<u64>) -> Self {
+        list.sort_by_key(|exclusion| exclusion.from);
+        Self { list, series, ..Self::default() }
+    }
+
+    /// What is excluded, oldest first.
+    pub fn list(&self) -> &[Exclusion] {
+        &self.list
+    }
+
+    /// Seconds of `(from, to]` that are left out.
+    pub fn seconds(&self, from: Ts, to: Ts) -> i64 {
+        let until = |at: Ts| {
+            let place = self.pieces.partition_point(|piece| piece.1 <= at.0);
+            let inside = self.pieces.get(place).map_or(0, |piece| (at.0 - piece.0).max(0));
+            before(&self.seconds, place) + inside
+        };
+        until(to) - until(from)
+    }
+
+    /// The running sums of one group; `None` where nothing of it is left out.
+    pub fn sums(&self, series: u64, group: &Labels) -> Option<&[i64]> {
+        self.sums.get(&series)?.get(group).map(Vec::as_slice)
+    }
+
+    /// Events of a group in `(from, to]` that are left out; `sums` are its own.
+    pub fn events(&self, sums: &[i64], group: &Group, from: Ts, to: Ts) -> Events {
+        let until = |at: Ts| {
+            let place = self.pieces.partition_point(|piece| piece.1 <= at.0);
+            let whole = Events::from_thousandths(before(sums, place));
+            match self.pieces.get(place) {
+                Some(piece) if piece.0 < at.0 => whole.plus(group.sum(Ts(piece.0), at)),
+                _ => whole,
+            }
+        };
+        until(to).minus(until(from))
+    }
+
+    /// Whether one of these slots of one of its series lies inside.
+    pub(super) fn is_about(&self, series: u64, slots: &[SlotFact]) -> bool {
+        let inside = |end: Ts| {
+            let place = self.list.partition_point(|exclusion| exclusion.to < end);
+            self.list.get(place).is_some_and(|exclusion| exclusion.from < end)
+        };
+        self.series.contains(&series) && slots.iter().any(|slot| inside(slot.end))
+    }
+
+    /// Sums everything anew, as of the newest slot that is known.
+    pub(super) fn sum_up<'a>(&mut self, newest: Ts, find: impl Fn(u64) -> Option<&'a Series>) {
+        (self.pieces, self.seconds, self.sums) = <_>::default();
+        let mut list = std::mem::take(&mut self.list);
+        for exclusion in &mut list {
+            let pieces = pieces(exclusion, newest);
+            let mut edges = Vec::new();
+            for series in self.series.iter().filter_map(|id| find(*id)) {
+                for group in series.groups() {
+                    let known = exclusion.edges.iter();
+                    let mut known = known.filter(|edge| edge.series == series.id());
+                    let known = known.find(|edge| edge.group == group.labels);
+                    let edge = edge(exclusion, series.id(), group, known, newest);
+                    let sums = self.sums.entry(series.id()).or_default();
+                    let sums = sums.entry(group.labels.clone()).or_default();
+                    // A group may not have been there yet when the exclusions before were summed up.
+                    sums.resize(self.pieces.len(), before(sums, sums.len()));
+                    let mut sum = before(sums, sums.len());
+                    for piece in &pieces {
+                        sum = sum.saturating_add(held(exclusion, &edge, group, *piece).thousandths());
+                        sums.push(sum);
+                    }
+                    edges.push(edge);
+                }
+            }
+            // Whole hours can always be told.
+            exclusion.edges = if is_whole(exclusion) { Vec::new() } else { edges };
+            for (from, to) in &pieces {
+                self.seconds.push(before(&self.seconds, self.seconds.len()) + to - from);
+            }
+            self.pieces.extend(pieces);
+        }
+        let most = self.pieces.len();
+        for sums in self.sums.values_mut().flat_map(BTreeMap::values_mut) {
+            sums.resize(most, before(sums, sums.len()));
+        }
+        self.list = list;
+    }
+}
+
+/// The sum of all before a place.
+fn before(sums: &[i64], place: usize) -> i64 {
+    place.checked_sub(1).and_then(|last| sums.get(last)).copied().unwrap_or(0)
+}
+
+/// Five minutes where they are held, else hours and the parts of hours at the ends.
+fn pieces(exclusion: &Exclusion, newest: Ts) -> Vec<(i64, i64)> {
+    let mut pieces = Vec::new();
+    let mut at = exclusion.from;
+    while at < exclusion.to {
+        let unit = if is_recent(at.floor_to(HOUR), newest) { FIVE } else { HOUR };
+        let next = at.floor_to(unit).plus(unit).min(exclusion.to);
+        pieces.push((at.0, next.0));
+        at = next;
+    }
+    pieces
+}
+
+/// Whether it begins and ends with an hour.
+fn is_whole(exclusion: &Exclusion) -> bool {
+    [exclusion.from, exclusion.to].iter().all(|at| at.floor_to(HOUR) == *at)
+}
+
+/// The ends as they are now, or as they were when they could still be told.
+fn edge(exclusion: &Exclusion, series: u64, group: &Group, known: Option<&Edge>, newest: Ts) -> Edge {
+    let (head, tail) = ends(exclusion);
+    let told = |(from, to): (Ts, Ts), known: Option<Events>| {
+        let whole = from.floor_to(HOUR) == from && to.floor_to(HOUR) == to;
+        match known {
+            _ if from >= to => Events::ZERO,
+            _ if whole || is_recent(from.floor_to(HOUR), newest) => group.sum(from, to),
+            // Nobody counted it then: of a series that was defined since, the hour goes as a whole.
+            None => group.sum(from.floor_to(HOUR), from.floor_to(HOUR).plus(HOUR)),
+            Some(known) => known,
+        }
+    };
+    Edge {
+        series,
+        group: group.labels.clone(),
+        head: told(head, known.map(|edge| edge.head)),
+        tail: told(tail, known.map(|edge| edge.tail)),
+    }
+}
+
+/// The part up to the first full hour, and that from the last one on.
+fn ends(exclusion: &Exclusion) -> ((Ts, Ts), (Ts, Ts)) {
+    let (from, to) = (exclusion.from, exclusion.to);
+    let first = from.floor_to(HOUR).plus(HOUR).min(to);
+    ((from, first), (to.floor_to(HOUR).max(first), to))
+}
+
+/// What a piece holds.
+fn held(exclusion: &Exclusion, edge: &Edge, group: &Group, (from, to): (i64, i64)) -> Events {
+    let piece = (Ts(from), Ts(to));
+    let (head, tail) = ends(exclusion);
+    if piece == head {
+        edge.head
+    } else if piece == tail {
+        edge.tail
+    } else {
+        group.sum(piece.0, piece.1)
+    }
+}

@@ -1,0 +1,122 @@
+//! Self-audit: each minute some settled slices are asked again with the expression that counted them,
+//! and must be what is booked. What is compared and what may differ is in [`crate::engine::audit`].
+//!
+//! It tells and heals nothing. A ledger that followed whatever its source says today would forget
+//! what a source that lost a part of its data had said; and alerts were decided on what is booked.
+//!
+//! Each source has its own loop, as backfill has, so that a dead one stops no other; it asks one
+//! question at a time, in the place of backfill, which no tick needs.
+
+mod tell;
+mod turns;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::backfill;
+use super::linked;
+use super::shared::Shared;
+use crate::engine::audit::{compare, same};
+use crate::engine::collect::Collect;
+use crate::engine::fact::{Facts, Tier};
+use crate::engine::plan::QueryGroup;
+use crate::engine::sample::{Answer, Failure};
+use crate::prometheus::Priority;
+use crate::slo::time::{Span, Step, Ts};
+use tell::Told;
+use turns::{Job, Turns};
+
+/// How long one question may take.
+const LIMIT: Duration = Duration::from_secs(10);
+/// The longest pause between two rounds.
+const EVERY: Span = Span::from_mins(1);
+/// How long after its last tick a slice counts as settled, besides two steps.
+const SETTLED: Span = Span::from_secs(15);
+
+/// Runs until shutdown.
+pub(super) async fn run(shared: Arc<Shared>) {
+    let told = Told::default();
+    join_all(shared.sources.keys().map(|source| of_source(&shared, source, &told))).await;
+}
+
+async fn of_source(shared: &Shared, source: &str, told: &Told) {
+    let mut turns = Turns::of(source);
+    let every = every(shared.settings.step);
+    loop {
+        tokio::select! {
+            () = shared.shutdown.cancelled() => return,
+            () = tokio::time::sleep(every.to_duration()) => {}
+        }
+        tokio::select! {
+            () = shared.shutdown.cancelled() => return,
+            () = round(shared, source, &mut turns) => {}
+        }
+        told.tell(shared, source, &turns);
+    }
+}
+
+/// Every second slice, and each minute at least: what it costs beside ticks is the same at any step.
+fn every(step: Step) -> Span {
+    Span::from_secs_saturating(2 * step.secs()).min(EVERY)
+}
+
+/// Asks what has its turn.
+async fn round(shared: &Shared, source: &str, turns: &mut Turns) {
+    let plan = Arc::clone(&shared.world.read().plan);
+    let jobs = {
+        let world = shared.world.read();
+        let newest = settled(shared, backfill::newest(shared, source, &world));
+        turns.adopt(&plan, &world.ledger, newest);
+        turns.next(&world.ledger, newest, every(shared.settings.step))
+    };
+    for job in jobs {
+        let answer = ask(shared, &job).await;
+        let world = shared.world.read();
+        if !Arc::ptr_eq(&world.plan, &plan) {
+            return;
+        }
+        match answer {
+            Ok(facts) => {
+                for facts in &facts {
+                    let compared = compare(&world.ledger, facts);
+                    tell::count(shared, source, &compared);
+                    turns.note(compared);
+                }
+            }
+            Err(failure) => {
+                tell::unanswered(shared, source);
+                turns.failed(&job, &failure);
+            }
+        }
+    }
+}
+
+/// The end of the newest slice that no tick asks again.
+fn settled(shared: &Shared, newest: Ts) -> Ts {
+    let step = shared.settings.step;
+    newest.minus(SETTLED).minus(step.span()).minus(step.span())
+}
+
+/// Asks what counted these slots, and nothing that would follow from what is new in them.
+async fn ask(shared: &Shared, job: &Job) -> Result<Vec<Facts>, Failure> {
+    let group: &Arc<QueryGroup> = &job.group;
+    let (from, to) = job.stretch;
+    let (mut collect, mut asks) = Collect::begin(group, Tier::Fine, from, to);
+    while !asks.is_empty() {
+        let mut next = Vec::new();
+        for ask in asks {
+            let answer = linked::ask(shared, ask.query.clone(), Priority::Background, LIMIT).await;
+            if let Answer::Failed(failure) = answer {
+                return Err(failure);
+            }
+            next.extend(collect.answer(ask.id, answer, &same));
+        }
+        asks = next;
+    }
+    Ok(collect.finish())
+}
+
+#[cfg(test)]
+mod tests;
