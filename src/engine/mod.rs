@@ -7,6 +7,7 @@
 pub mod alert;
 pub mod burn;
 pub mod collect;
+pub mod composite;
 pub mod condition;
 pub mod digest;
 pub mod fact;

@@ -55,7 +55,7 @@ pub(super) fn keeps(plan: &Plan, now: Ts) -> Vec<Keep> {
     }
     // Of several SLOs that share a series the one that wants more of it counts.
     let mut limits: BTreeMap<SeriesIx, (usize, Overflow)> = BTreeMap::new();
-    for planned in &plan.slos {
+    for planned in plan.slos.iter().filter(|planned| planned.parts.is_none()) {
         let by = planned.slo.group_by.as_ref();
         let (limit, overflow) = by.map_or((1, Overflow::Other), |by| (by.limit, by.on_overflow));
         for (_, ix) in planned.bad.iter().chain(&planned.total) {

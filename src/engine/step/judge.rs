@@ -81,7 +81,7 @@ pub fn objective_of(slo: &Slo, group: &Labels) -> Objective {
 }
 
 /// How many targets are up at a moment, where known.
-pub(super) fn targets_of(planned: &Planned, observed: &Observed, at: Ts) -> Option<AliveReading> {
+pub(in crate::engine) fn targets_of(planned: &Planned, observed: &Observed, at: Ts) -> Option<AliveReading> {
     observed.alive.get(&planned.alive?)?.at(at)
 }
 

@@ -163,6 +163,7 @@ mod tests {
             bad_query: r#"sum(rate(http_requests_total{code=~"5.."}[5m]))"#.into(),
             total_query: "sum(rate(http_requests_total[5m]))".into(),
             time_weighted: false,
+            composite: None,
         }
     }
 
