@@ -18,8 +18,8 @@ struct Wait {
     left: usize,
     /// Whether all so far was known.
     all_known: bool,
-    /// Targets are among what is not answered.
-    targets: bool,
+    /// How much of it is targets.
+    targets: usize,
 }
 
 /// What an SLO that was waited for is ready for.
@@ -62,15 +62,16 @@ impl Waits {
         for (slo, planned) in plan.slos.iter().enumerate() {
             let series = planned.bad.iter().chain(&planned.total).map(|(_, ix)| *ix);
             let series = series.filter(|ix| asked.contains(ix)).map(Question::Series);
-            let alive = planned.alive.filter(|ix| holds(planned, *ix));
-            let alive = alive.and_then(|ix| alive_of.get(&ix)).map(|place| Question::Alive(*place));
+            let alive = planned.targets().into_iter().filter(|ix| holds(planned, *ix));
+            let alive: BTreeSet<Question> =
+                alive.filter_map(|ix| alive_of.get(&ix)).map(|place| Question::Alive(*place)).collect();
+            let targets = alive.len();
             let direct =
                 planned.direct.iter().map(|(_, ix)| Question::Direct(usize::try_from(ix.0).unwrap_or(0)));
             let needs: BTreeSet<Question> = series.chain(alive).chain(direct).collect();
             for question in &needs {
                 by_question.entry(*question).or_default().insert(slo);
             }
-            let targets = alive.is_some();
             slos.push(Wait { left: needs.len(), all_known: true, targets });
         }
         Self { slos, by_question }
@@ -87,11 +88,11 @@ impl Waits {
                 let Some(wait) = self.slos.get_mut(slo) else { continue };
                 wait.left = wait.left.saturating_sub(1);
                 wait.all_known &= *known || !counts;
-                wait.targets &= !targets;
+                wait.targets = wait.targets.saturating_sub(usize::from(targets));
                 match (wait.left, wait.all_known) {
                     (0, true) => ready.push((slo, Ready::Known)),
                     (0, false) => ready.push((slo, Ready::Unknown)),
-                    (1, true) if wait.targets => ready.push((slo, Ready::ToBegin)),
+                    (left, true) if left == wait.targets && !targets => ready.push((slo, Ready::ToBegin)),
                     _ => {}
                 }
             }

@@ -25,8 +25,7 @@ impl Whole<'_> {
     pub fn judge(&mut self, rule: &Rule, objective: Objective) -> Judged {
         let newest = rule.short.unwrap_or(rule.long);
         let known: Vec<bool> = self.parts.iter_mut().map(|part| is_known(part, newest)).collect();
-        let all_known =
-            self.parts.iter().zip(&known).all(|(part, known)| *known && part.knows == Knows::All);
+        let all_known = self.parts.iter().zip(&known).all(|(part, known)| *known && part.knows == Knows::All);
         let otherwise = if all_known { Verdict::Clear } else { Verdict::Unknown };
 
         // As for any SLO, nearly all is settled by the short window, and the long one is not summed.

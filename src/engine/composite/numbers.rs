@@ -7,7 +7,6 @@ use crate::engine::burn::{Budget, budget_from, exhausts_at};
 use crate::engine::status::Standing;
 use crate::engine::window::Counts;
 use crate::slo::composite::Combine;
-use crate::slo::period::Period;
 use crate::slo::time::{Span, Ts};
 use crate::slo::unit::Objective;
 
@@ -111,9 +110,8 @@ impl Whole<'_> {
 
     fn budgets(&self, objective: Objective, at: Ts) -> Option<Vec<Budget>> {
         let period = &self.planned.slo.period;
-        let of = |part: &Read<'_>| {
-            budget_from(&part.held(period, at), part.has_begun()?, objective, period, at)
-        };
+        let of =
+            |part: &Read<'_>| budget_from(&part.held(period, at), part.has_begun()?, objective, period, at);
         self.parts.iter().map(of).collect()
     }
 

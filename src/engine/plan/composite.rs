@@ -49,7 +49,7 @@ impl PlannedPart {
 
 /// Finds the parts of every composite among the others. One that is not there, or that cannot be a
 /// part any more, stays a part: without it nothing is known of the whole.
-pub(super) fn find(slos: &mut [Planned]) {
+pub(in crate::engine) fn find(slos: &mut [Planned]) {
     let named: BTreeSet<SloId> = slos.iter().flat_map(|planned| named_by(&planned.slo)).cloned().collect();
     if named.is_empty() {
         return;

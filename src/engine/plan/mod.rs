@@ -26,6 +26,8 @@ use std::sync::Arc;
 use super::window::Signal;
 pub use alive::{Alive, AliveGroup, AliveIx, AliveReading};
 pub use buckets::BucketPair;
+#[cfg(test)]
+pub(in crate::engine) use composite::find as find_parts;
 pub use composite::{Parts, PlannedPart};
 pub use context::{PlanContext, SourceKind, SourceTraits};
 pub use direct::{Direct, DirectIx, DirectReading};

@@ -54,8 +54,7 @@ pub(super) fn step_slo(
     for group in &groups {
         let book = Book::open(ledger, &planned.bad, &planned.total, group)?;
         let judged = judge_group(planned, group, &book, inputs.observed, inputs.at);
-        let tell =
-            |severity| Some(evidence(planned, group, &book, &judged.rules, severity, inputs.at));
+        let tell = |severity| Some(evidence(planned, group, &book, &judged.rules, severity, inputs.at));
         step_group(planned, group, &judged, alerts, &tell, inputs, delta);
         let is_partial = || book.is_partial(inputs.at);
         match withheld(planned, &judged, is_partial, |window| book.any_partial(window, inputs.at)) {
@@ -135,7 +134,8 @@ pub(super) fn step_group(
             Telling { annotations, evidence }
         };
         let slo = Some(&*planned.slo);
-        let subjected = Subjected { key: key.clone(), slo, rules: &rules, targets: targets.map(|t| t.up), tell };
+        let subjected =
+            Subjected { key: key.clone(), slo, rules: &rules, targets: targets.map(|t| t.up), tell };
         advance(&subjected, before, inputs, delta);
         if let (Some(_), Some(Some(state))) = (&planned.parts, delta.changes.get_mut(&key)) {
             note_targets(planned, state, inputs);

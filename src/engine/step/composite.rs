@@ -90,7 +90,15 @@ fn window_evidence(planned: &Planned, whole: &mut Whole<'_>, window: Span) -> Wi
     let seen = whole.seen(window);
     let is_known = matches!(seen.ratio, Value::Ratio(_)) || seen.least > 0.0;
     let burn = is_known.then(|| seen.least / planned.slo.objective.budget());
-    WindowEvidence { window, from: seen.from, to: seen.to, bad: 0.0, total: 0.0, burn, coverage: seen.coverage }
+    WindowEvidence {
+        window,
+        from: seen.from,
+        to: seen.to,
+        bad: 0.0,
+        total: 0.0,
+        burn,
+        coverage: seen.coverage,
+    }
 }
 
 /// Which part burns how fast, and how much of it all is its.

@@ -51,7 +51,9 @@ pub(super) fn step_health(
     let text = || {
         let id = &planned.id;
         if let Some(why) = &seen.why {
-            return format!("Not all is known about {id}. {why}. Its alerts fire by what is known, and none ends.");
+            return format!(
+                "Not all is known about {id}. {why}. Its alerts fire by what is known, and none ends."
+            );
         }
         let why = match stale {
             _ if standings.contains(&Standing::BadNotPartOfTotal) => {

@@ -94,7 +94,11 @@ fn part(item: &Field<'_>, how: Option<Combine>, report: &mut Report) -> Option<P
 fn weight(field: &Field<'_>, how: Option<Combine>, report: &mut Report) -> Option<Weight> {
     if how == Some(Combine::Worst) {
         let hint = "remove it, or write as: weighted".to_owned();
-        report.error(field.at(), format!("`{}`: the worst is the worst whatever it weighs", field.path), Some(hint));
+        report.error(
+            field.at(),
+            format!("`{}`: the worst is the worst whatever it weighs", field.path),
+            Some(hint),
+        );
     }
     field.parse("a plain number above zero, at most six decimals; only proportions count", report)
 }

@@ -54,8 +54,7 @@ fn wrong_slos(read: &[Read]) -> Vec<Told> {
     let mut told = Vec::new();
     for (document, _, draft) in drafts(read) {
         let asks = &draft.asks;
-        let found: Vec<Option<&Slo>> =
-            asks.slos.iter().map(|watched| known.slo(&watched.slo)).collect();
+        let found: Vec<Option<&Slo>> = asks.slos.iter().map(|watched| known.slo(&watched.slo)).collect();
         let marks = &draft.marks;
         let at = |marks: &[At], i: usize| marks.get(i).copied().unwrap_or_default();
         for ((i, watched), found) in asks.slos.iter().enumerate().zip(&found) {
