@@ -77,6 +77,12 @@ impl Waits {
         Self { slos, by_question }
     }
 
+    /// SLOs that wait for nothing from the start: composites of which no part is in force.
+    pub(super) fn for_nothing(&self) -> Vec<(usize, Ready)> {
+        let none = self.slos.iter().enumerate().filter(|(_, wait)| wait.left == 0);
+        none.map(|(slo, _)| (slo, Ready::Known)).collect()
+    }
+
     /// Strikes questions off; gives back the SLOs that wait for nothing more, or for targets only.
     pub(super) fn settle(&mut self, questions: &[(Question, bool)]) -> Vec<(usize, Ready)> {
         let mut ready = Vec::new();
@@ -153,5 +159,50 @@ mod tests {
         assert_eq!(waits.settle(&targets), []);
         let unknown: Vec<_> = series.iter().map(|(question, _)| (*question, false)).collect();
         assert_eq!(waits.settle(&unknown), [(0, Ready::Unknown), (1, Ready::Unknown)]);
+    }
+
+    #[test]
+    fn a_composite_waits_for_all_of_its_parts_and_fires_without_their_targets() {
+        let whole = crate::service::testing::document(
+            "whole",
+            "  objective: 99\n  sli:\n    composite: {of: [shop/cart, shop/pay], as: worst}\n",
+        );
+        let plan = plan(&[slo("cart"), slo("pay"), whole].join("---\n"));
+        let series: BTreeSet<SeriesIx> =
+            plan.slos.iter().flat_map(|slo| slo.bad.iter().chain(&slo.total)).map(|(_, ix)| *ix).collect();
+        let known = |ix: &SeriesIx| (Question::Series(*ix), true);
+        let (last, first) =
+            series.iter().collect::<Vec<_>>().split_last().map(|(l, f)| (**l, f.to_vec())).unwrap();
+        let first: Vec<_> = first.into_iter().map(known).collect();
+        let of_whole = |ready: Vec<(usize, Ready)>| -> Vec<Ready> {
+            ready.into_iter().filter(|(slo, _)| *slo == 2).map(|(_, ready)| ready).collect()
+        };
+        // One that fires and one that was never read: both of its parts' targets are waited for.
+        let mut waits = Waits::of(&plan, &Control::default(), &Observed::default());
+        assert_eq!(of_whole(waits.settle(&first)), []);
+        assert_eq!(of_whole(waits.settle(&[known(&last)])), [Ready::ToBegin]);
+        let targets = (0..plan.alive_groups.len()).map(|at| (Question::Alive(at), true));
+        assert_eq!(of_whole(waits.settle(&targets.collect::<Vec<_>>())), [Ready::Known]);
+        // With one part that is not known it is ready all the same; whoever judges it knows what to do.
+        let mut read = Observed::default();
+        plan.slos.iter().filter_map(|slo| slo.alive).for_each(|ix| read.saw(ix, Ts(0), None));
+        let mut waits = Waits::of(&plan, &Control::default(), &read);
+        assert_eq!(of_whole(waits.settle(&first)), []);
+        assert_eq!(of_whole(waits.settle(&[(Question::Series(last), false)])), [Ready::Unknown]);
+    }
+
+    #[test]
+    fn a_composite_without_any_part_waits_for_nothing() {
+        let whole = crate::service::testing::document(
+            "whole",
+            "  objective: 99\n  sli:\n    composite: {of: [shop/cart], as: worst}\n",
+        );
+        let mut plan = plan(&[slo("cart"), whole].join("---\n"));
+        let waits = |plan: &Plan| Waits::of(plan, &Control::default(), &Observed::default()).for_nothing();
+        assert_eq!(waits(&plan), []);
+        let whole = &mut plan.slos[1];
+        (whole.bad, whole.total, whole.parts) = (Vec::new(), Vec::new(), None);
+        whole.alive = None;
+        assert_eq!(waits(&plan), [(1, Ready::Known)]);
     }
 }

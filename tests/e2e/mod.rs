@@ -3,6 +3,7 @@
 mod absence;
 mod backfill;
 mod blindness;
+mod composite;
 mod detection;
 mod hanging;
 mod input;

@@ -9,7 +9,7 @@ pub use number::{duration, percent, significant};
 
 use std::fmt::Write;
 
-use super::reason::{Evidence, PartEvidence, RuleEvidence, WindowEvidence};
+use super::reason::{CompositeEvidence, Evidence, PartEvidence, RuleEvidence, WindowEvidence};
 use crate::slo::model::{Labels, Severity};
 use crate::slo::unit::Objective;
 
@@ -55,12 +55,20 @@ pub fn description(evidence: &Evidence) -> String {
     };
     let mut lines: Vec<String> = shown.into_iter().flat_map(|rule| rule_lines(rule, evidence)).collect();
     lines.push(budget_sentence(evidence));
-    lines.extend(parts(evidence));
+    if let Some(composite) = &evidence.composite {
+        lines.push(made_of(composite).to_owned());
+        lines.extend(parts(evidence).into_iter().map(|part| format!("- {part}")));
+    }
     if evidence.composite.is_none() {
         lines.push(format!("Bad events: {}", evidence.bad_query));
         lines.push(format!("All events: {}", evidence.total_query));
     }
     lines.join("\n")
+}
+
+/// How a composite is made, in words.
+fn made_of(composite: &CompositeEvidence) -> &'static str {
+    if composite.how == "worst" { "It is the worst of:" } else { "It is the weighted mean of:" }
 }
 
 /// What a composite is made of, a line for each part, the one whose errors count most first.

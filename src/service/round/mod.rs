@@ -60,7 +60,7 @@ pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &m
     };
     let mut answers = Answers::of(asking.questions(shared, &round.plan, at));
     answers.meanwhile(round.retire()).await;
-    let mut ready = Vec::new();
+    let mut ready = round.waits.for_nothing();
     // When what is ready is judged: soon after the first of it, however many answers follow.
     let mut due = None;
     loop {
