@@ -52,7 +52,7 @@ impl<'a> Whole<'a> {
     /// `None` where the SLO is no composite.
     pub fn read(planned: &'a Planned, ledger: &'a Ledger, observed: &Observed, at: Ts) -> Option<Self> {
         let of = planned.parts.as_ref()?;
-        let parts = of.parts.iter().map(|part| Read::part(part, ledger, observed, at)).collect();
+        let parts = of.parts.iter().map(|part| Read::part(planned, part, ledger, observed, at)).collect();
         Some(Self { planned, of, parts, at })
     }
 

@@ -3,9 +3,9 @@
 use crate::engine::burn::held;
 use crate::engine::condition::as_it_is;
 use crate::engine::ledger::Ledger;
-use crate::engine::plan::{Planned, PlannedPart};
+use crate::engine::plan::{AliveReading, Planned, PlannedPart};
 use crate::engine::status::Standing;
-use crate::engine::step::{Observed, groups, targets_of};
+use crate::engine::step::{Observed, groups, targets_of_member};
 use crate::engine::window::{Book, Counts, Windows};
 use crate::slo::model::{AbsentMeans, Labels, Sli};
 use crate::slo::period::Period;
@@ -54,9 +54,18 @@ pub(super) struct Read<'a> {
 static NO_LABELS: Labels = Labels::new();
 
 impl<'a> Read<'a> {
-    pub(super) fn part(part: &'a PlannedPart, ledger: &'a Ledger, observed: &Observed, at: Ts) -> Self {
+    pub(super) fn part(
+        whole: &Planned,
+        part: &'a PlannedPart,
+        ledger: &'a Ledger,
+        observed: &Observed,
+        at: Ts,
+    ) -> Self {
         match &part.member {
-            Ok(member) => Self::member(part, member, ledger, observed, at),
+            Ok(member) => {
+                let targets = targets_of_member(whole, member, observed, at);
+                Self::member(part, member, ledger, targets, at)
+            }
             Err(why) => Self::without(part, why, at),
         }
     }
@@ -65,7 +74,7 @@ impl<'a> Read<'a> {
         part: &'a PlannedPart,
         member: &'a Planned,
         ledger: &'a Ledger,
-        observed: &Observed,
+        targets: Option<AliveReading>,
         at: Ts,
     ) -> Self {
         let means = member.slo.absent.means;
@@ -85,7 +94,6 @@ impl<'a> Read<'a> {
         let Some(books) = pooled.into_iter().map(open).collect::<Option<Vec<_>>>() else {
             return Self::without(part, "its series are new", at);
         };
-        let targets = targets_of(member, observed, at);
         let of = |book: &Book<'_>| Standing::of(&mut Windows::new(book, at), targets, means);
         let standings: Vec<Standing> = books.iter().map(of).collect();
         let known = standings.iter().filter(|standing| standing.is_known(means)).count();

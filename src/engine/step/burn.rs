@@ -5,7 +5,7 @@ use super::composite::step_composite;
 use super::control::{Alerts, Control};
 use super::delta::Delta;
 use super::evidence::{NO_LABELS, evidence, groups};
-use super::judge::{JudgedGroup, JudgedRule, judge_group, targets_of};
+use super::judge::{JudgedGroup, JudgedRule, judge_group, moment_of, targets_of, targets_of_member};
 use super::observed::Observed;
 use super::transition::{Subjected, Telling, advance};
 use crate::engine::alert::{AlertKey, AlertState, RuleInput, Subject};
@@ -224,7 +224,7 @@ fn is_half_gone(planned: &Planned, state: &AlertState, observed: &Observed, at: 
     planned.members().any(|member| {
         let of_part = || state.targets.get(&member.id).copied();
         let at_fire = if planned.parts.is_some() { of_part() } else { firing.targets };
-        half_of_targets_gone(member, observed, at_fire, at)
+        half_of_targets_gone(member, observed, at_fire, moment_of(planned, member, observed, at))
     })
 }
 
@@ -243,7 +243,7 @@ fn note_targets(planned: &Planned, state: &mut AlertState, inputs: &Inputs<'_>) 
         return;
     }
     for member in planned.members() {
-        if let Some(targets) = targets_of(member, inputs.observed, inputs.at) {
+        if let Some(targets) = targets_of_member(planned, member, inputs.observed, inputs.at) {
             state.targets.entry(member.id.clone()).or_insert(targets.up);
         }
     }

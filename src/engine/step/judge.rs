@@ -81,8 +81,28 @@ pub fn objective_of(slo: &Slo, group: &Labels) -> Objective {
 }
 
 /// How many targets are up at a moment, where known.
-pub(in crate::engine) fn targets_of(planned: &Planned, observed: &Observed, at: Ts) -> Option<AliveReading> {
+pub(super) fn targets_of(planned: &Planned, observed: &Observed, at: Ts) -> Option<AliveReading> {
     observed.alive.get(&planned.alive?)?.at(at)
+}
+
+/// The same for a member of an SLO: of a composite over several sources the moment judged is that of the
+/// source that is latest behind, and targets of the others were read after it.
+pub(in crate::engine) fn targets_of_member(
+    planned: &Planned,
+    member: &Planned,
+    observed: &Observed,
+    at: Ts,
+) -> Option<AliveReading> {
+    targets_of(member, observed, moment_of(planned, member, observed, at))
+}
+
+/// The moment for which targets of a member speak.
+pub(super) fn moment_of(planned: &Planned, member: &Planned, observed: &Observed, at: Ts) -> Ts {
+    if planned.sources().len() < 2 {
+        return at;
+    }
+    let targets = member.alive.and_then(|ix| observed.alive.get(&ix));
+    targets.map_or(at, |targets| targets.read_by(at))
 }
 
 /// A short window that does not reach the rate settles a rule alone, and nearly all are settled so:

@@ -19,7 +19,7 @@ pub use control::Control;
 pub use delta::{Delta, Transition};
 pub use evidence::{budget_of, evidence, groups};
 pub use health::{retire, step_sources, step_unanswered};
-pub(in crate::engine) use judge::targets_of;
+pub(in crate::engine) use judge::targets_of_member;
 pub use judge::{JudgedGroup, JudgedRule, judge_group, objective_of};
 pub use net::net;
 pub use observed::{DirectSeen, Observed, Unanswered};

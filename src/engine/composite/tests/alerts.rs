@@ -107,6 +107,23 @@ fn nothing_resolves_with_fewer_than_half_of_the_targets_of_a_part() {
 }
 
 #[test]
+fn targets_at_a_source_that_is_ahead_of_a_late_one_are_known() {
+    let mut world = World::two(Combine::Worst, ["1", "1"], vec![rule("14.4", 3)]);
+    world.example.slos[0].source = "late".into();
+    world.example.slos[1].alive = Some(AliveIx(0));
+    find_parts(&mut world.example.slos);
+    // The late source is a minute behind, and so is what is judged.
+    for slices in [(40, 0), (10, 50), (30, 0)] {
+        for _ in 0..slices.0 {
+            let ahead = Ts(world.example.now).plus(Span::from_secs(90));
+            world.example.observed.saw(AliveIx(0), ahead, Some(AliveReading { up: 10, known: 10 }));
+            world.slices(1, &[Counts(100, 0), Counts(100, slices.1)]);
+        }
+        assert_eq!(world.fires().is_empty(), slices.1 == 0, "{slices:?}");
+    }
+}
+
+#[test]
 fn the_budget_is_gone_when_the_first_part_of_the_worst_has_spent_it() {
     let mut worst = World::two(Combine::Worst, ["1", "1"], vec![rule("14.4", 3)]);
     let mut mean = World::two(Combine::Weighted, ["1", "1"], vec![rule("14.4", 3)]);
