@@ -31,9 +31,10 @@ pub struct Answer<T> {
 }
 
 impl<T> Answer<T> {
-    /// An answer that depends on one source.
-    pub(super) fn of_source(shared: &Shared, source: &str, body: T) -> Self {
-        Self::held_if(shared, shared.world.read().observed.is_blind(source), body)
+    /// An answer that depends on these sources.
+    pub(super) fn of_sources(shared: &Shared, sources: &[String], body: T) -> Self {
+        let blind = sources.iter().any(|source| shared.world.read().observed.is_blind(source));
+        Self::held_if(shared, blind, body)
     }
 
     /// An answer that depends on every source.

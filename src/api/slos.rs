@@ -75,10 +75,12 @@ pub(super) async fn one(
     params: Params,
 ) -> Result<Answer<SloView>, Problem> {
     params.only(&[])?;
-    let view = aside(&shared, move |shared| with_slo(shared, &format!("{service}/{name}"), None, slo_view))
-        .await??;
-    let source = view.source.clone();
-    Ok(Answer::of_source(&shared, &source, view))
+    let id = format!("{service}/{name}");
+    let (sources, view) = aside(&shared, move |shared| {
+        with_slo(shared, &id, None, |planned, look| (sources_of(planned), slo_view(planned, look)))
+    })
+    .await??;
+    Ok(Answer::of_sources(&shared, &sources, view))
 }
 
 /// One SLO over time: at most 1,000 points.
@@ -109,14 +111,18 @@ pub(super) async fn over_time(
     }
     let group = group_of(&params);
     let id = format!("{service}/{name}");
-    let (source, view) = aside(&shared, move |shared| {
+    let (sources, view) = aside(&shared, move |shared| {
         with_slo(shared, &id, None, |planned, look| {
             let series = series_of(planned, look, &group, (from, to), step.unwrap_or(Span::ZERO));
-            series.map(|series| (planned.source.clone(), series))
+            series.map(|series| (sources_of(planned), series))
         })
     })
     .await???;
-    Ok(Answer::of_source(&shared, &source, view))
+    Ok(Answer::of_sources(&shared, &sources, view))
+}
+
+fn sources_of(planned: &Planned) -> Vec<String> {
+    planned.sources().into_iter().map(str::to_owned).collect()
 }
 
 fn series_of(

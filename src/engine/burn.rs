@@ -36,12 +36,28 @@ pub struct Budget {
 /// A calendar period that has not ended is judged against the traffic so far plus the rest at
 /// the mean traffic, so that a bad first day is not an overspent month.
 pub fn budget(book: &Book<'_>, objective: Objective, period: &Period, to: Ts) -> Option<Budget> {
-    let (start, end) = period.bounds(to);
     let begun = book.begun()?;
-    let counts = match period {
+    budget_from(&held(book, period, to), begun, objective, period, to)
+}
+
+/// What the period that contains `to` held so far.
+pub fn held(book: &Book<'_>, period: &Period, to: Ts) -> Counts {
+    match period {
         Period::Rolling(span) => book.window(*span, to),
-        Period::Calendar { .. } => book.since(start, to),
-    };
+        Period::Calendar { .. } => book.since(period.bounds(to).0, to),
+    }
+}
+
+/// The budget from what the period held, of data that begin at `begun`.
+pub fn budget_from(
+    counts: &Counts,
+    begun: Ts,
+    objective: Objective,
+    period: &Period,
+    to: Ts,
+) -> Option<Budget> {
+    let (_, end) = period.bounds(to);
+    let counts = *counts;
     if counts.covered == 0 && counts.absent == 0 {
         return None;
     }
@@ -61,12 +77,16 @@ pub fn budget(book: &Book<'_>, objective: Objective, period: &Period, to: Ts) ->
 
 /// How long the budget lasts at the burn rate of the last hour; `None` when it does not burn or is gone.
 pub fn exhausts_in(budget: &Budget, hour: &Counts, objective: Objective, period: &Period) -> Option<Span> {
-    let rate = burn(hour, objective)?;
-    if rate <= 0.0 || budget.remaining <= 0.0 {
+    exhausts_at(budget.remaining, burn(hour, objective)?, period)
+}
+
+/// The same for what is left and a burn rate.
+pub fn exhausts_at(remaining: f64, rate: f64, period: &Period) -> Option<Span> {
+    if rate <= 0.0 || remaining <= 0.0 {
         return None;
     }
     #[expect(clippy::cast_precision_loss, reason = "seconds of at most 136 years")]
-    let seconds = budget.remaining * period.nominal().secs() as f64 / rate;
+    let seconds = remaining * period.nominal().secs() as f64 / rate;
     #[expect(clippy::cast_possible_truncation, reason = "bounded by min")]
     let seconds = seconds.min(f64::from(u32::MAX)) as i64;
     Some(Span::from_secs_saturating(seconds))

@@ -87,7 +87,8 @@ fn reaches_as(read: Read, rule: &Rule, counts: &Counts, terms: &Terms) -> bool {
     rule.burn_rate.reached_by(bad, total, terms.objective)
 }
 
-fn as_it_is(counts: &Counts, absent: AbsentMeans) -> (Events, Events) {
+/// What a window holds, with time of absence that means bad at the mean traffic.
+pub(super) fn as_it_is(counts: &Counts, absent: AbsentMeans) -> (Events, Events) {
     if absent != AbsentMeans::Bad || counts.absent == 0 {
         return (counts.bad, counts.total);
     }
@@ -98,7 +99,8 @@ fn as_it_is(counts: &Counts, absent: AbsentMeans) -> (Events, Events) {
     (counts.bad.plus(lost), counts.total.plus(lost))
 }
 
-fn missing_as_good(counts: &Counts, absent: AbsentMeans) -> (Events, Events) {
+/// The same with all that is missing as if it were good, at the mean traffic.
+pub(super) fn missing_as_good(counts: &Counts, absent: AbsentMeans) -> (Events, Events) {
     let (bad, total) = as_it_is(counts, absent);
     let unknown = match absent {
         AbsentMeans::Unknown => counts.missing() + counts.absent,

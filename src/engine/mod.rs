@@ -8,6 +8,7 @@ pub mod alert;
 pub mod audit;
 pub mod burn;
 pub mod collect;
+pub mod composite;
 pub mod condition;
 pub mod digest;
 pub mod fact;

@@ -34,6 +34,42 @@ pub struct Evidence {
     pub total_query: String,
     /// The ratio is time-weighted: there are no event counts behind it.
     pub time_weighted: bool,
+    /// What a composite is made of, and which part burns; there are no event counts behind its windows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub composite: Option<CompositeEvidence>,
+}
+
+/// Which part of a composite burns.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CompositeEvidence {
+    /// How error ratios become one: `worst` or `weighted`.
+    #[serde(rename = "as")]
+    pub how: String,
+    /// The window that this is about: the long one of the first rule that holds.
+    #[schema(value_type = i64)]
+    pub window: Span,
+    /// Its parts, first the one whose errors count most.
+    pub of: Vec<PartEvidence>,
+}
+
+/// What one part of a composite does.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PartEvidence {
+    /// `service/name`.
+    pub slo: String,
+    /// The one group that counts; empty where all of its groups do.
+    pub group: Labels,
+    /// Its share of all weights, 0 to 1; 1 for each part of `worst`.
+    pub weight: f64,
+    /// Its error ratio over the budget of the composite; `None` while unknown.
+    pub burn: Option<f64>,
+    /// The share of the composite's error ratio that is its, 0 to 1; `None` while unknown, and for `worst`.
+    pub share: Option<f64>,
+    /// Why nothing is known of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<String>,
 }
 
 /// What one rule saw.

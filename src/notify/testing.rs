@@ -59,6 +59,7 @@ pub(crate) fn evidence() -> Evidence {
         bad_query: r#"sum(rate(http_requests_total{job="checkout",code=~"5.."}[5m]))"#.into(),
         total_query: r#"sum(rate(http_requests_total{job="checkout"}[5m]))"#.into(),
         time_weighted: false,
+        composite: None,
     }
 }
 

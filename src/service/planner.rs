@@ -55,7 +55,7 @@ pub(super) fn keeps(plan: &Plan, now: Ts) -> Vec<Keep> {
     }
     // Of several SLOs that share a series the one that wants more of it counts.
     let mut limits: BTreeMap<SeriesIx, (usize, Overflow)> = BTreeMap::new();
-    for planned in &plan.slos {
+    for planned in plan.slos.iter().filter(|planned| planned.parts.is_none()) {
         let by = planned.slo.group_by.as_ref();
         let (limit, overflow) = by.map_or((1, Overflow::Other), |by| (by.limit, by.on_overflow));
         for (_, ix) in planned.bad.iter().chain(&planned.total) {
@@ -158,6 +158,26 @@ fn kind(kind: SourceKind) -> plan::SourceKind {
 mod tests {
     use super::*;
     use crate::service::testing::{document, plan};
+
+    #[test]
+    fn a_composite_begins_its_calendar_in_the_series_of_its_parts_and_changes_no_group() {
+        let part = document(
+            "a",
+            "  objective: 99\n  sli:\n    events: {bad: b_total, total: r_total}\n  \
+             groupBy: {labels: [route], limit: 7, onOverflow: drop}\n",
+        );
+        let whole = document(
+            "whole",
+            "  objective: 99\n  window: {calendar: month}\n  sli:\n    composite: {of: [shop/a], as: worst}\n",
+        );
+        let plan = plan(&(part + "---\n" + &whole));
+        let keeps = keeps(&plan, Ts(1_790_000_100));
+        assert_eq!(keeps.len(), 2);
+        for keep in keeps {
+            assert_eq!((keep.limit, keep.overflow), (7, Overflow::Drop));
+            assert_eq!((keep.cuts.len(), keep.span), (1, Span::from_days(32)));
+        }
+    }
 
     #[test]
     fn the_groups_of_bad_and_good_are_decided_by_their_total() {

@@ -18,8 +18,8 @@ struct Wait {
     left: usize,
     /// Whether all so far was known.
     all_known: bool,
-    /// Targets are among what is not answered.
-    targets: bool,
+    /// How much of it is targets.
+    targets: usize,
 }
 
 /// What an SLO that was waited for is ready for.
@@ -62,18 +62,25 @@ impl Waits {
         for (slo, planned) in plan.slos.iter().enumerate() {
             let series = planned.bad.iter().chain(&planned.total).map(|(_, ix)| *ix);
             let series = series.filter(|ix| asked.contains(ix)).map(Question::Series);
-            let alive = planned.alive.filter(|ix| holds(planned, *ix));
-            let alive = alive.and_then(|ix| alive_of.get(&ix)).map(|place| Question::Alive(*place));
+            let alive = planned.targets().into_iter().filter(|ix| holds(planned, *ix));
+            let alive: BTreeSet<Question> =
+                alive.filter_map(|ix| alive_of.get(&ix)).map(|place| Question::Alive(*place)).collect();
+            let targets = alive.len();
             let direct =
                 planned.direct.iter().map(|(_, ix)| Question::Direct(usize::try_from(ix.0).unwrap_or(0)));
             let needs: BTreeSet<Question> = series.chain(alive).chain(direct).collect();
             for question in &needs {
                 by_question.entry(*question).or_default().insert(slo);
             }
-            let targets = alive.is_some();
             slos.push(Wait { left: needs.len(), all_known: true, targets });
         }
         Self { slos, by_question }
+    }
+
+    /// SLOs that wait for nothing from the start: composites of which no part is in force.
+    pub(super) fn for_nothing(&self) -> Vec<(usize, Ready)> {
+        let none = self.slos.iter().enumerate().filter(|(_, wait)| wait.left == 0);
+        none.map(|(slo, _)| (slo, Ready::Known)).collect()
     }
 
     /// Strikes questions off; gives back the SLOs that wait for nothing more, or for targets only.
@@ -87,11 +94,11 @@ impl Waits {
                 let Some(wait) = self.slos.get_mut(slo) else { continue };
                 wait.left = wait.left.saturating_sub(1);
                 wait.all_known &= *known || !counts;
-                wait.targets &= !targets;
+                wait.targets = wait.targets.saturating_sub(usize::from(targets));
                 match (wait.left, wait.all_known) {
                     (0, true) => ready.push((slo, Ready::Known)),
                     (0, false) => ready.push((slo, Ready::Unknown)),
-                    (1, true) if wait.targets => ready.push((slo, Ready::ToBegin)),
+                    (left, true) if left == wait.targets && !targets => ready.push((slo, Ready::ToBegin)),
                     _ => {}
                 }
             }
@@ -152,5 +159,50 @@ mod tests {
         assert_eq!(waits.settle(&targets), []);
         let unknown: Vec<_> = series.iter().map(|(question, _)| (*question, false)).collect();
         assert_eq!(waits.settle(&unknown), [(0, Ready::Unknown), (1, Ready::Unknown)]);
+    }
+
+    #[test]
+    fn a_composite_waits_for_all_of_its_parts_and_fires_without_their_targets() {
+        let whole = crate::service::testing::document(
+            "whole",
+            "  objective: 99\n  sli:\n    composite: {of: [shop/cart, shop/pay], as: worst}\n",
+        );
+        let plan = plan(&[slo("cart"), slo("pay"), whole].join("---\n"));
+        let series: BTreeSet<SeriesIx> =
+            plan.slos.iter().flat_map(|slo| slo.bad.iter().chain(&slo.total)).map(|(_, ix)| *ix).collect();
+        let known = |ix: &SeriesIx| (Question::Series(*ix), true);
+        let (last, first) =
+            series.iter().collect::<Vec<_>>().split_last().map(|(l, f)| (**l, f.to_vec())).unwrap();
+        let first: Vec<_> = first.into_iter().map(known).collect();
+        let of_whole = |ready: Vec<(usize, Ready)>| -> Vec<Ready> {
+            ready.into_iter().filter(|(slo, _)| *slo == 2).map(|(_, ready)| ready).collect()
+        };
+        // One that fires and one that was never read: both of its parts' targets are waited for.
+        let mut waits = Waits::of(&plan, &Control::default(), &Observed::default());
+        assert_eq!(of_whole(waits.settle(&first)), []);
+        assert_eq!(of_whole(waits.settle(&[known(&last)])), [Ready::ToBegin]);
+        let targets = (0..plan.alive_groups.len()).map(|at| (Question::Alive(at), true));
+        assert_eq!(of_whole(waits.settle(&targets.collect::<Vec<_>>())), [Ready::Known]);
+        // With one part that is not known it is ready all the same; whoever judges it knows what to do.
+        let mut read = Observed::default();
+        plan.slos.iter().filter_map(|slo| slo.alive).for_each(|ix| read.saw(ix, Ts(0), None));
+        let mut waits = Waits::of(&plan, &Control::default(), &read);
+        assert_eq!(of_whole(waits.settle(&first)), []);
+        assert_eq!(of_whole(waits.settle(&[(Question::Series(last), false)])), [Ready::Unknown]);
+    }
+
+    #[test]
+    fn a_composite_without_any_part_waits_for_nothing() {
+        let whole = crate::service::testing::document(
+            "whole",
+            "  objective: 99\n  sli:\n    composite: {of: [shop/cart], as: worst}\n",
+        );
+        let mut plan = plan(&[slo("cart"), whole].join("---\n"));
+        let waits = |plan: &Plan| Waits::of(plan, &Control::default(), &Observed::default()).for_nothing();
+        assert_eq!(waits(&plan), []);
+        let whole = &mut plan.slos[1];
+        (whole.bad, whole.total, whole.parts) = (Vec::new(), Vec::new(), None);
+        whole.alive = None;
+        assert_eq!(waits(&plan), [(1, Ready::Known)]);
     }
 }

@@ -59,7 +59,7 @@ pub fn misfits(asks: &Asks, found: &[Option<&Slo>]) -> Vec<Misfit> {
     let mut misfits: Vec<Misfit> = known
         .filter_map(|(i, (watched, slo))| Some((i, watched, (*slo)?)))
         .flat_map(|(i, watched, slo)| {
-            wrong_group(i, watched, slo).into_iter().chain(counts_nothing(i, asks, slo))
+            misnamed_group(i, watched, slo).into_iter().chain(counts_nothing(i, asks, slo))
         })
         .collect();
     let whole = found.iter().copied().collect::<Option<Vec<&Slo>>>();
@@ -71,30 +71,40 @@ pub fn misfits(asks: &Asks, found: &[Option<&Slo>]) -> Vec<Misfit> {
     misfits
 }
 
-fn wrong_group(i: usize, watched: &Watched, slo: &Slo) -> Option<Misfit> {
-    let group = watched.group.as_ref()?;
-    let (what, hint) = match &slo.group_by {
-        None => (format!("`{}` has no groups", slo.id), "remove `group`".to_owned()),
-        Some(by) if by.labels.iter().eq(group.keys()) => return None,
-        Some(by) => {
-            let labels = by.labels.join(", ");
-            (
-                format!("the groups of `{}` are by: {labels}", slo.id),
-                format!("name a value for each of: {labels}"),
-            )
-        }
-    };
+fn misnamed_group(i: usize, watched: &Watched, slo: &Slo) -> Option<Misfit> {
+    let (what, hint) = wrong_group(watched.group.as_ref()?, slo)?;
     Some(Misfit { about: About::Slo(i), what, hint })
 }
 
-/// A ratio is weighted by time: how many failed is not known, and no replica moves on that.
+/// Why an SLO has no such group, and what to do.
+pub(super) fn wrong_group(group: &Labels, slo: &Slo) -> Option<(String, String)> {
+    match &slo.group_by {
+        None => Some((format!("`{}` has no groups", slo.id), "remove `group`".to_owned())),
+        Some(by) if by.labels.iter().eq(group.keys()) => None,
+        Some(by) => {
+            let labels = by.labels.join(", ");
+            let what = format!("the groups of `{}` are by: {labels}", slo.id);
+            Some((what, format!("name a value for each of: {labels}")))
+        }
+    }
+}
+
+/// A ratio is weighted by time, and a composite by its weights: how many failed is not known, and no
+/// replica moves on that.
 fn counts_nothing(i: usize, asks: &Asks, slo: &Slo) -> Option<Misfit> {
-    let is_ratio = matches!(slo.sli, Sli::Direct { .. });
-    (is_ratio && asks.mode == ScaleMode::Auto).then(|| Misfit {
-        about: About::Slo(i),
-        what: format!("`{}` is a ratio without event counts, which drives no replicas", slo.id),
-        hint: "keep mode: dryRun, or write the SLO with events, latency or timeslice".to_owned(),
-    })
+    let (what, hint) = match &slo.sli {
+        Sli::Direct { .. } => (
+            format!("`{}` is a ratio without event counts, which drives no replicas", slo.id),
+            "keep mode: dryRun, or write the SLO with events, latency or timeslice",
+        ),
+        Sli::Composite(_) => (
+            format!("`{}` is a composite without event counts, which drives no replicas", slo.id),
+            "name the SLOs it is made of that this workload serves, or keep mode: dryRun",
+        ),
+        Sli::Counted { .. } | Sli::Timeslice(_) => return None,
+    };
+    let what = (asks.mode == ScaleMode::Auto).then_some(what)?;
+    Some(Misfit { about: About::Slo(i), what, hint: hint.to_owned() })
 }
 
 /// Rates that the budget of no SLO can burn at: `rate · budget ≥ 1`.

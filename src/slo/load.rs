@@ -1,9 +1,10 @@
 //! Files to documents to SLOs and policies, each document on its own: a mistake in one loses no
-//! other. Only what a policy says of others is judged beside them.
+//! other. Only what a policy or a composite says of others is judged beside them.
 
 use std::collections::HashMap;
 
 use super::check::{self, Content, Draft};
+use super::composite::Part;
 use super::doc_id::DocId;
 use super::model::{Place, Slo};
 use super::policy::ScalePolicy;
@@ -74,6 +75,8 @@ pub(super) struct Read {
     pub(super) document: Document,
     /// What a policy asks of other documents.
     pub(super) draft: Option<Draft>,
+    /// What a composite is made of.
+    pub(super) parts: Vec<(Part, At)>,
 }
 
 impl Document {
@@ -92,7 +95,7 @@ impl Document {
 
 impl From<Document> for Read {
     fn from(document: Document) -> Self {
-        Self { document, draft: None }
+        Self { document, draft: None, parts: Vec::new() }
     }
 }
 
@@ -176,7 +179,7 @@ fn whole_file(file: &SourceFile, at: At, what: String, hint: Option<String>) -> 
 fn load_document(chunk: Chunk<'_>, file: &SourceFile, context: &Context) -> Option<Read> {
     let mut report = Report::about(&file.path);
     let mut place = Place { file: file.path.clone(), line: chunk.line };
-    let (id, Content { slos, draft }) = match yaml::parse(chunk) {
+    let (id, Content { slos, draft, parts }) = match yaml::parse(chunk) {
         Ok(None) => return None,
         Ok(Some(root)) => {
             place.line = root.at.line;
@@ -198,7 +201,7 @@ fn load_document(chunk: Chunk<'_>, file: &SourceFile, context: &Context) -> Opti
         policies: policy.into_iter().collect(),
         problems: report.finish(),
     };
-    Some(Read { document, draft })
+    Some(Read { document, draft, parts })
 }
 
 /// An id belongs to the document that first has it; later ones are refused.

@@ -1,6 +1,7 @@
 //! DEFINITIONS, pure: YAML text becomes checked values, every problem with file, line, column and a hint.
 
 mod check;
+pub mod composite;
 mod doc_id;
 pub mod fit;
 pub mod format;

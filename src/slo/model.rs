@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::composite::Composite;
 use super::period::Period;
 use super::query::{Linear, Selector};
 use super::time::Span;
@@ -67,7 +68,7 @@ pub struct Place {
     pub line: usize,
 }
 
-/// What is measured, reduced to the three ways it can be asked.
+/// What is measured, reduced to the three ways it can be asked; or other SLOs as one.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Sli {
     /// Bad and total events, each a sum of counted selectors: `events` and `latency`.
@@ -84,6 +85,8 @@ pub enum Sli {
         /// PromQL with `{{.window}}` where the window goes.
         error_ratio: String,
     },
+    /// Other SLOs as one; nothing is asked for it.
+    Composite(Composite),
 }
 
 /// Any PromQL, judged once per time slice and group.

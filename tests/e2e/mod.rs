@@ -4,6 +4,7 @@ mod absence;
 mod audit;
 mod backfill;
 mod blindness;
+mod composite;
 mod corrections;
 mod detection;
 mod hanging;

@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use super::{Checked, Output, Verdict, live, policy};
+use crate::engine::words::percent;
+use crate::slo::composite::{Combine, Composite, Part};
 use crate::slo::model::{Sli, Slo};
 use crate::slo::problem::{Level, Problem, render};
 
@@ -107,6 +109,9 @@ fn describe(slo: &Slo, found: Option<&live::Found>, out: &mut dyn Write) -> io::
     if matches!(slo.sli, Sli::Direct { .. }) {
         writeln!(out, "  asked per window, weighted by time")?;
     }
+    if let Sli::Composite(composite) = &slo.sli {
+        writeln!(out, "  {}", made_of(composite))?;
+    }
     if let Some(found) = found {
         let groups = found.groups.map_or(String::new(), |n| format!(", {n} groups"));
         let pace = found.scrape_seconds.map_or(String::new(), |n| format!(", scraped about every {n}s"));
@@ -118,11 +123,36 @@ fn describe(slo: &Slo, found: Option<&live::Found>, out: &mut dyn Write) -> io::
     writeln!(out)
 }
 
+/// `worst of shop/a, shop/b`, or `weighted: 75% shop/a, 25% shop/b (route=/pay)`.
+fn made_of(composite: &Composite) -> String {
+    let parts = composite.of.iter();
+    match composite.how {
+        Combine::Worst => {
+            format!("worst of {}", parts.map(ToString::to_string).collect::<Vec<_>>().join(", "))
+        }
+        Combine::Weighted => {
+            let all: f64 = composite.of.iter().map(|part| part.weight.value()).sum();
+            let part = |part: &Part| format!("{} {part}", percent(part.weight.value() / all));
+            format!("weighted: {}", parts.map(part).collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+fn parts_json(composite: &Composite) -> Value {
+    let part = |part: &Part| json!({ "slo": part.slo.to_string(), "group": part.group, "weight": part.weight.value() });
+    json!({ "as": composite.how.as_str(), "of": composite.of.iter().map(part).collect::<Vec<_>>() })
+}
+
 fn as_json(checked: &Checked, problems: &[&Problem], out: &mut dyn Write) -> io::Result<()> {
     let slo = |slo: &Slo| {
         let rules: Vec<String> = slo.alerting.rules.iter().map(crate::slo::model::Rule::name).collect();
+        let composite = match &slo.sli {
+            Sli::Composite(composite) => Some(parts_json(composite)),
+            _ => None,
+        };
         json!({
             "id": slo.id.to_string(),
+            "composite": composite,
             "objective": slo.objective.to_string().trim_end_matches('%'),
             "window": slo.period.to_string(),
             "rules": rules,

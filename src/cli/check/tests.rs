@@ -102,6 +102,33 @@ fn policies_are_counted_and_listed() {
 }
 
 #[test]
+fn composites_say_what_they_are_made_of() {
+    let composite = |name: &str, sli: &str| {
+        GOOD.replace("NAME", name).replace("{timeslice: {query: up, good: '> 0'}}", sli)
+    };
+    let files = [
+        GOOD.replace("NAME", "a"),
+        GOOD.replace("NAME", "b") + "  groupBy: [route]\n",
+        composite(
+            "mean",
+            "{composite: {of: [{slo: s/a, weight: 3}, {slo: s/b, group: {route: /x}}], as: weighted}}",
+        ),
+        composite("most", "{composite: {of: [s/a, s/b], as: worst}}"),
+    ];
+    let files = files.join("---\n");
+    let (code, text) = run(&[("a.yaml", &files)], Output::Text, true);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("\n  weighted: 75% s/a, 25% s/b (route=/x)\n  page 13.44"), "{text}");
+    assert!(text.contains("\n  worst of s/a, s/b\n"), "{text}");
+    let (_, text) = run(&[("a.yaml", &files)], Output::Json, false);
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    let expected = json!({"as": "weighted", "of": [
+        {"slo": "s/a", "group": null, "weight": 3.0}, {"slo": "s/b", "group": {"route": "/x"}, "weight": 1.0}
+    ]});
+    assert_eq!((&answer["slos"][2]["composite"], &answer["slos"][0]["composite"]), (&expected, &Value::Null));
+}
+
+#[test]
 fn missing_paths_and_empty_folders_are_usage_errors() {
     let (code, text) = run_at(&[PathBuf::from("/nowhere/at/all")], Output::Text, false);
     assert_eq!((code, text.as_str()), (2, "error: no such file or folder: /nowhere/at/all\n"));

@@ -12,8 +12,9 @@ pub(super) struct Window {
 }
 
 /// Over this window, by these labels; `step` is how densely a query is sampled that is judged by time.
-pub(super) fn window(sli: &Sli, by: &[String], over: Span, step: Span) -> Window {
-    match sli {
+/// `None` of a composite, whose parts have rules of their own.
+pub(super) fn window(sli: &Sli, by: &[String], over: Span, step: Span) -> Option<Window> {
+    Some(match sli {
         Sli::Counted { bad, total } => {
             let (bad, total) = (linear(bad, by, over), linear(total, by, over));
             Window { ratio: format!("{bad} / {total}"), bad: Some(bad) }
@@ -23,7 +24,8 @@ pub(super) fn window(sli: &Sli, by: &[String], over: Span, step: Span) -> Window
             let ratio = error_ratio.replace("{{.window}}", &over.to_string());
             Window { ratio: format!("({ratio})"), bad: None }
         }
-    }
+        Sli::Composite(_) => return None,
+    })
 }
 
 /// What is added, less what is taken off. Terms that are added need not all exist; one that is taken

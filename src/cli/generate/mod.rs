@@ -123,7 +123,7 @@ fn rules(checked: &Checked, wanted: &Wanted, args: &GenerateArgs) -> Result<Stri
         own.iter().filter_map(|slo| net::alert(slo, &wanted.external, step, &watched)).collect();
     let quiet = own.len() - rules.len();
     if quiet > 0 {
-        writeln!(io::stderr(), "{quiet} SLOs page nobody and have no rule")?;
+        writeln!(io::stderr(), "{quiet} SLOs page nobody, or are composites, and have no rule")?;
     }
     if !others.is_empty() {
         let names: std::collections::BTreeSet<&str> =

@@ -34,7 +34,8 @@ pub(super) struct Alert {
     annotations: Labels,
 }
 
-/// The rules of one SLO's fastest page; none where nobody is to be paged.
+/// The rules of one SLO's fastest page; none where nobody is to be paged, and
+/// of a composite, whose parts have their own.
 pub(super) fn alert(slo: &Slo, external: &Labels, step: Step, watched: &str) -> Option<Alert> {
     let pages = |rule: &&Rule| rule.severity == Severity::Page;
     let rule = slo.alerting.rules.iter().find(pages).filter(|_| slo.alerting.mode == AlertMode::Live)?;
@@ -46,7 +47,7 @@ pub(super) fn alert(slo: &Slo, external: &Labels, step: Step, watched: &str) -> 
     let mut labels = alert_labels(&naming);
     let alert = labels.remove("alertname").unwrap_or_else(|| slo.alerting.name.clone());
     labels.insert(NET.to_owned(), "true".to_owned());
-    let expr = expr(slo, rule, step, &labels, watched);
+    let expr = expr(slo, rule, step, &labels, watched)?;
     let short = rule.short.unwrap_or(rule.long);
     let mut annotations = slo.annotations.clone();
     annotations.extend(slo.alerting.page.annotations.clone());
@@ -90,20 +91,20 @@ pub(super) fn groups(rules: Vec<Alert>) -> Vec<Group> {
     groups
 }
 
-fn expr(slo: &Slo, rule: &Rule, step: Step, labels: &Labels, watched: &str) -> String {
+fn expr(slo: &Slo, rule: &Rule, step: Step, labels: &Labels, watched: &str) -> Option<String> {
     let by = slo.group_by.as_ref().map_or(&[][..], |group| &group.labels);
     let threshold = threshold(rule.burn_rate, mildest(slo));
     let windows = std::iter::once(rule.long).chain(rule.short);
     let mut all: Vec<String> = Vec::new();
     for over in windows {
-        let asked = window(&slo.sli, by, over, step.span());
+        let asked = window(&slo.sli, by, over, step.span())?;
         all.push(format!("{} >= {threshold}", asked.ratio));
         if let Some(bad) = asked.bad.filter(|_| over == rule.long && rule.min_bad_events > Events::ZERO) {
             all.push(format!("{bad} >= {}", rule.min_bad_events.as_f64()));
         }
     }
     let burns = apart(all.join("\nand\n"), by, labels);
-    format!("(\n{burns}\n)\nunless on ()\n({watched})")
+    Some(format!("(\n{burns}\n)\nunless on ()\n({watched})"))
 }
 
 /// Holds while a Damper ticks, and its source answers where that is known by name.

@@ -19,6 +19,9 @@ pub struct AlertState {
     /// The moment it was last moved to.
     #[serde(default)]
     pub at: Option<Ts>,
+    /// Of a composite that fires: how many targets of each part, by its SLO, were up then, where known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub targets: BTreeMap<String, u64>,
 }
 
 /// What is remembered of a firing alert, so that its resolve reaches who was told.

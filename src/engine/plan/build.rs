@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::alive::{Alive, AliveGroup, AliveIx};
 use super::buckets;
+use super::composite;
 use super::direct::{Direct, DirectIx};
 use super::gather::gather;
 use super::{Plan, PlanContext, Planned, Role, Series};
@@ -16,7 +17,7 @@ use crate::slo::query::{Linear, Selector};
 use crate::slo::time::Span;
 
 /// Weight of a signal that is one series.
-const ONCE: i64 = 1_000_000;
+pub(super) const ONCE: i64 = 1_000_000;
 
 impl Plan {
     /// What to ask for these SLOs. The same input gives the same plan.
@@ -28,6 +29,8 @@ impl Plan {
             builder.plan.slos.push(planned);
         }
         let mut plan = builder.plan;
+        composite::find(&mut plan.slos);
+        keep_for_composites(&mut plan);
         plan.groups = gather(&plan.series, context);
         plan.buckets = buckets::pairs(&plan, context);
         plan.alive_groups = AliveGroup::merge(&plan.alive);
@@ -57,6 +60,7 @@ impl Builder<'_> {
                 let what = |bad| What::Direct { error_ratio: error_ratio.clone(), bad };
                 (self.once(&at, what(true)), self.once(&at, what(false)))
             }
+            Sli::Composite(_) => (Signal::new(), Signal::new()),
         };
         self.roles(&bad, &total);
         let alive = slo.alive.as_ref().map(|selector| self.alive(&source, selector));
@@ -73,6 +77,7 @@ impl Builder<'_> {
             total,
             alive,
             direct,
+            parts: None,
         }
     }
 
@@ -170,6 +175,17 @@ fn timeslice(slice: &Timeslice, bad: bool) -> What {
         slice: slice.slice,
         reduce: slice.reduce,
         bad,
+    }
+}
+
+/// What a composite is made of is kept for as long as the composite looks back.
+fn keep_for_composites(plan: &mut Plan) {
+    for planned in plan.slos.iter().filter(|planned| planned.parts.is_some()) {
+        for (_, ix) in planned.bad.iter().chain(&planned.total) {
+            if let Some(series) = plan.series.get_mut(ix.0 as usize) {
+                series.keep = series.keep.max(keep(&planned.slo));
+            }
+        }
     }
 }
 

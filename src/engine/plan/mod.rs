@@ -8,6 +8,7 @@
 mod alive;
 mod buckets;
 mod build;
+mod composite;
 mod context;
 mod direct;
 pub mod evidence;
@@ -25,6 +26,9 @@ use std::sync::Arc;
 use super::window::Signal;
 pub use alive::{Alive, AliveGroup, AliveIx, AliveReading};
 pub use buckets::BucketPair;
+#[cfg(test)]
+pub(in crate::engine) use composite::find as find_parts;
+pub use composite::{Parts, PlannedPart};
 pub use context::{PlanContext, SourceKind, SourceTraits};
 pub use direct::{Direct, DirectIx, DirectReading};
 pub(in crate::engine) use direct::{group_of, keep_worst};
@@ -80,16 +84,44 @@ pub struct Planned {
     pub id: String,
     /// Names of the rules, in their order.
     pub rule_names: Vec<String>,
-    /// The source asked.
+    /// The source asked; of a composite the first of its parts'.
     pub source: String,
-    /// Bad events.
+    /// Bad events. Of a composite every series of bad that its parts read: to wait for, and to keep,
+    /// never to sum.
     pub bad: Signal,
-    /// All events.
+    /// All events; of a composite as for `bad`.
     pub total: Signal,
     /// Whether the workload is up.
     pub alive: Option<AliveIx>,
     /// For a direct SLI, the ratio over each rule window.
     pub direct: Vec<(Span, DirectIx)>,
+    /// For a composite, what it is made of.
+    pub parts: Option<Parts>,
+}
+
+impl Planned {
+    /// The SLOs that count: what a composite is made of and is in force, or itself.
+    pub fn members(&self) -> impl Iterator<Item = &Self> {
+        let parts = self.parts.iter().flat_map(|of| &of.parts);
+        let own = self.parts.is_none().then_some(self);
+        parts.filter_map(|part| part.member.as_deref().ok()).chain(own)
+    }
+
+    /// The sources asked, each once.
+    pub fn sources(&self) -> Vec<&str> {
+        let mut sources: Vec<&str> = self.members().map(|member| member.source.as_str()).collect();
+        sources.sort_unstable();
+        sources.dedup();
+        sources
+    }
+
+    /// Whether workloads are up, each selector once.
+    pub fn targets(&self) -> Vec<AliveIx> {
+        let mut targets: Vec<AliveIx> = self.members().filter_map(|member| member.alive).collect();
+        targets.sort_unstable();
+        targets.dedup();
+        targets
+    }
 }
 
 /// One series of slices.

@@ -289,3 +289,33 @@ fn a_bucket_knows_its_count() {
     let part = r#"label_replace(count by (route) (max without (le) (last_over_time(latency_seconds_bucket{le=~"0.3|0.30"}[2m]))), "damper_part", "bucket", "", "")"#;
     assert!(query.promql.ends_with(part), "{}", query.promql);
 }
+
+#[test]
+fn a_composite_asks_nothing_and_keeps_what_it_is_made_of_for_as_long_as_it_looks_back() {
+    use crate::slo::composite::{Combine, Composite, Part};
+    use crate::slo::unit::Weight;
+    let part = |name: &str| {
+        let slo = SloId { service: "shop".into(), name: name.into() };
+        Part { slo, group: None, weight: Weight::ONE }
+    };
+    let members = [availability("cart", &[]), availability("pay", &["route"])];
+    let before = Plan::build(&members, &context());
+    let of = vec![part("cart"), part("pay"), part("gone")];
+    let whole = Slo {
+        period: Period::Rolling(Span::from_days(90)),
+        alive: None,
+        ..Slo::clone(&slo("whole", Sli::Composite(Composite { how: Combine::Worst, of }), &[]))
+    };
+    // Wherever it stands.
+    let plan = Plan::build(&[Arc::new(whole), members[0].clone(), members[1].clone()], &context());
+    assert_eq!(plan.groups.len(), before.groups.len());
+    let texts = |plan: &Plan| plan.groups.iter().map(|group| text(group)).collect::<Vec<_>>();
+    assert_eq!(texts(&plan), texts(&before));
+    assert!(plan.series.iter().all(|series| series.keep == Span::from_days(90)));
+    assert_eq!(plan.alive, before.alive);
+    let [planned, ..] = &plan.slos[..] else { panic!() };
+    assert_eq!((planned.sources(), planned.targets()), (vec!["local"], vec![AliveIx(0), AliveIx(1)]));
+    assert_eq!((planned.bad.len(), planned.total.len()), (2, 2));
+    let missing = &planned.parts.as_ref().unwrap().parts[2].member;
+    assert_eq!(missing.as_ref().unwrap_err(), "no definition of shop/gone is in force");
+}

@@ -33,8 +33,9 @@ impl Burn {
             Some(group) => vec![group],
             None => groups(planned, ledger),
         };
-        // A ratio that is asked directly has no events, and moves nothing.
-        let known = if groups.is_empty() || !planned.direct.is_empty() {
+        // A ratio that is asked directly has no events, nor has a composite, and they move nothing.
+        let counts_none = !planned.direct.is_empty() || planned.parts.is_some();
+        let known = if groups.is_empty() || counts_none {
             Err("it counts no events")
         } else {
             let read = |group: &&Labels| read(planned, group, lengths, ledger, observed, at);

@@ -1,20 +1,22 @@
 //! One SLO at one moment: what becomes of its alerts.
 
 use super::Inputs;
+use super::composite::step_composite;
 use super::control::{Alerts, Control};
 use super::delta::Delta;
 use super::evidence::{NO_LABELS, evidence, groups};
-use super::judge::{JudgedGroup, JudgedRule, judge_group, targets_of};
+use super::judge::{JudgedGroup, JudgedRule, judge_group, moment_of, targets_of, targets_of_member};
 use super::observed::Observed;
 use super::transition::{Subjected, Telling, advance};
-use crate::engine::alert::{AlertKey, RuleInput, Subject};
+use crate::engine::alert::{AlertKey, AlertState, RuleInput, Subject};
 use crate::engine::condition::Verdict;
 use crate::engine::ledger::Ledger;
 use crate::engine::plan::Planned;
+use crate::engine::reason::Evidence;
 use crate::engine::status::Standing;
-use crate::engine::window::{Book, Slice, Windows};
+use crate::engine::window::{Book, Windows};
 use crate::engine::words;
-use crate::slo::model::{AbsentMeans, Labels, Severity};
+use crate::slo::model::{Labels, Severity};
 use crate::slo::time::{Span, Ts};
 
 /// How the groups of an SLO stand.
@@ -22,11 +24,15 @@ pub(super) struct Seen {
     pub standings: Vec<Standing>,
     /// Whether so much of a group was withheld without proof that rules of it cannot be judged.
     pub withheld: Verdict,
+    /// Of which parts of a composite nothing is known, and why.
+    pub why: Option<String>,
+    /// Whether the source of what is not known does not answer.
+    pub blind: bool,
 }
 
 impl Seen {
-    pub(super) fn of(standings: Vec<Standing>) -> Self {
-        Self { standings, withheld: Verdict::Clear }
+    pub(super) fn of(standings: Vec<Standing>, blind: bool) -> Self {
+        Self { standings, withheld: Verdict::Clear, why: None, blind }
     }
 }
 
@@ -39,14 +45,19 @@ pub(super) fn step_slo(
     inputs: &Inputs<'_>,
     delta: &mut Delta,
 ) -> Option<Seen> {
-    let mut seen = Seen::of(Vec::new());
+    if planned.parts.is_some() {
+        return step_composite(planned, ledger, control, inputs, delta);
+    }
+    let mut seen = Seen::of(Vec::new(), inputs.observed.is_blind(&planned.source));
     let alerts = control.of_slo(&planned.id);
     let groups = groups(planned, ledger);
     for group in &groups {
         let book = Book::of(ledger, planned, group)?;
         let judged = judge_group(planned, group, &book, inputs.observed, inputs.at);
-        step_group(planned, group, &book, &judged, alerts, inputs, delta);
-        match withheld(planned, &judged, &book, inputs.at) {
+        let tell = |severity| Some(evidence(planned, group, &book, &judged.rules, severity, inputs.at));
+        step_group(planned, group, &judged, alerts, &tell, inputs, delta);
+        let is_partial = || book.is_partial(inputs.at);
+        match withheld(planned, &judged, is_partial, |window| book.any_partial(window, inputs.at)) {
             Verdict::Clear => {}
             Verdict::Unknown if seen.withheld == Verdict::Holds => {}
             verdict => seen.withheld = verdict,
@@ -67,25 +78,31 @@ pub(super) fn step_slo(
 
 /// Whether rules of a group cannot be judged for what was withheld. While it is only older slices of
 /// their windows, it is not over, and is not told anew either: a deploy is soon forgotten.
-fn withheld(planned: &Planned, judged: &JudgedGroup, book: &Book<'_>, at: Ts) -> Verdict {
+pub(super) fn withheld(
+    planned: &Planned,
+    judged: &JudgedGroup,
+    is_partial: impl FnOnce() -> bool,
+    any_partial: impl FnOnce(Span) -> bool,
+) -> Verdict {
     if !judged.standing.is_known(planned.slo.absent.means) {
         return Verdict::Clear;
     }
     let rules = planned.slo.alerting.rules.iter().zip(&judged.rules);
     let unjudged = rules.filter(|(_, judged)| judged.begins() == Verdict::Unknown);
     match unjudged.map(|(rule, _)| rule.short.unwrap_or(rule.long)).min() {
-        Some(_) if book.is_partial(at) => Verdict::Holds,
-        Some(window) if book.any_partial(window, at) => Verdict::Unknown,
+        Some(_) if is_partial() => Verdict::Holds,
+        Some(window) if any_partial(window) => Verdict::Unknown,
         _ => Verdict::Clear,
     }
 }
 
-fn step_group(
+/// Moves the alerts of one group; `evidence` is asked only when somebody is told.
+pub(super) fn step_group(
     planned: &Planned,
     group: &Labels,
-    book: &Book<'_>,
     judged: &JudgedGroup,
     alerts: Option<&Alerts>,
+    evidence: &dyn Fn(Severity) -> Option<Evidence>,
     inputs: &Inputs<'_>,
     delta: &mut Delta,
 ) {
@@ -105,28 +122,33 @@ fn step_group(
         let key = AlertKey { subject, severity };
         let before = alerts.and_then(|alerts| alerts.get(&key));
         let targets = targets_of(planned, inputs.observed, inputs.at);
-        let targets_at_fire = before.and_then(|s| s.firing.as_ref()).and_then(|f| f.targets);
-        let hold = half_of_targets_gone(planned, inputs.observed, targets_at_fire, inputs.at)
-            || never_was(planned, book, inputs.at);
+        let hold = judged.never_was
+            || before.is_some_and(|state| is_half_gone(planned, state, inputs.observed, inputs.at));
         let rules = rule_inputs(planned, judged, severity, hold);
         let tell = || {
-            let evidence = evidence(planned, group, book, &judged.rules, severity, inputs.at);
+            let evidence = evidence(severity);
             let mut annotations = planned.slo.annotations.clone();
-            annotations.insert("summary".to_owned(), words::summary(&evidence, severity));
-            annotations.insert("description".to_owned(), words::description(&evidence));
+            if let Some(evidence) = &evidence {
+                annotations.insert("summary".to_owned(), words::summary(evidence, severity));
+                annotations.insert("description".to_owned(), words::description(evidence));
+            }
             annotations.extend(planned.slo.alerting.options(severity).annotations.clone());
-            Telling { annotations, evidence: Some(evidence) }
+            Telling { annotations, evidence }
         };
         let slo = Some(&*planned.slo);
-        let subjected = Subjected { key, slo, rules: &rules, targets: targets.map(|t| t.up), tell };
+        let subjected =
+            Subjected { key: key.clone(), slo, rules: &rules, targets: targets.map(|t| t.up), tell };
         advance(&subjected, before, inputs, delta);
+        if let (Some(_), Some(Some(state))) = (&planned.parts, delta.changes.get_mut(&key)) {
+            note_targets(planned, state, inputs);
+        }
     }
 }
 
 /// Alerts of groups that the ledger does not have end once the SLO itself is known, and its series
 /// for so long that the group would have been seen: of series that are new, because the definition
 /// was edited or what the store kept is lost, it cannot be said that a group is gone.
-fn step_gone(
+pub(super) fn step_gone(
     planned: &Planned,
     groups: &[&Labels],
     standings: &[Standing],
@@ -197,17 +219,34 @@ fn rule_inputs<'a>(
         .collect()
 }
 
-/// Series that never were end no alert, though the workload is up: there were some when it began, so
-/// the definition was edited since, and what it asks for now may not exist at all.
-fn never_was(planned: &Planned, book: &Book<'_>, at: Ts) -> bool {
-    let means_nothing = planned.slo.absent.means == AbsentMeans::Unknown;
-    means_nothing && book.slice(at) == Slice::Absent { born: false }
+/// Nothing is resolved with fewer than half of the targets that were up when the alert fired; of a
+/// composite with fewer than half of any part's.
+fn is_half_gone(planned: &Planned, state: &AlertState, observed: &Observed, at: Ts) -> bool {
+    let Some(firing) = &state.firing else { return false };
+    planned.members().any(|member| {
+        let of_part = || state.targets.get(&member.id).copied();
+        let at_fire = if planned.parts.is_some() { of_part() } else { firing.targets };
+        half_of_targets_gone(member, observed, at_fire, moment_of(planned, member, observed, at))
+    })
 }
 
-/// Nothing is resolved with fewer than half of the targets that were up when the alert fired.
 fn half_of_targets_gone(planned: &Planned, observed: &Observed, at_fire: Option<u64>, at: Ts) -> bool {
     match (planned.alive, at_fire) {
         (None, _) | (_, None | Some(0)) => false,
         (Some(ix), Some(fired)) => observed.alive.get(&ix).is_none_or(|targets| targets.half_gone(fired, at)),
+    }
+}
+
+/// Remembers how many targets of each part are up while a composite begins to fire, or, where that was
+/// not read then, as soon as it is.
+fn note_targets(planned: &Planned, state: &mut AlertState, inputs: &Inputs<'_>) {
+    if state.firing.is_none() {
+        state.targets.clear();
+        return;
+    }
+    for member in planned.members() {
+        if let Some(targets) = targets_of_member(planned, member, inputs.observed, inputs.at) {
+            state.targets.entry(member.id.clone()).or_insert(targets.up);
+        }
     }
 }

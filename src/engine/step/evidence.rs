@@ -53,6 +53,7 @@ pub fn evidence(
         bad_query,
         total_query,
         time_weighted: matches!(slo.sli, Sli::Direct { .. }),
+        composite: None,
     }
 }
 
@@ -101,5 +102,6 @@ fn queries(slo: &Slo) -> (String, String) {
         }
         Sli::Timeslice(timeslice) => (timeslice.query.clone(), timeslice.query.clone()),
         Sli::Direct { error_ratio } => (error_ratio.clone(), error_ratio.clone()),
+        Sli::Composite(_) => (String::new(), String::new()),
     }
 }

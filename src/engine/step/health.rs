@@ -47,9 +47,14 @@ pub(super) fn step_health(
 
     let subject = |slo| Subject::Unknown { slo };
     let stale = inputs.observed.stale_window(planned, inputs.at).map(|(window, _)| window);
-    let verdict = is_unknown(seen, stale.is_some(), inputs.observed.is_blind(&planned.source));
+    let verdict = is_unknown(seen, stale.is_some());
     let text = || {
         let id = &planned.id;
+        if let Some(why) = &seen.why {
+            return format!(
+                "Not all is known about {id}. {why}. Its alerts fire by what is known, and none ends."
+            );
+        }
         let why = match stale {
             _ if standings.contains(&Standing::BadNotPartOfTotal) => {
                 "it counts more bad events than events: bad is not a part of total"
@@ -75,7 +80,7 @@ pub(super) fn step_health(
 /// about not knowing move. The slice is judged later, when it is known.
 pub fn step_unanswered(planned: &Planned, control: &Control, inputs: &Inputs<'_>) -> Delta {
     let mut delta = Delta::default();
-    let seen = Seen::of(vec![Standing::Unknown]);
+    let seen = Seen::of(vec![Standing::Unknown], inputs.observed.is_blind(&planned.source));
     step_health(planned, &seen, control.of_slo(&planned.id), inputs, &mut delta);
     delta
 }
@@ -142,11 +147,11 @@ fn is_absent(standings: &[Standing]) -> Verdict {
     }
 }
 
-fn is_unknown(seen: &Seen, stale: bool, blind: bool) -> Verdict {
+fn is_unknown(seen: &Seen, stale: bool) -> Verdict {
     let standings = &seen.standings;
     if standings.contains(&Standing::BadNotPartOfTotal) {
         Verdict::Holds
-    } else if blind {
+    } else if seen.blind {
         Verdict::Unknown
     } else if stale || standings.iter().all(|s| *s == Standing::Unknown) {
         Verdict::Holds

@@ -5,8 +5,8 @@ use crate::engine::condition::{Judged, Terms, Verdict, judge, reaches};
 use crate::engine::plan::{AliveReading, DirectReading, Planned};
 use crate::engine::reason::WindowEvidence;
 use crate::engine::status::Standing;
-use crate::engine::window::{Book, Counts, Windows};
-use crate::slo::model::{Labels, Rule, Slo};
+use crate::engine::window::{Book, Counts, Slice, Windows};
+use crate::slo::model::{AbsentMeans, Labels, Rule, Slo};
 use crate::slo::time::{Span, Ts};
 use crate::slo::unit::Objective;
 
@@ -34,6 +34,9 @@ pub struct JudgedGroup {
     pub standing: Standing,
     /// One entry per rule of the SLO.
     pub rules: Vec<JudgedRule>,
+    /// Series that never were end no alert, though the workload is up: there were some when it began, so
+    /// the definition was edited since, and what it asks for now may not exist at all.
+    pub never_was: bool,
 }
 
 /// Judges every rule of one SLO and group.
@@ -68,7 +71,9 @@ pub fn judge_group(
             judge_counted(rule, &terms, |window| windows.get(window))
         })
         .collect();
-    JudgedGroup { standing, rules }
+    let means_nothing = slo.absent.means == AbsentMeans::Unknown;
+    let never_was = means_nothing && book.slice(at) == Slice::Absent { born: false };
+    JudgedGroup { standing, rules, never_was }
 }
 
 /// The objective of a group: the first match of `groupBy.objectives`, or the SLO's own.
@@ -83,6 +88,26 @@ pub fn objective_of(slo: &Slo, group: &Labels) -> Objective {
 /// How many targets are up at a moment, where known.
 pub(super) fn targets_of(planned: &Planned, observed: &Observed, at: Ts) -> Option<AliveReading> {
     observed.alive.get(&planned.alive?)?.at(at)
+}
+
+/// The same for a member of an SLO: of a composite over several sources the moment judged is that of the
+/// source that is latest behind, and targets of the others were read after it.
+pub(in crate::engine) fn targets_of_member(
+    planned: &Planned,
+    member: &Planned,
+    observed: &Observed,
+    at: Ts,
+) -> Option<AliveReading> {
+    targets_of(member, observed, moment_of(planned, member, observed, at))
+}
+
+/// The moment for which targets of a member speak.
+pub(super) fn moment_of(planned: &Planned, member: &Planned, observed: &Observed, at: Ts) -> Ts {
+    if planned.sources().len() < 2 {
+        return at;
+    }
+    let targets = member.alive.and_then(|ix| observed.alive.get(&ix));
+    targets.map_or(at, |targets| targets.read_by(at))
 }
 
 /// A short window that does not reach the rate settles a rule alone, and nearly all are settled so:

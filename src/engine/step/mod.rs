@@ -1,6 +1,7 @@
 //! The decision of one tick: pure, and committed as one transaction before memory changes.
 
 mod burn;
+mod composite;
 mod control;
 mod delta;
 mod evidence;
@@ -13,10 +14,12 @@ mod scaling;
 mod targets;
 mod transition;
 
+pub use composite::{composite_evidence, judge_composite};
 pub use control::Control;
 pub use delta::{Delta, Transition};
 pub use evidence::{budget_of, evidence, groups};
 pub use health::{retire, step_sources, step_unanswered};
+pub(in crate::engine) use judge::targets_of_member;
 pub use judge::{JudgedGroup, JudgedRule, judge_group, objective_of};
 pub use net::net;
 pub use observed::{DirectSeen, Observed, Unanswered};

@@ -41,6 +41,13 @@ impl Targets {
         self.reading.filter(|(seen, _)| *seen <= at && at.since(*seen) <= FRESH).map(|(_, reading)| reading)
     }
 
+    /// `at`, or, where it was read only later, when that was, for whoever judges a moment that is past at
+    /// its source because another source is late by design.
+    pub fn read_by(&self, at: Ts) -> Ts {
+        let later = self.reading.map(|(seen, _)| seen).filter(|seen| seen.since(at) <= MISSED_FOR);
+        later.map_or(at, |seen| seen.max(at))
+    }
+
     /// Whether fewer than half of the targets that were up at some time before are up at `at`, or
     /// it is not known.
     ///

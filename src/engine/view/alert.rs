@@ -5,9 +5,10 @@ use utoipa::ToSchema;
 
 use super::Look;
 use crate::engine::alert::{AlertKey, AlertState, Naming, Phase, Subject, alert_labels};
+use crate::engine::composite::Whole;
 use crate::engine::plan::Planned;
 use crate::engine::reason::Evidence;
-use crate::engine::step::{Control, evidence, judge_group};
+use crate::engine::step::{Control, composite_evidence, evidence, judge_composite, judge_group};
 use crate::engine::window::Book;
 use crate::slo::model::{Labels, Severity};
 
@@ -161,6 +162,10 @@ fn labels_of(key: &AlertKey, state: &AlertState, planned: Option<&Planned>, exte
 
 fn evidence_of(key: &AlertKey, planned: &Planned, look: &Look<'_>) -> Option<Evidence> {
     let Subject::Burn { group, .. } = &key.subject else { return None };
+    if let Some(mut whole) = Whole::read(planned, look.ledger, look.observed, look.at) {
+        let judged = judge_composite(planned, &mut whole);
+        return composite_evidence(planned, &mut whole, &judged, key.severity);
+    }
     let book = Book::of(look.ledger, planned, group)?;
     let judged = judge_group(planned, group, &book, look.observed, look.at);
     Some(evidence(planned, group, &book, &judged.rules, key.severity, look.at))

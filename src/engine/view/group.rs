@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::Look;
 use super::alert::{GroupAlert, group_alerts};
+use super::composite::composite_group;
 use super::counts::{CountsView, shown_burn, windows};
 use crate::engine::burn::exhausts_in;
 use crate::engine::plan::Planned;
@@ -54,6 +55,9 @@ pub struct BudgetInterval {
 }
 
 pub(super) fn group_view(planned: &Planned, group: &Labels, look: &Look<'_>) -> Option<GroupView> {
+    if planned.parts.is_some() {
+        return composite_group(planned, look);
+    }
     let book = Book::of(look.ledger, planned, group)?;
     let slo = &planned.slo;
     let objective = objective_of(slo, group);

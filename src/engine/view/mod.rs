@@ -5,6 +5,7 @@
 //! Times are seconds since the epoch, lengths are seconds.
 
 mod alert;
+mod composite;
 mod counts;
 mod group;
 mod ledger;
@@ -13,6 +14,7 @@ mod series;
 mod slo;
 
 pub use alert::{AlertKind, AlertPhase, AlertView, GroupAlert, alert_view};
+pub use composite::{CompositeView, PartView};
 pub use counts::CountsView;
 pub use group::{BudgetInterval, GroupView};
 pub use ledger::{EventsView, ExclusionView, LedgerGroup, LedgerView, SlotView, ledger_view, slots};

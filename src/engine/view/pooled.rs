@@ -1,6 +1,8 @@
-//! One SLO over all its groups, for metrics whose number must not grow with the groups.
+//! One SLO over all its groups, for metrics whose number must not grow with the groups. Of a composite
+//! what it shows.
 
 use super::Look;
+use super::composite::composite_pooled;
 use super::counts::windows;
 use crate::engine::plan::Planned;
 use crate::engine::step::{budget_of, groups, objective_of};
@@ -21,6 +23,9 @@ pub struct Pooled {
 
 /// Sums over the groups of one SLO.
 pub fn pooled(planned: &Planned, look: &Look<'_>) -> Pooled {
+    if let Some(pooled) = composite_pooled(planned, look) {
+        return pooled;
+    }
     let books: Vec<(f64, Book<'_>)> = groups(planned, look.ledger)
         .into_iter()
         .filter_map(|group| {

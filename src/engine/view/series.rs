@@ -4,9 +4,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::engine::burn::burn;
-use crate::engine::ledger::{FINE_REACH, FIVE_REACH, Ledger, edge};
+use crate::engine::composite::{Value, Whole};
+use crate::engine::ledger::{FINE_REACH, FIVE_REACH, Ledger, Series, edge};
 use crate::engine::plan::Planned;
-use crate::engine::step::{budget_of, objective_of};
+use crate::engine::step::{Observed, budget_of, objective_of};
 use crate::engine::window::Book;
 use crate::slo::model::{Labels, Sli};
 use crate::slo::period::Period;
@@ -68,8 +69,17 @@ pub fn series(
     step: Span,
     at: Ts,
 ) -> Option<SeriesView> {
-    let book = Book::of(ledger, planned, group)?;
-    let keep = ledger.series(planned.total.first()?.1)?.keep();
+    let whole = Whole::read(planned, ledger, &Observed::default(), at);
+    let reads = match &whole {
+        Some(whole) => Reads::Parts(whole),
+        None => Reads::Events(Book::of(ledger, planned, group)?),
+    };
+    let kept = planned.total.iter().filter_map(|(_, ix)| ledger.series(*ix)).map(Series::keep);
+    let Some(keep) = kept.min_by_key(|keep| keep.span) else {
+        // A composite of which no part is in force.
+        let step = step.secs().max(1);
+        return Some(SeriesView { labels: group.clone(), from: to.0, to: to.0, step, points: Vec::new() });
+    };
     let slice = keep.key.step.span();
     let oldest = at.minus(keep.span);
     let to = to.clamp(oldest, at);
@@ -78,27 +88,70 @@ pub fn series(
     let step = fitting(step, unit, to.since(from));
     let (first, last) = (from.floor_to(step), to.floor_to(step));
     let objective = objective_of(&planned.slo, group);
-    let kept = Kept { at, slice, since: oldest, begun: book.begun() };
-    let time_weighted = matches!(planned.slo.sli, Sli::Direct { .. });
+    let kept = Kept { at, slice, since: oldest, begun: reads.begun() };
     let count = last.since(first).secs() / step.secs();
     let points = (1..=count.min(MOST_POINTS))
         .map(|n| {
             let t = Ts(first.0.saturating_add(n.saturating_mul(step.secs())));
-            let counts = book.between(t.minus(step), t);
-            let known = counts.covered > 0;
-            let burn = burn(&counts, objective).filter(|_| known);
-            Point {
-                t: t.0,
-                bad: (known && !time_weighted).then(|| counts.bad.as_f64()),
-                total: (known && !time_weighted).then(|| counts.total.as_f64()),
-                error_ratio: burn.map(|burn| burn * objective.budget()),
-                burn,
-                budget_remaining: kept.budget(planned, &book, objective, t),
-                coverage: counts.coverage(),
-            }
+            let point = reads.point(planned, (t.minus(step), t), objective);
+            Point { budget_remaining: kept.budget(planned, &reads, objective, t), ..point }
         })
         .collect();
     Some(SeriesView { labels: group.clone(), from: first.0, to: last.0, step: step.secs(), points })
+}
+
+/// Where the numbers come from.
+enum Reads<'a> {
+    /// Counts of events.
+    Events(Book<'a>),
+    /// The parts of a composite.
+    Parts(&'a Whole<'a>),
+}
+
+impl Reads<'_> {
+    fn begun(&self) -> Option<Ts> {
+        match self {
+            Self::Events(book) => book.begun(),
+            Self::Parts(whole) => whole.begun(),
+        }
+    }
+
+    /// What happened between two moments, but for the budget.
+    fn point(&self, planned: &Planned, (from, to): (Ts, Ts), objective: Objective) -> Point {
+        let (counts, burn, coverage) = match self {
+            Self::Events(book) => {
+                let counts = book.between(from, to);
+                let known = counts.covered > 0;
+                let has_counts = known && !matches!(planned.slo.sli, Sli::Direct { .. });
+                let burn = burn(&counts, objective).filter(|_| known);
+                (has_counts.then_some((counts.bad, counts.total)), burn, counts.coverage())
+            }
+            Self::Parts(whole) => {
+                let seen = whole.between(from, to);
+                let burn = match seen.ratio {
+                    Value::Ratio(ratio) => Some(ratio / objective.budget()),
+                    Value::Idle | Value::Unknown => None,
+                };
+                (None, burn, seen.coverage)
+            }
+        };
+        Point {
+            t: to.0,
+            bad: counts.map(|(bad, _)| bad.as_f64()),
+            total: counts.map(|(_, total)| total.as_f64()),
+            error_ratio: burn.map(|burn| burn * objective.budget()),
+            burn,
+            budget_remaining: None,
+            coverage,
+        }
+    }
+
+    fn left(&self, planned: &Planned, objective: Objective, t: Ts) -> Option<f64> {
+        match self {
+            Self::Events(book) => budget_of(planned, book, objective, t).map(|budget| budget.remaining),
+            Self::Parts(whole) => whole.left_at(objective, t),
+        }
+    }
 }
 
 /// The grid of the finest tier that reaches back to `from`.
@@ -134,7 +187,7 @@ struct Kept {
 
 impl Kept {
     /// The budget at `t`, if the ledger still holds the whole period before it.
-    fn budget(&self, planned: &Planned, book: &Book<'_>, objective: Objective, t: Ts) -> Option<f64> {
+    fn budget(&self, planned: &Planned, reads: &Reads<'_>, objective: Objective, t: Ts) -> Option<f64> {
         let period = &planned.slo.period;
         let (start, _) = period.bounds(t);
         let start = match period {
@@ -147,6 +200,6 @@ impl Kept {
         if forgotten || !on_grid {
             return None;
         }
-        budget_of(planned, book, objective, t).map(|budget| budget.remaining)
+        reads.left(planned, objective, t)
     }
 }

@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use super::Look;
 use super::alert::{GroupAlert, own_alerts};
+use super::composite::{CompositeView, composite_standing, composite_unknown, composite_view};
 use super::group::{GroupView, group_view};
 use crate::engine::plan::Planned;
 use crate::engine::status::Standing;
@@ -31,7 +32,7 @@ pub struct SloView {
     pub objective: String,
     /// The period the budget is for: `28d`, or `calendar month, UTC`.
     pub window: String,
-    /// The source asked.
+    /// The source asked; of a composite those of its parts, with commas between.
     pub source: String,
     /// Until when it was judged, in seconds since the epoch.
     pub at: i64,
@@ -48,6 +49,8 @@ pub struct SloView {
     pub groups_folded: usize,
     /// Its ratio is an average over time: there are no event counts behind it.
     pub time_weighted: bool,
+    /// What a composite is made of; null for every other SLO.
+    pub composite: Option<CompositeView>,
     /// Alerts about the SLO as a whole: absent or unknown.
     pub alerts: Vec<GroupAlert>,
 }
@@ -74,18 +77,20 @@ pub fn slo_view(planned: &Planned, look: &Look<'_>) -> SloView {
         description: slo.description.clone(),
         objective: slo.objective.to_string().trim_end_matches('%').to_owned(),
         window: slo.period.to_string(),
-        source: planned.source.clone(),
+        source: planned.sources().join(","),
         at: look.at.0,
         state: standing_of(planned, look),
         unknown: look
             .observed
             .unanswered
             .get(&planned.id)
-            .map(|unanswered| UnknownView { since: unanswered.since.0, why: unanswered.why.clone() }),
+            .map(|unanswered| UnknownView { since: unanswered.since.0, why: unanswered.why.clone() })
+            .or_else(|| composite_unknown(planned, look)),
         labels: slo.labels.clone(),
         groups_folded: all.len().saturating_sub(groups.len()),
         groups,
         time_weighted: matches!(slo.sli, Sli::Direct { .. }),
+        composite: composite_view(planned, look),
         alerts: own_alerts(planned, look.control),
     }
 }
@@ -94,6 +99,9 @@ pub fn slo_view(planned: &Planned, look: &Look<'_>) -> SloView {
 pub fn standing_of(planned: &Planned, look: &Look<'_>) -> Standing {
     if look.observed.unanswered.contains_key(&planned.id) {
         return Standing::Unknown;
+    }
+    if let Some(standing) = composite_standing(planned, look) {
+        return standing;
     }
     let none = Labels::new();
     let mut groups = groups(planned, look.ledger);
@@ -125,6 +133,9 @@ fn urgency(standing: Standing) -> u8 {
 
 /// The groups with the least budget left; those without a known budget last.
 fn worst_first<'a>(planned: &Planned, groups: Vec<&'a Labels>, look: &Look<'_>) -> Vec<&'a Labels> {
+    if groups.len() < 2 {
+        return groups;
+    }
     let left = |group: &Labels| {
         let book = Book::of(look.ledger, planned, group)?;
         let objective = objective_of(&planned.slo, group);

@@ -132,6 +132,7 @@ fn planned(name: &str, grouped: bool, first: u32) -> Planned {
         bad: vec![(1_000_000, SeriesIx(first + 1))],
         alive: None,
         direct: vec![],
+        parts: None,
         rule_names: slo.alerting.rules.iter().map(Rule::name).collect(),
         slo: Arc::new(slo),
     }

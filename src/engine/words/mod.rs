@@ -9,9 +9,10 @@ pub use number::{duration, percent, significant};
 
 use std::fmt::Write;
 
-use super::reason::{Evidence, RuleEvidence, WindowEvidence};
+use super::reason::{CompositeEvidence, Evidence, PartEvidence, RuleEvidence, WindowEvidence};
 use crate::slo::model::{Labels, Severity};
 use crate::slo::time::Span;
+use crate::slo::unit::Objective;
 
 /// One line: what burns, how fast over which window, and how long the budget lasts.
 pub fn summary(evidence: &Evidence, severity: Severity) -> String {
@@ -25,6 +26,7 @@ pub fn summary(evidence: &Evidence, severity: Severity) -> String {
                 significant(burn),
                 duration(rule.long.window)
             );
+            line.push_str(&most(evidence));
         }
         None if holding.is_some() => {
             let _ = write!(line, " burns its error budget faster than its {severity} threshold allows");
@@ -52,12 +54,63 @@ pub fn description(evidence: &Evidence) -> String {
     } else {
         evidence.rules.iter().take(1).collect()
     };
-    let mut lines: Vec<String> =
-        shown.into_iter().flat_map(|rule| rule_lines(rule, evidence.time_weighted)).collect();
+    let mut lines: Vec<String> = shown.into_iter().flat_map(|rule| rule_lines(rule, evidence)).collect();
     lines.push(budget_sentence(evidence));
-    lines.push(format!("Bad events: {}", evidence.bad_query));
-    lines.push(format!("All events: {}", evidence.total_query));
+    if let Some(composite) = &evidence.composite {
+        lines.push(made_of(composite).to_owned());
+        lines.extend(parts(evidence).into_iter().map(|part| format!("- {part}")));
+    }
+    if evidence.composite.is_none() {
+        lines.push(format!("Bad events: {}", evidence.bad_query));
+        lines.push(format!("All events: {}", evidence.total_query));
+    }
     lines.join("\n")
+}
+
+/// How a composite is made, in words.
+fn made_of(composite: &CompositeEvidence) -> &'static str {
+    if composite.how == "worst" { "It is the worst of:" } else { "It is the weighted mean of:" }
+}
+
+/// What a composite is made of, a line for each part, the one whose errors count most first.
+pub fn parts(evidence: &Evidence) -> Vec<String> {
+    let Some(composite) = &evidence.composite else { return Vec::new() };
+    composite.of.iter().map(|one| part(one, evidence)).collect()
+}
+
+/// `shop/pay: 2.75% bad over 1h, burn rate 27.5 (63% of all; weight 25%)`.
+fn part(part: &PartEvidence, evidence: &Evidence) -> String {
+    let mut line = part_name(part);
+    let over = evidence.composite.as_ref().map_or_else(String::new, |of| duration(of.window));
+    match part.burn {
+        Some(burn) => {
+            let bad = percent(burn * budget_ratio(evidence));
+            let _ = write!(line, ": {bad} bad over {over}, burn rate {}", significant(burn));
+        }
+        None => line.push_str(": not known"),
+    }
+    if let Some(share) = part.share {
+        let _ = write!(line, " ({} of all; weight {})", percent(share), percent(part.weight));
+    }
+    if let Some(why) = &part.unknown {
+        let _ = write!(line, "; {why}");
+    }
+    line
+}
+
+fn part_name(part: &PartEvidence) -> String {
+    if part.group.is_empty() { part.slo.clone() } else { format!("{} ({})", part.slo, pairs(&part.group)) }
+}
+
+/// `, most by shop/pay`; empty where nothing is made of parts, or none burns.
+fn most(evidence: &Evidence) -> String {
+    let worst = evidence.composite.as_ref().and_then(|composite| composite.of.first());
+    let worst = worst.filter(|part| part.burn.is_some_and(|burn| burn > 0.0));
+    worst.map_or_else(String::new, |part| format!(", most by {}", part_name(part)))
+}
+
+fn budget_ratio(evidence: &Evidence) -> f64 {
+    evidence.objective.trim_end_matches('%').parse().map_or(0.0, Objective::budget)
 }
 
 /// `checkout/availability`, or `checkout/availability (route=/pay, zone=b)`.
@@ -92,21 +145,16 @@ pub fn budget_sentence(evidence: &Evidence) -> String {
 }
 
 /// What one window saw: `1,440 of 52,300 events were bad (2.75%) over 1h: burn rate 27.5`.
-pub fn window(seen: &WindowEvidence, time_weighted: bool) -> String {
+pub fn window(seen: &WindowEvidence, evidence: &Evidence) -> String {
     let over = duration(seen.window);
-    let mut line = if seen.total <= 0.0 {
-        format!("no events over {over}")
-    } else {
-        let share = percent(seen.bad / seen.total);
-        if time_weighted {
-            format!("{share} bad over {over} (time-weighted, not counted)")
-        } else {
-            format!(
-                "{} of {} events were bad ({share}) over {over}",
-                significant(seen.bad),
-                significant(seen.total)
-            )
+    let mut line = match (counted(seen, evidence), share(seen, evidence)) {
+        (Some((bad, total)), Some(share)) => {
+            format!("{} of {} events were bad ({share}) over {over}", significant(bad), significant(total))
         }
+        (None, Some(share)) if evidence.composite.is_some() => format!("{share} bad over {over}"),
+        (None, Some(share)) => format!("{share} bad over {over} (time-weighted, not counted)"),
+        _ if evidence.composite.is_some() => format!("over {over}"),
+        _ => format!("no events over {over}"),
     };
     match seen.burn {
         Some(burn) => {
@@ -123,11 +171,25 @@ pub fn window(seen: &WindowEvidence, time_weighted: bool) -> String {
     line
 }
 
-fn rule_lines(rule: &RuleEvidence, time_weighted: bool) -> Vec<String> {
+/// Bad and all events; `None` where there are no counts behind a ratio, or no events.
+pub fn counted(seen: &WindowEvidence, evidence: &Evidence) -> Option<(f64, f64)> {
+    let has_counts = !evidence.time_weighted && evidence.composite.is_none();
+    (has_counts && seen.total > 0.0).then_some((seen.bad, seen.total))
+}
+
+/// Bad of all in percent; `None` while unknown.
+pub fn share(seen: &WindowEvidence, evidence: &Evidence) -> Option<String> {
+    let counted = (seen.total > 0.0).then(|| seen.bad / seen.total);
+    let has_counts = !evidence.time_weighted && evidence.composite.is_none();
+    let of_burn = seen.burn.filter(|_| !has_counts).map(|burn| burn * budget_ratio(evidence));
+    counted.or(of_burn).map(percent)
+}
+
+fn rule_lines(rule: &RuleEvidence, evidence: &Evidence) -> Vec<String> {
     let verdict = if rule.holds { "holds" } else { "does not hold" };
     let mut lines = vec![format!("The {} rule at burn rate {} {verdict}:", rule.severity, rule.threshold)];
     for seen in std::iter::once(&rule.long).chain(&rule.short) {
-        lines.push(format!("- {}", window(seen, time_weighted)));
+        lines.push(format!("- {}", window(seen, evidence)));
     }
     lines
 }
@@ -167,6 +229,7 @@ mod tests {
             bad_query: r#"sum(rate(http_requests_total{code=~"5.."}[5m]))"#.into(),
             total_query: "sum(rate(http_requests_total[5m]))".into(),
             time_weighted: false,
+            composite: None,
         }
     }
 

@@ -22,6 +22,9 @@ pub(super) fn text(notice: &Notice, external_url: &str) -> String {
             let _ = writeln!(text, "- {}", window.sentence);
         }
     }
+    for part in &view.parts {
+        let _ = writeln!(text, "- {part}");
+    }
     text.push('\n');
     if let Some(runbook) = &view.runbook {
         let _ = writeln!(text, "Runbook: {runbook}");

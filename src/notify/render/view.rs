@@ -27,6 +27,8 @@ pub(super) struct View {
     pub(super) rules: Vec<RuleView>,
     /// The budget in one sentence; empty when not about a burn.
     pub(super) budget: String,
+    /// What a composite is made of, a sentence for each part.
+    pub(super) parts: Vec<String>,
     /// PromQL to paste: name and query.
     pub(super) queries: Vec<(&'static str, String)>,
     /// A link to the runbook.
@@ -93,6 +95,7 @@ impl View {
             when: when(notice),
             rules: evidence.map(rules).unwrap_or_default(),
             budget: evidence.map(words::budget_sentence).unwrap_or_default(),
+            parts: evidence.map(words::parts).unwrap_or_default(),
             queries: evidence.map(queries).unwrap_or_default(),
             runbook: links::runbook(alert).map(String::from),
             link: links::generator_url(external_url, alert),
@@ -155,7 +158,7 @@ fn speed(evidence: &Evidence) -> String {
 fn rules(evidence: &Evidence) -> Vec<RuleView> {
     let rows = |rule: &RuleEvidence| {
         let windows = std::iter::once(&rule.long).chain(&rule.short);
-        windows.map(|seen| row(seen, evidence.time_weighted)).collect()
+        windows.map(|seen| row(seen, evidence)).collect()
     };
     shown(evidence)
         .into_iter()
@@ -167,18 +170,25 @@ fn rules(evidence: &Evidence) -> Vec<RuleView> {
         .collect()
 }
 
-fn row(seen: &WindowEvidence, time_weighted: bool) -> WindowView {
-    let count = |value| if time_weighted { "–".into() } else { words::significant(value) };
+fn row(seen: &WindowEvidence, evidence: &Evidence) -> WindowView {
+    let counted = words::counted(seen, evidence);
+    let count = |value: Option<f64>| value.map_or_else(|| "–".into(), words::significant);
+    // Events that did not happen were counted; where nothing is counted there are none.
+    let none = (!evidence.time_weighted && evidence.composite.is_none()).then_some((0.0, 0.0));
+    let counts = counted.or(none);
     WindowView {
-        sentence: words::window(seen, time_weighted),
+        sentence: words::window(seen, evidence),
         window: words::duration(seen.window),
-        bad: count(seen.bad),
-        total: count(seen.total),
-        share: if seen.total > 0.0 { words::percent(seen.bad / seen.total) } else { "–".into() },
+        bad: count(counts.map(|(bad, _)| bad)),
+        total: count(counts.map(|(_, total)| total)),
+        share: words::share(seen, evidence).unwrap_or_else(|| "–".into()),
         burn: seen.burn.map_or_else(|| "not known".into(), words::significant),
     }
 }
 
 fn queries(evidence: &Evidence) -> Vec<(&'static str, String)> {
+    if evidence.composite.is_some() {
+        return Vec::new();
+    }
     vec![("Bad events", evidence.bad_query.clone()), ("All events", evidence.total_query.clone())]
 }

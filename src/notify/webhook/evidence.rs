@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::engine::reason::{Evidence, RuleEvidence, WindowEvidence};
+use crate::engine::reason::{CompositeEvidence, Evidence, PartEvidence, RuleEvidence, WindowEvidence};
 use crate::slo::model::Labels;
 
 /// [`Evidence`] for other systems.
@@ -20,6 +20,8 @@ pub(super) struct EvidenceJson<'a> {
     bad_query: &'a str,
     total_query: &'a str,
     time_weighted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    composite: Option<CompositeJson<'a>>,
 }
 
 #[derive(Serialize, Debug)]
@@ -45,6 +47,20 @@ struct WindowJson {
     coverage: f64,
 }
 
+/// Its parts, first the one whose errors count most.
+#[derive(Serialize, Debug)]
+struct CompositeJson<'a> {
+    r#as: &'a str,
+    window: String,
+    of: &'a [PartEvidence],
+}
+
+impl<'a> From<&'a CompositeEvidence> for CompositeJson<'a> {
+    fn from(composite: &'a CompositeEvidence) -> Self {
+        Self { r#as: &composite.how, window: composite.window.to_string(), of: &composite.of }
+    }
+}
+
 impl<'a> From<&'a Evidence> for EvidenceJson<'a> {
     fn from(evidence: &'a Evidence) -> Self {
         Self {
@@ -58,6 +74,7 @@ impl<'a> From<&'a Evidence> for EvidenceJson<'a> {
             bad_query: &evidence.bad_query,
             total_query: &evidence.total_query,
             time_weighted: evidence.time_weighted,
+            composite: evidence.composite.as_ref().map(CompositeJson::from),
         }
     }
 }

@@ -159,9 +159,11 @@ pub(super) fn most<'a>(ledger: &Ledger, behind: impl IntoIterator<Item = &'a Pla
     (MOST_JUDGED / groups.max(1)).clamp(FEWEST, MOST_MISSED)
 }
 
-/// Whether slices between `since` and the newest are not known.
+/// Whether slices between `since` and the newest are not known. A composite is judged although its own
+/// newest slice is not known of all of its parts, so that this one counts too.
 fn has_gap(ledger: &Ledger, planned: &Planned, since: Ts, at: Ts, step: Step) -> bool {
-    at.since(since) > step.span() && !is_whole(ledger, planned, since, at)
+    let is_behind = at.since(since) > step.span() || planned.parts.is_some();
+    is_behind && !is_whole(ledger, planned, since, at)
 }
 
 /// Whether everything that an SLO counts is known from `since` to `at`.

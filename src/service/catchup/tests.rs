@@ -1,5 +1,7 @@
 //! What is told of gaps, and when.
 
+mod composite;
+
 use std::sync::Arc;
 
 use super::*;

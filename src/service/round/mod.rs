@@ -60,7 +60,7 @@ pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &m
     };
     let mut answers = Answers::of(asking.questions(shared, &round.plan, at));
     answers.meanwhile(round.retire()).await;
-    let mut ready = Vec::new();
+    let mut ready = round.waits.for_nothing();
     // When what is ready is judged: soon after the first of it, however many answers follow.
     let mut due = None;
     loop {
@@ -132,12 +132,14 @@ impl Round<'_> {
     }
 
     /// Judges SLOs by index. Those of which not all is known wait for the end of the tick: only then
-    /// is it known whether their source is blind.
+    /// is it known whether their source is blind. A composite does not: what is known of its parts counts.
     async fn judge(&mut self, ready: Vec<(usize, Ready)>) {
         let of = |what| ready.iter().filter(move |(_, ready)| *ready == what).map(|(ix, _)| *ix);
-        self.unanswered.extend(of(Ready::Unknown));
+        let plan = Arc::clone(&self.plan);
+        let is_composite = |ix: &usize| plan.slos.get(*ix).is_some_and(|planned| planned.parts.is_some());
+        self.unanswered.extend(of(Ready::Unknown).filter(|ix| !is_composite(ix)));
         self.begin(of(Ready::ToBegin).collect()).await;
-        let ready: Vec<usize> = of(Ready::Known).collect();
+        let ready: Vec<usize> = of(Ready::Known).chain(of(Ready::Unknown).filter(is_composite)).collect();
         if ready.is_empty() || !self.commits.is_sure().await {
             return;
         }
@@ -240,9 +242,15 @@ impl Round<'_> {
         }
     }
 
-    /// The slice that the answers of an SLO's source reach to.
+    /// The slice that the answers of an SLO's source reach to; of several sources of a composite the one
+    /// that is latest behind.
     fn moment_of(&self, planned: &Planned) -> Ts {
-        self.answered_until.get(&planned.source).copied().unwrap_or(self.at)
+        let until = |source: &str| self.answered_until.get(source).copied();
+        if planned.parts.is_none() {
+            return until(&planned.source).unwrap_or(self.at);
+        }
+        let sources = planned.sources().into_iter();
+        sources.filter_map(until).min().unwrap_or(self.at)
     }
 
     /// A moment that speaks for its own slice.

@@ -94,7 +94,8 @@ fn burn(
 ) -> Burn {
     let id = watched.slo.to_string();
     let planned = slos.get(id.as_str());
-    let newest = planned.map_or(at, |planned| newest(shared, &planned.source, at));
+    let newest = planned.and_then(|planned| planned.sources().iter().map(|s| newest(shared, s, at)).min());
+    let newest = newest.unwrap_or(at);
     let judged = world.judged.get(&id).copied().filter(|judged| newest.since(*judged) <= JUDGED_WITHIN);
     let (Some(planned), Some(judged)) = (planned, judged) else {
         let why = "it was not judged lately".to_owned();

@@ -62,7 +62,7 @@ async fn alerts_of_an_slo_that_went_are_resolved_as_soon_as_the_store_takes_it()
         targets: None,
         rules: vec![],
     };
-    let state = AlertState { timers: BTreeMap::new(), firing: Some(firing), at: None };
+    let state = AlertState { firing: Some(firing), ..AlertState::default() };
     let put = StatePut { key: key.to_text(), body: serde_json::to_string(&state).unwrap() };
     let states = Decisions { states: vec![put], ..Decisions::default() };
     rig.shared.store.commit(rig.epoch, &states).await.unwrap();

@@ -1,6 +1,7 @@
 //! Ticks, history and deliveries over a real store, with a source that is not there or says what a
 //! test wants.
 
+mod composite;
 mod doubt;
 mod follow_ups;
 mod handed_on;

@@ -1,14 +1,16 @@
 //! One document: whose it is, what kind, its metadata, and the SLOs or the policy it gives.
 
+use super::composite;
 use super::field::{Field, short};
 use super::names;
 use super::policy::{self, Draft};
 use super::spec::{self, Part};
+use crate::slo::composite::Part as CompositePart;
 use crate::slo::format::{API_VERSION, Format, POLICY_KIND, SLO_KIND};
 use crate::slo::load::Context;
 use crate::slo::model::{Alerting, Labels, Place, Slo, SloId};
 use crate::slo::nearest;
-use crate::slo::problem::Report;
+use crate::slo::problem::{At, Report};
 use crate::slo::yaml::Node;
 
 /// Labels that alerts have by themselves.
@@ -19,6 +21,8 @@ const RESERVED: [&str; 4] = ["alertname", "service", "slo", "severity"];
 pub(in crate::slo) struct Content {
     pub(in crate::slo) slos: Vec<Slo>,
     pub(in crate::slo) draft: Option<Draft>,
+    /// What a composite is made of, each with its place.
+    pub(in crate::slo) parts: Vec<(CompositePart, At)>,
 }
 
 /// Checks one document by itself.
@@ -46,9 +50,12 @@ pub(in crate::slo) fn document(
     }
     match kind(root, report) {
         Some(Kind::Slo) => {
-            Content { slos: slos(root, context, place, report).unwrap_or_default(), draft: None }
+            let slos = slos(root, context, place, report).unwrap_or_default();
+            Content { slos, draft: None, parts: composite::named(root) }
         }
-        Some(Kind::Policy) => Content { slos: Vec::new(), draft: policy::read(root, context, place, report) },
+        Some(Kind::Policy) => {
+            Content { draft: policy::read(root, context, place, report), ..Content::default() }
+        }
         None => Content::default(),
     }
 }

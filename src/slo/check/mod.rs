@@ -12,6 +12,9 @@
 //! | `events`    | bad, good and total                                                     |
 //! | `histogram` | histograms, what errors are                                             |
 //! | `latency`   | bounds and their objectives                                             |
+//! | `composite` | SLOs that are made of others                                       |
+//! | `named`     | SLOs as other documents name them                                   |
+//! | `set`       | what only all documents together can tell                            |
 //! | `timeslice` | slices and comparisons, raw ratios                                      |
 //! | `group`     | group labels, limit, objectives of single groups                        |
 //! | `alerting`  | alert names, what alerts of each severity carry                         |
@@ -23,6 +26,7 @@
 
 mod alerting;
 mod bound;
+mod composite;
 mod document;
 mod events;
 mod field;
@@ -30,10 +34,12 @@ mod group;
 mod histogram;
 mod latency;
 mod linear;
+mod named;
 mod names;
 mod policy;
 mod queries;
 mod rules;
+mod set;
 mod sli;
 mod spec;
 mod timeslice;
@@ -44,4 +50,5 @@ mod written;
 use super::{model::Slo, policy::ScalePolicy};
 
 pub(super) use document::{Content, document};
-pub(super) use policy::{Draft, check_set};
+pub(super) use policy::Draft;
+pub(super) use set::check_set;

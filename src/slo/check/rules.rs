@@ -106,10 +106,11 @@ fn of_default(default: DefaultRule, block: &Block, subject: &Subject<'_>) -> Rul
 }
 
 /// The nearest setting: the rule's, the severity's, the block's; else 3 for pages, 1 for tickets
-/// and 1 where a bad event is a whole time slice.
+/// and 1 where a bad event is a whole time slice. Of a composite it is asked of each part that counts
+/// events.
 fn min_bad_events(own: Option<u32>, severity: Severity, block: &Block, subject: &Subject<'_>) -> Events {
     let default = match (severity, subject.sli) {
-        (Severity::Page, Some(Sli::Counted { .. })) => 3,
+        (Severity::Page, Some(Sli::Counted { .. } | Sli::Composite(_))) => 3,
         _ => 1,
     };
     let least = own.or(block.options(severity).min_bad_events).or(block.min_bad_events).unwrap_or(default);

@@ -1,7 +1,7 @@
 //! `spec.sli`: the union of what can be measured, and what its absence means.
 
 use super::field::{Field, Section};
-use super::{events, latency, queries, timeslice};
+use super::{composite, events, latency, queries, timeslice};
 use crate::slo::model::{Absent, AbsentMeans, Severity, Sli};
 use crate::slo::problem::Report;
 use crate::slo::query::{Linear, Matcher, Selector};
@@ -54,17 +54,16 @@ pub(super) fn read(field: &Field<'_>, step: Step, report: &mut Report) -> Option
 }
 
 fn variants(section: &Section<'_>, kind: &str, step: Step, report: &mut Report) -> Option<Vec<Variant>> {
-    if kind == "composite" {
-        let hint = "write one SLO for each part".to_owned();
-        report.error(section.at(), "composite SLOs are not supported by this version", Some(hint));
-        return None;
-    }
     let field = section.require(kind, "write what is measured below it", report)?;
     let one = |sli| vec![Variant { suffix: None, objective: None, sli }];
     match kind {
         "events" => events::read(&field, report).map(one),
         "latency" => latency::read(&field, report),
         "timeslice" => timeslice::read(&field, step, report).map(one),
+        "composite" => {
+            composite::refuse_beside(section, report);
+            composite::read(&field, report).map(one)
+        }
         _ => timeslice::ratio(&field, report).map(one),
     }
 }

@@ -4,7 +4,7 @@ use super::alerting::{self, Block};
 use super::field::{Field, Section, short};
 use super::rules::{self, Subject};
 use super::sli::{self, Measured, Variant};
-use super::{group, names, window};
+use super::{composite, group, names, window};
 use crate::slo::load::Context;
 use crate::slo::model::{Absent, GroupBy, Rule, Sli};
 use crate::slo::nearest;
@@ -47,7 +47,10 @@ pub(super) fn read(field: &Field<'_>, context: &Context, report: &mut Report) ->
     let description = spec.field("description").map_or(Some(String::new()), |f| description(&f, report));
     let source = spec.field("source").map(|f| source(&f, context, report));
     let period = spec.field("window").map_or(Some(window::DEFAULT), |f| window::period(&f, report));
-    let sli = spec.require("sli", "what is measured: events, latency, timeslice or ratio", report);
+    let sli = spec.require("sli", "what is measured: events, latency, timeslice, ratio or composite", report);
+    if composite::is_written(sli.as_ref()) {
+        composite::refuse_in_spec(&spec, report);
+    }
     let objective = objective(&spec, sli.as_ref(), report);
     let measured = sli.and_then(|f| sli::read(&f, context.step, report));
     let group_by = match spec.field("groupBy") {

@@ -1,6 +1,7 @@
 //! Whole files in, SLOs or problems out.
 
 mod accepted;
+mod composite;
 mod documents;
 mod expand;
 mod policies;

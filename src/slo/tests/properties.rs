@@ -61,6 +61,10 @@ fn keeps_the_rules(slo: &Slo) {
         }
         Sli::Timeslice(t) => assert!(t.slice.secs() % step == 0 && t.good.value.is_finite()),
         Sli::Direct { error_ratio } => assert!(error_ratio.contains("{{.window}}")),
+        Sli::Composite(composite) => {
+            assert!((1..=20).contains(&composite.of.len()) && slo.group_by.is_none() && slo.source.is_none());
+            assert!(composite.of.iter().all(|part| part.slo != slo.id && part.weight.millionths() > 0));
+        }
     }
     let _ = slo.alerting.options(Severity::Page);
 }

@@ -83,12 +83,18 @@ fn problems_are_told_with_the_line_a_caret_and_a_hint() {
       |   ^^^^^^
       = hint: did you mean `window`?
 
-    error: composite SLOs are not supported by this version
-     --> slos/checkout.yaml:8:8
+    error: `spec.sli.composite.as` is missing
+     --> slos/checkout.yaml:8:20
       |
     8 |   sli: {composite: {of: []}}
-      |        ^
-      = hint: write one SLO for each part
+      |                    ^
+      = hint: worst, or weighted
+
+    error: `spec.sli.composite.of` needs 1 to 20 SLOs
+     --> slos/checkout.yaml:8:25
+      |
+    8 |   sli: {composite: {of: []}}
+      |                         ^
     ");
 }
 

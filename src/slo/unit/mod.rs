@@ -6,6 +6,8 @@
 mod decimal;
 mod events;
 mod rate;
+mod weight;
 
 pub use events::{Events, Finite};
 pub use rate::{BurnRate, Objective, PPB, UnitError};
+pub use weight::Weight;

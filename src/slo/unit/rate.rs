@@ -151,6 +151,9 @@ pub enum UnitError {
     /// Zero or absurdly large.
     #[error("a burn rate must be above 0 and at most 1000000000")]
     BurnRateRange,
+    /// Zero or absurdly large.
+    #[error("a weight must be above 0 and at most 1000000")]
+    WeightRange,
 }
 
 #[cfg(test)]

@@ -117,6 +117,9 @@ pub async fn ask(
     }
     let slos: Vec<(&Document, &Slo)> =
         checked.loaded.documents.iter().flat_map(|d| d.slos.iter().flatten().map(move |s| (d, s))).collect();
+    // Of a composite nothing is asked.
+    let slos: Vec<(&Document, &Slo)> =
+        slos.into_iter().filter(|(_, slo)| !matches!(slo.sli, Sli::Composite(_))).collect();
     let all = slos.len();
     let mut problems = Vec::new();
     if live.gave_up.is_none() {
@@ -169,6 +172,8 @@ async fn one(server: &Server, document: &Document, slo: &Slo, step: Step) -> Out
         Sli::Direct { error_ratio } => {
             other::direct(server, slo, error_ratio, &mut found, &mut findings).await
         }
+        // Nothing is asked for it.
+        Sli::Composite(_) => Ok(()),
     };
     let asked = match (asked, &slo.alive) {
         (Ok(()), Some(alive)) => other::alive(server, alive, &mut findings).await,

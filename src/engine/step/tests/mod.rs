@@ -61,6 +61,7 @@ impl World {
             bad: vec![(1_000_000, SeriesIx(1))],
             alive: None,
             direct: vec![],
+            parts: None,
             rule_names,
         };
         let observed = Observed { blind: BTreeMap::from([("local".into(), false)]), ..Observed::default() };

@@ -31,7 +31,7 @@ use crate::slo::time::Span;
 use crate::slo::unit::Events;
 use crate::slo::yaml::Node;
 
-pub(in crate::slo) use set::check_set;
+pub(super) use set::misfits_of;
 
 const FIELDS: [&str; 13] = [
     "slos",

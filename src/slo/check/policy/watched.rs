@@ -1,8 +1,7 @@
 //! `spec.slos`: whose burning moves replicas.
 
-use crate::slo::check::field::{Field, Section, short};
-use crate::slo::check::names;
-use crate::slo::model::{Labels, SloId};
+use crate::slo::check::field::{Field, Section};
+use crate::slo::check::named::{group, id};
 use crate::slo::policy::Watched;
 use crate::slo::problem::{At, Report};
 use crate::slo::yaml::Value;
@@ -43,30 +42,4 @@ fn one(item: &Field<'_>, report: &mut Report) -> Option<Watched> {
     let slo = slo.and_then(|field| id(&field, report));
     let group = section.field("group").map(|field| group(field, report));
     Some(Watched { slo: slo?, group: group.map_or(Some(None), |group| group.map(Some))? })
-}
-
-fn id(field: &Field<'_>, report: &mut Report) -> Option<SloId> {
-    let text = field.text(report)?;
-    let parts =
-        text.split_once('/').filter(|(service, name)| names::is_name(service) && names::is_name(name));
-    if parts.is_none() {
-        let hint = "write service/name, such as checkout/availability".to_owned();
-        report.error(field.at(), format!("`{}: {}` is not an SLO", field.path, short(text)), Some(hint));
-    }
-    let (service, name) = parts?;
-    Some(SloId { service: service.to_owned(), name: name.to_owned() })
-}
-
-fn group(field: Field<'_>, report: &mut Report) -> Option<Labels> {
-    let (at, path, before) = (field.at(), field.path.clone(), report.errors());
-    let labels = names::labels(Some(field), &[], report);
-    if report.errors() > before {
-        return None;
-    }
-    if labels.is_empty() {
-        let hint = "name a value for each label of the SLO's groupBy; without `group` all groups count";
-        report.error(at, format!("`{path}` names no label"), Some(hint.to_owned()));
-        return None;
-    }
-    Some(labels)
 }

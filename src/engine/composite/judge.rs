@@ -1,0 +1,96 @@
+//! Whether a rule holds for a composite.
+
+use super::Whole;
+use super::ratio::{Ratio, reaches};
+use super::read::{Knows, Read};
+use crate::engine::condition::{Judged, Verdict, as_it_is, missing_as_good, more_bad_than_total};
+use crate::engine::window::Counts;
+use crate::slo::model::{AbsentMeans, Rule};
+use crate::slo::unit::{Events, Objective};
+
+/// What one part says about the windows of a rule: the long one, and the short one where there is one.
+#[derive(Default)]
+struct Says {
+    /// With what is missing read as good; nothing where the part is too young or has too few bad events.
+    begins: [Ratio; 2],
+    /// As it is; nothing where there are too few bad events.
+    firm: [Ratio; 2],
+    /// As it is, also where there may be too few bad events only because a part of them is not known.
+    most: [Ratio; 2],
+}
+
+impl Whole<'_> {
+    /// Judges a rule: may it begin, and does it go on? Of one part alone this is what
+    /// [`judge`](crate::engine::condition::judge) says of it.
+    pub fn judge(&mut self, rule: &Rule, objective: Objective) -> Judged {
+        let newest = rule.short.unwrap_or(rule.long);
+        let known: Vec<bool> = self.parts.iter_mut().map(|part| is_known(part, newest)).collect();
+        let all_known = self.parts.iter().zip(&known).all(|(part, known)| *known && part.knows == Knows::All);
+        let otherwise = if all_known { Verdict::Clear } else { Verdict::Unknown };
+
+        // As for any SLO, nearly all is settled by the short window, and the long one is not summed.
+        let shown = self.parts.iter_mut().zip(&known).map(|(part, known)| {
+            let counts = part.window(newest);
+            if *known { ratio(as_it_is, &counts, part) } else { Ratio::default() }
+        });
+        if !reaches(self.of, shown, rule.burn_rate, objective) {
+            return Judged { begins: otherwise, goes_on: otherwise };
+        }
+        let says = self.parts.iter_mut().zip(known);
+        let says: Vec<Says> =
+            says.map(|(part, known)| if known { says_of(part, rule) } else { Says::default() }).collect();
+        let both_reach = |pick: fn(&Says) -> [Ratio; 2]| {
+            let longs = says.iter().map(|says| pick(says)[0]);
+            let shorts = says.iter().map(|says| pick(says)[1]);
+            reaches(self.of, longs, rule.burn_rate, objective)
+                && reaches(self.of, shorts, rule.burn_rate, objective)
+        };
+        let begins = if both_reach(|says| says.begins) { Verdict::Holds } else { otherwise };
+        let goes_on = match () {
+            () if both_reach(|says| says.firm) => Verdict::Holds,
+            () if both_reach(|says| says.most) => Verdict::Unknown,
+            () => otherwise,
+        };
+        Judged { begins, goes_on }
+    }
+}
+
+/// Whether enough of the newest window of a part is known to say anything.
+fn is_known(part: &mut Read<'_>, newest: crate::slo::time::Span) -> bool {
+    if part.knows == Knows::Nothing {
+        return false;
+    }
+    let counts = part.window(newest);
+    let absent = if part.absent == AbsentMeans::Unknown { 0 } else { counts.absent };
+    (counts.covered + absent) * 2 >= counts.span() && !more_bad_than_total(&counts)
+}
+
+fn says_of(part: &mut Read<'_>, rule: &Rule) -> Says {
+    let long = part.window(rule.long);
+    let short = rule.short.map_or(long, |short| part.window(short));
+    let read = |read: Reading| [ratio(read, &long, part), ratio(read, &short, part)];
+    let least =
+        if part.is_timeslice() { rule.min_bad_events.min(Events::whole(1)) } else { rule.min_bad_events };
+    let enough = as_it_is(&long, part.absent).0 >= least;
+    let filled = long.from >= part.begun;
+    let whole = long.uncovered() == 0 && (part.absent != AbsentMeans::Unknown || long.absent == 0);
+    let mut says = Says::default();
+    if enough && filled {
+        says.begins = read(missing_as_good);
+    }
+    if enough {
+        says.firm = read(as_it_is);
+    }
+    if enough || !whole {
+        says.most = read(as_it_is);
+    }
+    says
+}
+
+/// How a window is read: its bad and total events.
+type Reading = fn(&Counts, AbsentMeans) -> (Events, Events);
+
+fn ratio(read: Reading, counts: &Counts, part: &Read<'_>) -> Ratio {
+    let (bad, total) = read(counts, part.absent);
+    Ratio::of(bad, total)
+}

@@ -1,0 +1,131 @@
+//! A composite at one moment: what becomes of its alerts, and the numbers that they tell.
+
+use super::Inputs;
+use super::burn::{Seen, step_gone, step_group, withheld};
+use super::control::Control;
+use super::delta::Delta;
+use super::evidence::NO_LABELS;
+use super::judge::{JudgedGroup, JudgedRule};
+use crate::engine::composite::{Left, Value, Whole};
+use crate::engine::ledger::Ledger;
+use crate::engine::plan::{Parts, Planned};
+use crate::engine::reason::{CompositeEvidence, Evidence, PartEvidence, RuleEvidence, WindowEvidence};
+use crate::slo::composite::Combine;
+use crate::slo::model::Severity;
+use crate::slo::time::Span;
+
+/// Moves the burn alerts of a composite; gives back how it stands.
+pub(super) fn step_composite(
+    planned: &Planned,
+    ledger: &Ledger,
+    control: &Control,
+    inputs: &Inputs<'_>,
+    delta: &mut Delta,
+) -> Option<Seen> {
+    let mut whole = Whole::read(planned, ledger, inputs.observed, inputs.at)?;
+    let judged = judge_composite(planned, &mut whole);
+    let alerts = control.of_slo(&planned.id);
+    // Asked only when somebody is told.
+    let evidence = |severity| {
+        let mut whole = Whole::read(planned, ledger, inputs.observed, inputs.at)?;
+        composite_evidence(planned, &mut whole, &judged, severity)
+    };
+    step_group(planned, &NO_LABELS, &judged, alerts, &evidence, inputs, delta);
+    let is_partial = || whole.is_partial();
+    let mut seen = Seen::of(vec![judged.standing], whole.is_blind(inputs.observed));
+    seen.withheld = withheld(planned, &judged, is_partial, |window| whole.any_partial(window));
+    seen.why = whole.why();
+    step_gone(planned, &[&NO_LABELS], &seen.standings, ledger, inputs, alerts, delta);
+    Some(seen)
+}
+
+/// Judges every rule of a composite.
+pub fn judge_composite(planned: &Planned, whole: &mut Whole<'_>) -> JudgedGroup {
+    let slo = &planned.slo;
+    let rules = slo.alerting.rules.iter().map(|rule| JudgedRule::Counted(whole.judge(rule, slo.objective)));
+    JudgedGroup { rules: rules.collect(), standing: whole.standing(), never_was: whole.any_never_was() }
+}
+
+/// Evidence for the alert of one severity; `None` where the SLO is no composite.
+pub fn composite_evidence(
+    planned: &Planned,
+    whole: &mut Whole<'_>,
+    judged: &JudgedGroup,
+    severity: Severity,
+) -> Option<Evidence> {
+    let slo = &planned.slo;
+    let parts = planned.parts.as_ref()?;
+    let left: Option<Left> = whole.left(slo.objective);
+    let rules = slo.alerting.rules.iter().zip(&planned.rule_names).zip(&judged.rules);
+    let rules: Vec<RuleEvidence> = rules
+        .filter(|((rule, _), _)| rule.severity == severity)
+        .map(|((rule, name), judged)| RuleEvidence {
+            rule: name.clone(),
+            severity,
+            threshold: rule.burn_rate.value(),
+            holds: judged.holds(),
+            long: window_evidence(planned, whole, rule.long),
+            short: rule.short.map(|short| window_evidence(planned, whole, short)),
+        })
+        .collect();
+    let about = rules.iter().find(|rule| rule.holds).or(rules.first());
+    let composite = about.map(|rule| whose(planned, parts, whole, rule.long.window));
+    Some(Evidence {
+        at: whole.at(),
+        slo: planned.id.clone(),
+        group: NO_LABELS.clone(),
+        objective: slo.objective.to_string().trim_end_matches('%').to_owned(),
+        rules,
+        budget_remaining: left.map(|left| left.remaining),
+        exhausts_in: left.and_then(|left| left.exhausts_in),
+        bad_query: String::new(),
+        total_query: String::new(),
+        time_weighted: false,
+        composite,
+    })
+}
+
+/// The ratio that a rule was held to: the least that it is by what is known.
+fn window_evidence(planned: &Planned, whole: &mut Whole<'_>, window: Span) -> WindowEvidence {
+    let seen = whole.seen(window);
+    let is_known = matches!(seen.ratio, Value::Ratio(_)) || seen.least > 0.0;
+    let burn = is_known.then(|| seen.least / planned.slo.objective.budget());
+    WindowEvidence {
+        window,
+        from: seen.from,
+        to: seen.to,
+        bad: 0.0,
+        total: 0.0,
+        burn,
+        coverage: seen.coverage,
+        excluded: seen.excluded,
+    }
+}
+
+/// Which part burns how fast, and how much of it all is its.
+fn whose(planned: &Planned, of: &Parts, whole: &mut Whole<'_>, window: Span) -> CompositeEvidence {
+    let seen = whole.seen(window);
+    let unknown = whole.standings().map(|(_, why)| why.map(str::to_owned));
+    let budget = planned.slo.objective.budget();
+    let part = |((part, value), unknown): ((&crate::engine::plan::PlannedPart, &Value), Option<String>)| {
+        let ratio = match value {
+            Value::Ratio(ratio) => Some(*ratio),
+            Value::Idle => Some(0.0),
+            Value::Unknown => None,
+        };
+        let weight = part.share(of);
+        let all = (of.how == Combine::Weighted && seen.least > 0.0).then_some(seen.least);
+        PartEvidence {
+            slo: part.named.slo.to_string(),
+            group: part.named.group.clone().unwrap_or_default(),
+            weight,
+            burn: ratio.map(|ratio| ratio / budget),
+            share: ratio.zip(all).map(|(ratio, all)| weight * ratio / all),
+            unknown,
+        }
+    };
+    let mut parts: Vec<PartEvidence> = of.parts.iter().zip(&seen.parts).zip(unknown).map(part).collect();
+    let counts = |part: &PartEvidence| part.weight * part.burn.unwrap_or(-1.0);
+    parts.sort_by(|a, b| counts(b).total_cmp(&counts(a)));
+    CompositeEvidence { how: of.how.as_str().to_owned(), window, of: parts }
+}
