@@ -5,6 +5,7 @@ mod gaps;
 mod life;
 mod missed;
 mod net;
+mod shadow;
 mod timeslice;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +42,7 @@ struct World {
     /// What the alive selector says; read in every tick.
     targets: Option<AliveReading>,
     receivers: Vec<String>,
+    shadow: Shadow<'static>,
     now: i64,
     told: Vec<Transition>,
 }
@@ -70,6 +72,7 @@ impl World {
             observed,
             targets: None,
             receivers: vec!["oncall".into()],
+            shadow: Shadow::default(),
             now: START,
             told: vec![],
         }
@@ -143,6 +146,7 @@ impl World {
             observed: &self.observed,
             external: &external,
             receivers: &self.receivers,
+            shadow: self.shadow,
         })
     }
 
