@@ -4,6 +4,7 @@
 
 mod args;
 pub mod check;
+mod compare;
 mod explain;
 mod moment;
 mod remote;
