@@ -93,7 +93,7 @@ pub(super) async fn list(
     let store = &shared.store;
     let rows = store.alert_history(params.text("slo"), (from, to), params.number("next")?, limit).await?;
     let view = AlertHistoryView {
-        since: store.watched_since().await?,
+        since: store.watched_since().await?.map(|ms| ms.div_euclid(1000)),
         items: rows.items.into_iter().filter_map(event).collect(),
         next: rows.next.map(|next| next.to_string()),
     };

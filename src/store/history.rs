@@ -73,7 +73,7 @@ both! {
         Ok(Page::cut(rows.into_iter().map(line).collect(), limit, |row| row.seq))
     }
 
-    /// When the oldest revision that is kept was accepted, in seconds since the epoch: somebody
+    /// When the oldest revision that is kept was accepted, in milliseconds: somebody
     /// watched from then on. `None` before the first.
     pub async fn watched_since(&self) -> Result<Option<i64>>
     while "reading revisions" {

@@ -33,7 +33,7 @@ async fn with_history() -> Service {
         line(200, "resolved", "shop/pay", json!(["oncall", {"shadow": "chat"}])),
     ];
     service.shared.store.commit(epoch, &Decisions { history, ..Decisions::default() }).await.unwrap();
-    let revision = Revision { number: 1, hash: "h".into(), at: 50, summary: String::new() };
+    let revision = Revision { number: 1, hash: "h".into(), at: 50_000, summary: String::new() };
     service.shared.store.accept(epoch, &revision, &[], &[], &[]).await.unwrap();
     service
 }

@@ -65,8 +65,8 @@ impl Episode {
     }
 
     /// The page that people got in spite of silences: from the end of the silence that it began in.
-    /// One that is silenced to its end is only noted.
-    pub(super) fn silenced(mut self, silences: &[Silence]) -> Self {
+    /// One that is silenced to its end, or to the moment until which is looked, is only noted.
+    pub(super) fn silenced(mut self, silences: &[Silence], until: Ts) -> Self {
         if self.weight != Weight::Page {
             return self;
         }
@@ -78,7 +78,7 @@ impl Episode {
         if from == self.from {
             return self;
         }
-        if self.to.is_none_or(|to| from < to) {
+        if from < self.to.unwrap_or(until) {
             (self.from, self.cut) = (from, false);
         } else {
             self.weight = Weight::Silenced;
@@ -223,7 +223,7 @@ pub(super) mod tests {
     fn a_page_begins_for_people_when_its_silences_end() {
         let all = stretches(&[300, 315, 330, 345, 360]).episodes((Ts(0), Ts(900)), page);
         let [episode] = &all[..] else { panic!("{all:?}") };
-        let under = |silences: &[Silence]| episode.clone().silenced(silences);
+        let under = |silences: &[Silence]| episode.clone().silenced(silences, Ts(1000));
         let name = r#"alertname="A""#;
         assert_eq!(under(&[silence(name, 0, 280), silence("alertname=\"B\"", 0, 900)]), *episode);
         assert_eq!(under(&[silence(name, 320, 900)]), *episode, "told before it was silenced");
@@ -231,7 +231,9 @@ pub(super) mod tests {
         assert_eq!((late.from, late.weight), (Ts(350), Weight::Page));
         assert_eq!(under(&[silence(name, 0, 900)]).weight, Weight::Silenced);
         let lasts = Episode { to: None, ..episode.clone() };
-        assert_eq!(lasts.silenced(&[silence(name, 0, 900)]).from, Ts(900));
+        let under = |until| lasts.clone().silenced(&[silence(name, 0, 900)], Ts(until));
+        assert_eq!((under(1000).from, under(1000).weight), (Ts(900), Weight::Page));
+        assert_eq!(under(800).weight, Weight::Silenced, "it is not over yet");
     }
 
     pub(in crate::cli::compare) fn event(

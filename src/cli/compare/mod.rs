@@ -149,7 +149,7 @@ async fn compare(args: &CompareArgs, now: Ts) -> Result<Report, CommandError> {
     let mut by_slo: BTreeMap<String, Vec<Episode>> = BTreeMap::new();
     let mut others = Vec::new();
     for episode in recorded.episodes(|labels| weigh(&args.pages, labels)) {
-        let Some(episode) = episode.silenced(&silences.silences).since(from) else { continue };
+        let Some(episode) = episode.silenced(&silences.silences, now).since(from) else { continue };
         match belongs.slo_of(&episode.labels) {
             Some(slo) => by_slo.entry(slo).or_default().push(episode),
             None => others.push(episode),
