@@ -4,6 +4,7 @@
 //! [`engine::view`](crate::engine::view); errors are problem documents (RFC 9457). Reads take the
 //! world's lock for one SLO at a time; writes are a single call of the store.
 
+mod alert_history;
 mod alerts;
 mod components;
 mod deliveries;
@@ -33,6 +34,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use alert_history::{AlertEventView, AlertHistoryView};
 pub use deliveries::{DeliveryView, Queued};
 pub use health::{Component, Health, HealthView};
 pub use ledger::{ExclusionAsked, ExclusionRequest};
@@ -59,7 +61,7 @@ const MAX_BODY: usize = 64 * 1024;
     ),
     tags(
         (name = "slos", description = "Objectives, burn rates, budgets"),
-        (name = "alerts", description = "Alerts that are pending or firing"),
+        (name = "alerts", description = "Alerts that are pending or firing, and what they did"),
         (name = "deliveries", description = "The outbox and its dead letters"),
         (name = "scale", description = "Scale policies and their decisions"),
         (name = "service", description = "Damper itself"),
@@ -77,6 +79,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .routes(routes!(ledger::exclude))
         .routes(routes!(ledger::include))
         .routes(routes!(alerts::list))
+        .routes(routes!(alert_history::list))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::resend))
         .routes(routes!(scale::list))

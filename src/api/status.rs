@@ -34,6 +34,8 @@ pub struct StatusView {
     pub step_seconds: i64,
     /// The store: its file, or its server without the password.
     pub store: String,
+    /// Nobody is told of any alert, whatever its definition says: `alerting.mode` of the settings is `shadow`.
+    pub shadow: bool,
     /// Sources in the order of their names.
     pub sources: Vec<SourceView>,
     /// The revision in force, and what is wrong with the rest.
@@ -92,6 +94,7 @@ pub(super) async fn status(
         epoch: shared.epoch(),
         step_seconds: shared.settings.step.span().secs(),
         store: shared.store.name().to_owned(),
+        shadow: shared.settings.alerting.shadow().all,
         sources: shared.sources.values().map(|source| source_view(&shared, source)).collect(),
         definitions: shared.definitions.read().clone(),
         ticks: *shared.ticks.read(),

@@ -32,6 +32,8 @@ enum Command {
     Scale(super::scale::ScaleArgs),
     /// Shows what is booked of an SLO, and takes time out of it by hand
     Ledger(super::ledger::LedgerArgs),
+    /// Compares the pages of Damper with those of the rules it is to follow
+    CompareAlerts(super::compare::CompareArgs),
     /// Tells why
     Explain(super::explain::ExplainArgs),
     /// Prints rules for your own Prometheus
@@ -144,6 +146,7 @@ impl Cli {
             Command::Reload(args) => super::remote::reload(args).await,
             Command::Scale(args) => Box::pin(super::scale::run(args)).await,
             Command::Ledger(args) => Box::pin(super::ledger::run(args)).await,
+            Command::CompareAlerts(args) => Box::pin(super::compare::run(args)).await,
             Command::Explain(args) => super::explain::run(args).await,
             Command::Generate(args) => super::generate::run(&args),
             Command::Check(args) => super::check::command::run(args).await,

@@ -4,6 +4,7 @@
 
 mod args;
 pub mod check;
+mod compare;
 mod explain;
 mod generate;
 mod ledger;

@@ -37,38 +37,75 @@ pub(super) async fn ask(
     path: &str,
     body: Option<&Value>,
 ) -> Result<Value, CommandError> {
-    let base = base(args)?;
-    let client = Client::builder().timeout(PATIENCE).connect_timeout(PATIENCE).build()?;
-    let mut request = client.request(method, base.join(path)?);
-    if let Some(body) = body {
-        request = request.json(body);
+    let peer = Peer { base: base(args)?, flag: "--url", name: "Damper", token: None };
+    peer.ask(method, path, body).await
+}
+
+/// Somebody who answers JSON over HTTP.
+pub(super) struct Peer {
+    base: Url,
+    /// The flag that names it.
+    flag: &'static str,
+    /// What it should be.
+    name: &'static str,
+    token: Option<String>,
+}
+
+impl Peer {
+    /// At an address that a flag gave.
+    pub(super) fn new(
+        url: &str,
+        flag: &'static str,
+        name: &'static str,
+        token: Option<String>,
+    ) -> Result<Self, CommandError> {
+        Ok(Self { base: address(flag, url)?, flag, name, token })
     }
-    let unreachable = |error: &reqwest::Error| {
-        if error.is_connect() {
-            format!("nothing answers at {base}; is Damper running there? Name another address with --url")
-        } else if error.is_timeout() {
-            format!("no answer from {base} within {PATIENCE:?}")
-        } else {
-            format!("asking {base} failed: {error}")
+
+    /// Asks for a path.
+    pub(super) async fn get(&self, path: &str) -> Result<Value, CommandError> {
+        self.ask(Method::GET, path, None).await
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, CommandError> {
+        let Self { base, flag, name, token } = self;
+        let client = Client::builder().timeout(PATIENCE).connect_timeout(PATIENCE).build()?;
+        let mut request = client.request(method, base.join(path)?);
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
         }
-    };
-    let mut response = request.send().await.map_err(|error| unreachable(&error))?;
-    let code = response.status();
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&error))? {
-        bytes.extend_from_slice(&chunk);
-        if bytes.len() > MAX_BODY {
-            return Err(format!("{base} answers more than {MAX_BODY} bytes; is it Damper?").into());
+        if let Some(body) = body {
+            request = request.json(body);
         }
+        let unreachable = |error: &reqwest::Error| {
+            if error.is_connect() {
+                format!(
+                    "nothing answers at {base}; is {name} running there? Name another address with {flag}"
+                )
+            } else if error.is_timeout() {
+                format!("no answer from {base} within {PATIENCE:?}")
+            } else {
+                format!("asking {base} failed: {error}")
+            }
+        };
+        let mut response = request.send().await.map_err(|error| unreachable(&error))?;
+        let code = response.status();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&error))? {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() > MAX_BODY {
+                return Err(format!("{base} answers more than {MAX_BODY} bytes; is it {name}?").into());
+            }
+        }
+        let answer: Value = serde_json::from_slice(&bytes)
+            .map_err(|_| format!("{base} answers {code} without JSON; is it {name}?"))?;
+        if code.is_success() {
+            return Ok(answer);
+        }
+        let detail =
+            answer.get("detail").or(answer.get("title")).and_then(Value::as_str).unwrap_or("it says no more");
+        Err(format!("{base} answers {code}: {detail}").into())
     }
-    let answer: Value = serde_json::from_slice(&bytes)
-        .map_err(|_| format!("{base} answers {code} without JSON; is it Damper?"))?;
-    if code.is_success() {
-        return Ok(answer);
-    }
-    let detail =
-        answer.get("detail").or(answer.get("title")).and_then(Value::as_str).unwrap_or("it says no more");
-    Err(format!("{base} answers {code}: {detail}").into())
 }
 
 /// An answer of the API in the shape that this version knows.
@@ -93,13 +130,7 @@ pub(super) fn segment(name: &str) -> Result<String, CommandError> {
 /// Where it listens: `--url`, else `listen` of the settings where there are any, else the default.
 fn base(args: &RemoteArgs) -> Result<Url, CommandError> {
     if let Some(url) = &args.url {
-        let mut url = Url::parse(url)
-            .map_err(|error| format!("--url {url}: {error}; write it like http://127.0.0.1:9095"))?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(format!("--url {url}: must begin with http:// or https://").into());
-        }
-        url.set_path(&format!("{}/", url.path().trim_end_matches('/')));
-        return Ok(url);
+        return address("--url", url);
     }
     let listen = if args.config.exists() {
         Settings::load(&args.config, &[])?.listen
@@ -107,6 +138,17 @@ fn base(args: &RemoteArgs) -> Result<Url, CommandError> {
         SocketAddr::from((Ipv4Addr::LOCALHOST, 9095))
     };
     Ok(Url::parse(&format!("http://{}/", reachable(listen)))?)
+}
+
+/// An address as a flag gives it, to which paths are added.
+fn address(flag: &str, text: &str) -> Result<Url, CommandError> {
+    let mut url = Url::parse(text)
+        .map_err(|error| format!("{flag} {text}: {error}; write it like http://127.0.0.1:9095"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("{flag} {url}: must begin with http:// or https://").into());
+    }
+    url.set_path(&format!("{}/", url.path().trim_end_matches('/')));
+    Ok(url)
 }
 
 /// An address that means "everywhere" is reached on this machine.

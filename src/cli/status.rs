@@ -115,6 +115,11 @@ fn described(status: &Value) -> String {
             at(source, "/failures")
         ));
     }
+    if is_true(at(status, "/shadow")) {
+        lines.push(
+            "alerts       SHADOW MODE: nobody is told of any; `alerting.mode: live` ends it".to_owned(),
+        );
+    }
     let definitions = at(status, "/definitions");
     lines.push(format!(
         "definitions  revision {}, {} SLOs",

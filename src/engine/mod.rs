@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod notice;
 pub mod plan;
 pub mod reason;
+pub mod recipient;
 pub mod sample;
 pub mod scale;
 pub mod status;

@@ -23,6 +23,9 @@ pub struct Notice {
     pub at: Ts,
     /// The alert as it was then.
     pub alert: Alert,
+    /// Shadow mode: it is shown to somebody, and nobody is told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shadow: bool,
 }
 
 impl Notice {

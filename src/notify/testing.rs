@@ -87,6 +87,7 @@ pub(crate) fn firing() -> Notice {
             ends_at: None,
             evidence: Some(evidence()),
         },
+        shadow: false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Messages to receivers that are no longer in the settings: renamed, replaced or removed while
 //! something was owed to them. The route's receiver is told instead, so that no page and no end of
 //! one waits for ever. Where nobody is left, messages are given up and listed with the reason, and
-//! states are forgotten.
+//! states are forgotten; so is what shadow mode only shows.
 
 use super::clock;
 use super::owed::{commit, is_level, stand_in};
@@ -32,6 +32,7 @@ async fn message(shared: &Shared, epoch: i64, row: &OutboxRow) -> Result<(), Sto
     let gone = format!("the receiver `{}` is no longer in the settings", row.receiver);
     let heir = shared.settings.route.as_ref().map(|route| route.receiver.as_str());
     let reason = match (heir, serde_json::from_str::<Notice>(&row.payload)) {
+        (_, Ok(notice)) if notice.shadow => format!("{gone}, and what is only shown nobody else is told"),
         (None, _) => format!("{gone}, and no route names another one"),
         (_, Err(_)) => format!("{gone}, and the message in the store cannot be read"),
         (Some(heir), Ok(notice)) => {
@@ -54,7 +55,7 @@ async fn message(shared: &Shared, epoch: i64, row: &OutboxRow) -> Result<(), Sto
 async fn level(shared: &Shared, epoch: i64, row: &LevelRow) -> Result<(), StoreError> {
     let heir = shared.settings.route.as_ref().map(|route| route.receiver.as_str());
     let over = row.state == LevelState::Resolved && row.last_sent_at.is_some();
-    let notice = serde_json::from_str::<Notice>(&row.payload).ok();
+    let notice = serde_json::from_str::<Notice>(&row.payload).ok().filter(|notice| !notice.shadow);
     if let (Some(heir), Some(notice), false) = (heir, notice, over)
         && told_as(shared, heir, &notice).await?.is_none()
     {

@@ -5,6 +5,7 @@ use super::shared::Shared;
 use crate::engine::notice::{Event, Notice};
 use crate::notify::ReceiverKind;
 use crate::notify::alertmanager::subject;
+use crate::slo::model::Severity;
 use crate::store::{Decisions, LevelPut, LevelState, OutboxPut, StoreError};
 
 /// How long a resolved alert is repeated to an Alertmanager: as long as Prometheus does.
@@ -19,13 +20,15 @@ pub(super) fn owe(
     to: &mut Decisions,
 ) {
     let Ok(payload) = serde_json::to_string(&notice) else { return };
+    // Nobody waits for what is only shown.
+    let severity = if notice.shadow { Severity::Ticket } else { notice.alert.severity };
     if !is_level(shared, &notice.receiver) {
         to.outbox.push(OutboxPut {
             id: notice.id,
             receiver: notice.receiver,
             incident: notice.incident,
             event: notice.event.as_str().to_owned(),
-            severity: notice.alert.severity,
+            severity,
             created_at: now,
             not_before: now,
             payload,
@@ -44,7 +47,7 @@ pub(super) fn owe(
         incident: notice.incident,
         subject: subject(&notice.alert.labels),
         payload,
-        severity: notice.alert.severity,
+        severity,
         state,
         since: now,
         resend_until: now.saturating_add(RESOLVED_FOR_MS),
@@ -52,10 +55,10 @@ pub(super) fn owe(
 }
 
 /// Owes the fallback receiver the same, all in one transaction; at most once however often it is
-/// called, unless it was given up meanwhile.
+/// called, unless it was given up meanwhile. What is only shown nobody else is told.
 pub(super) async fn owe_fallback(shared: &Shared, epoch: i64, notices: &[Notice]) -> Result<(), StoreError> {
     let mut decisions = Decisions::default();
-    for notice in notices {
+    for notice in notices.iter().filter(|notice| !notice.shadow) {
         let Some(fallback) = fallback_for(shared, &notice.receiver) else { continue };
         stand_in(shared, notice, fallback, &mut decisions).await?;
     }

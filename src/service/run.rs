@@ -86,6 +86,9 @@ pub async fn run<F: Future<Output = ()> + Send + 'static>(
     spawn(&shared, "signals", signals.run(Arc::clone(&shared)));
     spawn(&shared, "api", serve(Arc::clone(&shared), listener));
     tracing::info!(%address, store = shared.store.name(), version = env!("CARGO_PKG_VERSION"), "started");
+    if shared.settings.alerting.shadow().all {
+        tracing::warn!("shadow mode: nobody is told of any alert; `alerting.mode: live` ends it");
+    }
 
     if lease::acquire(&shared, &lease::holder(bound, shared.started_at_ms)).await? {
         Box::pin(lead(&shared, edges, levels, heartbeat, actuators)).await?;

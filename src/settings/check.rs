@@ -36,6 +36,8 @@ impl Check<'_> {
             self.notify_problems(found.0);
             checked
         });
+        let names = self.merged.names("receivers");
+        let alerting = self.alerting(written.alerting);
         let settings = Settings {
             sources: self.sources(written.sources, written.prometheus),
             external_labels: self.external_labels(written.external_labels),
@@ -46,10 +48,12 @@ impl Check<'_> {
             step: self.step(written.step),
             heartbeat: heartbeat.flatten(),
             receivers: self.receivers(written.receivers),
-            route: self.route(written.route),
+            route: self.route(written.route, alerting.shadow_receiver.as_deref()),
+            alerting,
             scaling: self.scaling(written.scaling),
             log: self.log(written.log),
         };
+        self.shadow_receiver(&settings.alerting, settings.route.as_ref(), &names);
         self.problems.is_empty().then_some(settings)
     }
 
@@ -221,11 +225,11 @@ impl Check<'_> {
         }
     }
 
-    /// Without a route the only receiver gets all.
-    fn route(&mut self, written: Option<WrittenRoute>) -> Option<Route> {
+    /// Without a route the only receiver gets all, apart from the one that is for shadows.
+    fn route(&mut self, written: Option<WrittenRoute>, shadow: Option<&str>) -> Option<Route> {
         let names = self.merged.names("receivers");
         let Some(route) = written else {
-            let mut all = names.into_iter();
+            let mut all = names.into_iter().filter(|name| Some(name.as_str()) != shadow);
             return match (all.next(), all.next()) {
                 (Some(receiver), None) => {
                     Some(Route { receiver, fallback: None, fallback_after: Route::FALLBACK_AFTER })
@@ -265,7 +269,7 @@ impl Check<'_> {
         span
     }
 
-    fn named(&mut self, key: &str, name: &str, names: &BTreeSet<String>) {
+    pub(super) fn named(&mut self, key: &str, name: &str, names: &BTreeSet<String>) {
         if !names.contains(name) {
             let known: Vec<&str> = names.iter().map(String::as_str).collect();
             let hint = match known.as_slice() {

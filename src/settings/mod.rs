@@ -8,6 +8,7 @@
 //!
 //! All problems are told in one run, each with its line or variable. `docs/settings.md` lists all keys.
 
+mod alerting;
 mod check;
 mod environment;
 mod file;
@@ -35,6 +36,7 @@ use crate::slo::time::{Span, Step};
 use crate::telemetry::LogSettings;
 
 pub use crate::cluster::{ActuatorConfig, ActuatorSettings, KubernetesSettings};
+pub use alerting::AlertingConfig;
 pub use load::Flag;
 pub use place::Place;
 pub use problem::{SettingsError, SettingsProblem};
@@ -64,6 +66,8 @@ pub struct Settings {
     pub receivers: Vec<ReceiverConfig>,
     /// Which of them is told; `None` without receivers.
     pub route: Option<Route>,
+    /// Whether anybody is told at all, and who is shown what nobody is told.
+    pub alerting: AlertingConfig,
     /// What policies may do together, and where workloads are.
     pub scaling: ScalingConfig,
     /// Logs.
@@ -113,6 +117,7 @@ impl fmt::Debug for Settings {
             .field("heartbeat", &self.heartbeat.is_some())
             .field("receivers", &receivers)
             .field("route", &self.route)
+            .field("alerting", &self.alerting)
             .field("scaling", &self.scaling)
             .field("log", &self.log)
             .finish()

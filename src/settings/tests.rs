@@ -41,6 +41,8 @@ fn the_documented_file_is_read_and_shows_its_defaults() {
     let route = Route { receiver: "oncall".into(), fallback: Some("alertmanager".into()), fallback_after };
     assert_eq!(settings.route, Some(route));
     let plain = good(GOOD, &[]);
+    assert_eq!(settings.alerting.mode, plain.alerting.mode);
+    assert_eq!(settings.alerting.shadow_receiver.as_deref(), Some("people"));
     let [written, default] = [&settings, &plain].map(|settings| &settings.scaling);
     assert_eq!((written.mode, written.limits), (default.mode, default.limits));
     assert_eq!(written.release_on_shutdown, default.release_on_shutdown);

@@ -24,6 +24,7 @@ pub(super) struct Written {
     pub(super) heartbeat: Option<HeartbeatSettings>,
     pub(super) receivers: Vec<Option<ReceiverSettings>>,
     pub(super) route: Option<WrittenRoute>,
+    pub(super) alerting: WrittenAlerting,
     pub(super) scaling: WrittenScaling,
     pub(super) log: WrittenLog,
 }
@@ -35,6 +36,14 @@ pub(super) struct WrittenRoute {
     pub(super) receiver: String,
     pub(super) fallback: Option<String>,
     pub(super) fallback_after: Option<String>,
+}
+
+/// `alerting:`
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct WrittenAlerting {
+    pub(super) mode: Option<String>,
+    pub(super) shadow_receiver: Option<String>,
 }
 
 /// `scaling:`

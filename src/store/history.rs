@@ -47,6 +47,39 @@ both! {
         Ok(Page::cut(rows.into_iter().map(line).collect(), limit, |row| row.seq))
     }
 
+    /// Lines of what alerts did in a span, both ends included, in milliseconds; otherwise as
+    /// [`Self::history`].
+    pub async fn alert_history(
+        &self,
+        subject: Option<&str>,
+        span: (i64, i64),
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Page<HistoryRow>>
+    while "reading the history of alerts" {
+        let limit = limit.clamp(1, PAGE);
+        let mut sql = QueryBuilder::<Database>::new(
+            "select seq, at, kind, subject, body from history \
+             where kind in ('firing', 'resolved', 'missed') and seq < ",
+        );
+        sql.push_bind(before.unwrap_or(i64::MAX));
+        sql.push(" and at >= ").push_bind(span.0).push(" and at <= ").push_bind(span.1);
+        if let Some(subject) = subject {
+            sql.push(" and subject = ").push_bind(subject);
+        }
+        sql.push(" order by seq desc limit ").push_bind(limit + 1);
+        let rows: Vec<(i64, i64, String, String, String)> = sql.build_query_as().fetch_all(&self.reader).await?;
+        let line = |(seq, at, kind, subject, body)| HistoryRow { seq, at, kind, subject, body };
+        Ok(Page::cut(rows.into_iter().map(line).collect(), limit, |row| row.seq))
+    }
+
+    /// When the oldest revision that is kept was accepted, in milliseconds: somebody
+    /// watched from then on. `None` before the first.
+    pub async fn watched_since(&self) -> Result<Option<i64>>
+    while "reading revisions" {
+        Ok(sqlx::query_scalar("select min(at) from revisions").fetch_one(&self.reader).await?)
+    }
+
     /// Deletes up to [`PRUNE`] lines older than a moment; returns how many.
     pub async fn prune_history(&self, epoch: i64, before_ms: i64) -> Result<u64>
     while "pruning history" {

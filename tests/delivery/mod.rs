@@ -1,6 +1,7 @@
 //! From a decision to the people it is for: what is owed arrives, whatever dies, hangs or lies in between.
 
 mod alertmanager;
+mod compare;
 mod crash;
 mod email;
 mod fallback;

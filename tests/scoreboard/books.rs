@@ -111,6 +111,7 @@ impl Books {
             observed: &self.observed,
             external: &Labels::new(),
             receivers: &["oncall".to_owned()],
+            shadow: damper::engine::recipient::Shadow::default(),
         };
         let delta = step(&self.plan.slos, &self.ledger, &self.control, &inputs);
         self.control.apply(&delta);

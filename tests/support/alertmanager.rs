@@ -87,6 +87,18 @@ impl Alertmanager {
         self.process = Some(process);
     }
 
+    /// Silences alerts of this name for an hour from now on.
+    pub async fn silence(&self, alertname: &str) {
+        let (from, to) = (chrono::Utc::now(), chrono::Utc::now() + chrono::TimeDelta::hours(1));
+        let silence = serde_json::json!({
+            "matchers": [{"name": "alertname", "value": alertname, "isRegex": false, "isEqual": true}],
+            "startsAt": from, "endsAt": to, "createdBy": "test", "comment": "known",
+        });
+        let request = self.client.post(format!("{}/api/v2/silences", self.url())).json(&silence);
+        let answer = request.send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    }
+
     /// Alerts that are active now (resolved ones are not), as its API shows them.
     pub async fn alerts(&self) -> Vec<Value> {
         let answer = self.client.get(format!("{}/api/v2/alerts", self.url())).send().await.unwrap();

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::exporter::{Exporter, Target};
 use super::now_ms;
-use super::prometheus::{Prometheus, Version};
+use super::prometheus::{Builder, Prometheus, Version};
 use super::random::Random;
 use super::tsdb::Series;
 use super::wait_until;
@@ -58,6 +58,11 @@ impl Shop {
     /// Starts, with a few minutes of good traffic behind it, so that the windows of [`Self::slo`]
     /// are covered from the beginning.
     pub async fn open(names: &[&str]) -> Self {
+        Self::open_with(names, |prometheus| prometheus).await
+    }
+
+    /// The same with a Prometheus that has more to do.
+    pub async fn open_with(names: &[&str], more: impl FnOnce(Builder) -> Builder) -> Self {
         let exporter = Exporter::start();
         let target = exporter.target("/metrics");
         let now = now_ms();
@@ -71,11 +76,13 @@ impl Shop {
         let failing = names.iter().map(|name| ((*name).to_owned(), false)).collect();
         let services = Arc::new(Mutex::new(Services { failing, ..Services::default() }));
         let traffic = tokio::spawn(serve(Arc::clone(&services), target.clone()));
-        let prometheus = Prometheus::of(Version::New)
-            .data(&past)
-            .scrape("shop", &[exporter.address()], "/metrics", Duration::from_secs(1))
-            .start()
-            .await;
+        let prometheus = Prometheus::of(Version::New).data(&past).scrape(
+            "shop",
+            &[exporter.address()],
+            "/metrics",
+            Duration::from_secs(1),
+        );
+        let prometheus = more(prometheus).start().await;
         let limit = Duration::from_secs(60);
         let authored = now + i64::from(AHEAD) * 1000;
         wait_until(limit, "the data to reach the present", async || (now_ms() > authored).then_some(()))

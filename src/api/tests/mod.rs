@@ -1,5 +1,6 @@
 //! The router as a client sees it: over a real store, an authored ledger, and no network.
 
+mod alert_history;
 mod deliveries;
 mod errors;
 mod health;

@@ -6,8 +6,9 @@ use axum::http::Request;
 use super::Service;
 use crate::engine::view::testing::Example;
 
-const ROUTES: [(&str, &str); 19] = [
+const ROUTES: [(&str, &str); 20] = [
     ("/api/v1/alerts", "get"),
+    ("/api/v1/alerts/history", "get"),
     ("/api/v1/deliveries", "get"),
     ("/api/v1/deliveries/{id}/resend", "post"),
     ("/api/v1/exclusions/{id}", "delete"),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::timer::{Moment, RuleInput, Timer};
+use crate::engine::recipient::Recipient;
 use crate::slo::model::Labels;
 use crate::slo::time::{Span, Ts};
 
@@ -36,8 +37,8 @@ pub struct Firing {
     pub labels: Labels,
     /// The annotations it was told with.
     pub annotations: Labels,
-    /// The receivers that are told.
-    pub told: Vec<String>,
+    /// Who is told.
+    pub told: Vec<Recipient>,
     /// How many targets were up then, where known.
     pub targets: Option<u64>,
     /// The rules that held then; their labels stay with the incident.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::control::Control;
 use crate::engine::alert::{AlertKey, AlertState};
 use crate::engine::notice::{Alert, Event, Notice};
+use crate::engine::recipient::Recipient;
 use crate::slo::time::Ts;
 
 /// What a step decided: new alert states and the transitions that people are owed.
@@ -27,8 +28,8 @@ pub struct Transition {
     pub at: Ts,
     /// Id of the incident.
     pub incident: String,
-    /// Receivers that are told; none in shadow mode.
-    pub told: Vec<String>,
+    /// Who is told; in shadow mode nobody, or who is shown what others would be told.
+    pub told: Vec<Recipient>,
     /// The alert as it was then.
     pub alert: Alert,
 }
@@ -36,14 +37,8 @@ pub struct Transition {
 impl Transition {
     /// One notice per receiver, each under an id that any repetition of the decision gives again.
     pub fn notices(&self) -> impl Iterator<Item = Notice> {
-        self.told.iter().map(|receiver| Notice {
-            id: Notice::id_of(&self.incident, self.event, receiver),
-            incident: self.incident.clone(),
-            receiver: receiver.clone(),
-            event: self.event,
-            at: self.at,
-            alert: self.alert.clone(),
-        })
+        let told = |to: &Recipient| to.notice(&self.incident, self.event, self.at, &self.alert);
+        self.told.iter().map(told)
     }
 }
 

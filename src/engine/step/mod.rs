@@ -28,6 +28,7 @@ pub use targets::Targets;
 
 use super::ledger::Ledger;
 use super::plan::Planned;
+use super::recipient::Shadow;
 use crate::slo::model::Labels;
 use crate::slo::time::{Span, Ts};
 
@@ -44,6 +45,8 @@ pub struct Inputs<'a> {
     pub external: &'a Labels,
     /// Names of the receivers that are told.
     pub receivers: &'a [String],
+    /// Who is told nothing, and who is shown it.
+    pub shadow: Shadow<'a>,
 }
 
 /// Judges a batch of SLOs at one moment. Nothing is remembered until the delta is committed and

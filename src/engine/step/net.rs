@@ -72,7 +72,7 @@ fn begin(last: Transition, net: &mut Delta) {
 fn go_on(known: Firing, last: Transition, net: &mut Delta) {
     let Some(Some(state)) = net.changes.get_mut(&last.key) else { return };
     let Some(now) = state.firing.take() else { return };
-    let added: Vec<String> = now.told.iter().filter(|name| !known.told.contains(name)).cloned().collect();
+    let added: Vec<_> = now.told.iter().filter(|name| !known.told.contains(name)).cloned().collect();
     let told = known.told.iter().chain(&added).cloned().collect();
     let incident = known.incident.clone();
     let alert = Alert { starts_at: known.at, ..last.alert };

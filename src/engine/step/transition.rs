@@ -5,6 +5,7 @@ use super::delta::{Delta, Transition};
 use crate::engine::alert::{AlertKey, AlertState, Firing, Naming, Phase, RuleInput, alert_labels};
 use crate::engine::notice::{Alert, Event};
 use crate::engine::reason::Evidence;
+use crate::engine::recipient::Recipient;
 use crate::slo::model::{AlertMode, Labels, Slo};
 use crate::slo::time::Ts;
 
@@ -89,7 +90,7 @@ fn fire<E: Fn() -> Telling>(
         at: inputs.at,
         labels,
         annotations: Labels::new(),
-        told: receivers_of(subjected, inputs).to_vec(),
+        told: recipients_of(subjected, inputs),
         targets: subjected.targets,
         rules,
     };
@@ -113,8 +114,8 @@ fn go_on<E: Fn() -> Telling>(
     if !firing.rules.iter().all(is_given) {
         firing.rules = firing_rules(state);
     }
-    let receivers = receivers_of(subjected, inputs);
-    let missing: Vec<String> = receivers.iter().filter(|name| !firing.told.contains(name)).cloned().collect();
+    let mut missing = recipients_of(subjected, inputs);
+    missing.retain(|one| !firing.told.contains(one));
     let labels = labels_for(subjected, &firing.rules, inputs);
     if labels == firing.labels {
         if !missing.is_empty() {
@@ -135,16 +136,20 @@ fn firing_rules(state: &AlertState) -> Vec<String> {
     state.timers.iter().filter(|(_, timer)| timer.firing).map(|(name, _)| name.clone()).collect()
 }
 
-fn receivers_of<'a, E: Fn() -> Telling>(subjected: &Subjected<'_, E>, inputs: &Inputs<'a>) -> &'a [String] {
-    let shadow = subjected.slo.is_some_and(|slo| slo.alerting.mode == AlertMode::Shadow);
-    if shadow { &[] } else { inputs.receivers }
+fn recipients_of<E: Fn() -> Telling>(subjected: &Subjected<'_, E>, inputs: &Inputs<'_>) -> Vec<Recipient> {
+    let own = subjected.slo.is_some_and(|slo| slo.alerting.mode == AlertMode::Shadow);
+    if own || inputs.shadow.all {
+        inputs.shadow.receiver.map(|name| Recipient::Shadow { shadow: name.to_owned() }).into_iter().collect()
+    } else {
+        inputs.receivers.iter().cloned().map(Recipient::Live).collect()
+    }
 }
 
 /// Tells that it fires: `only` some of its receivers, or all.
 fn announce<E: Fn() -> Telling>(
     subjected: &Subjected<'_, E>,
     firing: &mut Firing,
-    only: Option<Vec<String>>,
+    only: Option<Vec<Recipient>>,
     inputs: &Inputs<'_>,
     delta: &mut Delta,
 ) {

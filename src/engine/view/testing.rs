@@ -84,6 +84,7 @@ impl Example {
             observed: &self.observed,
             external: &self.external,
             receivers: &receivers,
+            shadow: crate::engine::recipient::Shadow::default(),
         };
         let mut delta = step(&self.slos, &self.ledger, &self.control, &inputs);
         delta.extend(step_sources(&self.control, &inputs));

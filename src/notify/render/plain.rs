@@ -8,13 +8,15 @@ use crate::engine::notice::Notice;
 /// `[FIRING] page checkout/availability burn rate 27.5 over 1h`.
 pub(super) fn subject(notice: &Notice) -> String {
     let view = View::new(notice, "");
-    format!("[{}] {} {} {}", view.state, view.severity, view.subject, view.speed)
+    let mark = if view.shadow { "[SHADOW] " } else { "" };
+    format!("{mark}[{}] {} {} {}", view.state, view.severity, view.subject, view.speed)
 }
 
 /// Everything, line by line.
 pub(super) fn text(notice: &Notice, external_url: &str) -> String {
     let view = View::new(notice, external_url);
-    let mut text = format!("{}\n\n{}\n{}\n", view.headline, view.when, view.budget);
+    let mark = if view.shadow { "Shadow mode: nobody is paged.\n\n" } else { "" };
+    let mut text = format!("{mark}{}\n\n{}\n{}\n", view.headline, view.when, view.budget);
     for rule in &view.rules {
         let verdict = if rule.holds { "holds" } else { "does not hold" };
         let _ = writeln!(text, "\n{} {verdict}:", rule.title);

@@ -117,3 +117,20 @@ fn a_subject_is_one_bounded_line() {
     assert_eq!(one_line(" a\r\nBcc: x\0\u{85}y\u{2028}z "), "a Bcc: x y z");
     assert_eq!(one_line(&"ü".repeat(500)).chars().count(), 200);
 }
+
+#[test]
+fn what_is_only_shown_says_so_first() {
+    let notice = Notice { shadow: true, ..firing() };
+    let mail = built_in().render(&notice, "");
+    assert_eq!(mail.problem, None);
+    let subject = "[SHADOW] [FIRING] page checkout/availability (route=/pay): burn rate 27.5 over 1h";
+    assert_eq!(mail.subject, subject);
+    let html = mail.html.unwrap();
+    for text in [&mail.text, &html] {
+        assert!(text.contains("Shadow mode: nobody is paged."), "{text}");
+    }
+    assert!(mail.text.starts_with("Shadow mode"), "{}", mail.text);
+    let broken = Renderer::new(Sources { subject: "{{ x }}", text: "{{ x }}", html: "" }).unwrap();
+    let plain = broken.render(&notice, "");
+    assert!(plain.subject.starts_with("[SHADOW] ") && plain.text.starts_with("Shadow mode"), "{plain:?}");
+}

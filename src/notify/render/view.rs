@@ -13,6 +13,8 @@ use crate::slo::time::Ts;
 pub(super) struct View {
     /// `FIRING`, `RESOLVED` or `MISSED`.
     pub(super) state: String,
+    /// Nobody is told; this shows what people would have been told.
+    pub(super) shadow: bool,
     /// `page` or `ticket`.
     pub(super) severity: &'static str,
     /// `checkout/availability (route=/pay)`, or the alert's name where it is not about an SLO.
@@ -88,6 +90,7 @@ impl View {
         annotations.retain(|(name, _)| !told(name));
         Self {
             state: notice.event.as_str().to_uppercase(),
+            shadow: notice.shadow,
             severity: alert.severity.as_str(),
             subject: subject(alert),
             speed: evidence.map(speed).unwrap_or_default(),

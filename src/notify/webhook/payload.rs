@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::evidence::EvidenceJson;
 use crate::engine::notice::{Event, Notice};
+use crate::engine::recipient::MARK;
 use crate::notify::fingerprint::fingerprint;
 use crate::notify::links::generator_url;
 use crate::slo::model::Labels;
@@ -49,6 +50,8 @@ struct Damper<'a> {
     incident: &'a str,
     event: &'static str,
     severity: &'static str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    shadow: bool,
     at: String,
     evidence: Option<EvidenceJson<'a>>,
 }
@@ -84,7 +87,8 @@ pub(super) fn body(notice: &Notice, external_url: &str) -> Result<Vec<u8>, serde
                 id: &notice.id,
                 incident: &notice.incident,
                 event: notice.event.as_str(),
-                severity: alert.severity.as_str(),
+                severity: if notice.shadow { MARK } else { alert.severity.as_str() },
+                shadow: notice.shadow,
                 at: notice.at.to_string(),
                 evidence: alert.evidence.as_ref().map(EvidenceJson::from),
             },
@@ -278,5 +282,12 @@ mod tests {
         notice.alert.ends_at = Some(Ts(0));
         let body: serde_json::Value = serde_json::from_slice(&body(&notice, "").unwrap()).unwrap();
         assert_eq!(body["alerts"][0]["endsAt"], body["alerts"][0]["startsAt"]);
+    }
+
+    #[test]
+    fn what_is_only_shown_is_marked() {
+        let text = pretty(&Notice { shadow: true, ..firing() });
+        assert!(text.contains("\"shadow\": true") && text.contains("\"severity\": \"shadow\""), "{text}");
+        assert!(!pretty(&firing()).contains("shadow"));
     }
 }

@@ -33,7 +33,8 @@ impl Shop {
         none: &'a Labels,
         told: &'a [String],
     ) -> Inputs<'a> {
-        Inputs { at: moment.at, step: moment.step, observed, external: none, receivers: told }
+        let shadow = crate::engine::recipient::Shadow::default();
+        Inputs { at: moment.at, step: moment.step, observed, external: none, receivers: told, shadow }
     }
 
     /// Slices as they are known now, each with this many bad events of a hundred.

@@ -265,6 +265,7 @@ impl Round<'_> {
             observed,
             external: &self.shared.settings.external_labels,
             receivers: &self.shared.told,
+            shadow: self.shared.settings.alerting.shadow(),
         }
     }
 }

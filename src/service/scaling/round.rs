@@ -152,6 +152,7 @@ fn alerts(shared: &Shared, plan: &Plan, decided: &Decided, now: Ts) -> Delta {
         observed: &world.observed,
         external: &shared.settings.external_labels,
         receivers: &shared.told,
+        shadow: shared.settings.alerting.shadow(),
     };
     step_scaling(&all, &plan.held_policies, common.as_ref(), &world.control, &inputs)
 }

@@ -277,3 +277,33 @@ async fn a_receiver_that_becomes_the_fallback_is_told_once() {
     look(&after).await.unwrap();
     assert_eq!(messages(&after, "other").await.len(), 2);
 }
+
+/// What is only shown: nobody waits for it, and nobody may take it for a page.
+#[tokio::test]
+async fn what_shadow_mode_shows_is_told_nobody_else() {
+    let shown = |receiver: &str| Notice { shadow: true, ..page(receiver, Event::Firing) };
+    for settings in [FALLBACK, LEVEL_MAIN] {
+        let (shared, _folder) = service(settings).await;
+        owed(&shared, vec![shown("main")]).await;
+        look(&shared).await.unwrap();
+        let epoch = shared.epoch().unwrap();
+        crate::service::owed::owe_fallback(&shared, epoch, &[shown("main")]).await.unwrap();
+        assert_eq!(messages(&shared, "other").await, []);
+    }
+    let (shared, _folder) = service(WEBHOOK).await;
+    owed(&shared, vec![shown("old")]).await;
+    look(&shared).await.unwrap();
+    assert_eq!(messages(&shared, "new").await, []);
+    let old = messages(&shared, "old").await;
+    assert!(
+        old[0].status == Status::Dead && old[0].last_error.as_ref().unwrap().contains("only shown"),
+        "{old:?}"
+    );
+    // The same where it was a state.
+    let (shared, _folder) = service(LEVEL_MAIN).await;
+    owed(&shared, vec![shown("main")]).await;
+    let shared = restarted(shared, WEBHOOK);
+    look(&shared).await.unwrap();
+    assert_eq!(messages(&shared, "new").await, []);
+    assert!(!shared.store.has_level("main", "p").await.unwrap());
+}

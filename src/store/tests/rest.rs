@@ -8,6 +8,7 @@ on_both! {
     accepted_definitions_come_back
     commands_have_a_limit_and_an_order
     history_pages_and_is_pruned
+    the_history_of_alerts_is_of_a_span_and_of_alerts_alone
     a_newer_schema_is_refused
     opening_again_changes_nothing
 }
@@ -77,6 +78,32 @@ async fn history_pages_and_is_pruned(home: &Home) {
     assert_eq!(page.next, None);
     assert_eq!(store.prune_history(epoch, 8).await.unwrap(), 8);
     assert_eq!(store.history(None, None, 100).await.unwrap().items.len(), 2);
+}
+
+async fn the_history_of_alerts_is_of_a_span_and_of_alerts_alone(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    assert_eq!(store.watched_since().await.unwrap(), None);
+    let line = |at: i64| HistoryPut {
+        at,
+        kind: ["firing", "resolved", "missed", "scale"][usize::try_from(at % 4).unwrap()].into(),
+        subject: format!("s{}", at % 2),
+        body: "{}".into(),
+    };
+    store
+        .commit(epoch, &Decisions { history: (0..12).map(line).collect(), ..Decisions::default() })
+        .await
+        .unwrap();
+    let at = |page: &crate::store::Page<crate::store::HistoryRow>| {
+        page.items.iter().map(|row| row.at).collect::<Vec<_>>()
+    };
+    let page = store.alert_history(None, (1, 9), None, 4).await.unwrap();
+    assert_eq!(at(&page), [9, 8, 6, 5]);
+    let page = store.alert_history(None, (1, 9), page.next, 4).await.unwrap();
+    assert_eq!((at(&page), page.next), (vec![4, 2, 1], None));
+    assert_eq!(at(&store.alert_history(Some("s1"), (0, 8), None, 9).await.unwrap()), [5, 1]);
+    store.accept(epoch, &revision(3), &[], &[], &[]).await.unwrap();
+    store.accept(epoch, &revision(4), &[], &[], &[]).await.unwrap();
+    assert_eq!(store.watched_since().await.unwrap(), Some(30));
 }
 
 async fn a_newer_schema_is_refused(home: &Home) {

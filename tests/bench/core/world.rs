@@ -85,6 +85,7 @@ impl World {
             observed: &self.observed,
             external: &Labels::new(),
             receivers: &self.receivers,
+            shadow: damper::engine::recipient::Shadow::default(),
         };
         step(&self.plan.slos, &self.ledger, &self.control, &inputs)
     }

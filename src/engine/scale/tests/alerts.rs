@@ -35,6 +35,7 @@ impl Told {
             observed: &self.seen,
             external: &external,
             receivers: &receivers,
+            shadow: crate::engine::recipient::Shadow::default(),
         };
         let delta = step_scaling(all, &[], None, &self.control, &inputs);
         self.control.apply(&delta);

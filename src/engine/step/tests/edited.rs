@@ -89,7 +89,7 @@ fn shadow_to_live_tells_what_fires() {
         world.tick(100, 100);
     }
     let [shadowed, told] = &world.told[..] else { panic!("{:?}", world.events()) };
-    assert_eq!((&told.told[..], told.event), (&["oncall".to_owned()][..], Event::Firing));
+    assert_eq!((&told.told[..], told.event), (&["oncall".into()][..], Event::Firing));
     assert_eq!(told.incident, shadowed.incident);
     assert_eq!(told.alert.starts_at, shadowed.alert.starts_at);
 }
@@ -126,7 +126,7 @@ fn a_route_added_over_an_outage_is_told_of_the_incident_people_know() {
     }
     world.commit(net(&before, deltas));
     let told = world.told.last().unwrap();
-    assert_eq!((&told.incident, &told.told[..]), (&incident, &["chat".to_owned()][..]));
+    assert_eq!((&told.incident, &told.told[..]), (&incident, &["chat".into()][..]));
     let state = world.control.iter().find_map(|(_, s)| s.firing.clone()).unwrap();
     assert_eq!((state.incident, state.told.len()), (incident, 2));
 }

@@ -6,6 +6,7 @@ mod gaps;
 mod life;
 mod missed;
 mod net;
+mod shadow;
 mod timeslice;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +43,7 @@ struct World {
     /// What the alive selector says; read in every tick.
     targets: Option<AliveReading>,
     receivers: Vec<String>,
+    shadow: Shadow<'static>,
     now: i64,
     told: Vec<Transition>,
 }
@@ -72,6 +74,7 @@ impl World {
             observed,
             targets: None,
             receivers: vec!["oncall".into()],
+            shadow: Shadow::default(),
             now: START,
             told: vec![],
         }
@@ -145,6 +148,7 @@ impl World {
             observed: &self.observed,
             external: &external,
             receivers: &self.receivers,
+            shadow: self.shadow,
         })
     }
 

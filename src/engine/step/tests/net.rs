@@ -3,15 +3,16 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::engine::recipient::Recipient;
 
-/// One slice: its bad events of 100, and who is told from then on.
-type Slice = (i64, Vec<String>);
+/// One slice: its bad events of 100, who is told from then on, and whether they are only shown it.
+type Slice = (i64, Vec<String>, bool);
 
 fn slices() -> impl Strategy<Value = Vec<Slice>> {
     let bad = prop_oneof![3 => Just(0i64), 2 => Just(100i64), 1 => 0i64..100];
     let told = prop::sample::subsequence(vec!["a", "b", "c"], 0..=3);
     let told = told.prop_map(|names| names.into_iter().map(str::to_owned).collect());
-    prop::collection::vec((bad, told), 1..40)
+    prop::collection::vec((bad, told, prop::bool::weighted(0.2)), 1..40)
 }
 
 /// Incidents that each receiver was told of and not yet told the end of.
@@ -20,7 +21,7 @@ type Open = BTreeSet<(String, String)>;
 fn take(open: &mut Open, told: &[Transition]) {
     for transition in told {
         for receiver in &transition.told {
-            let known = (receiver.clone(), transition.incident.clone());
+            let known = (name(receiver), transition.incident.clone());
             match transition.event {
                 Event::Firing => assert!(open.insert(known.clone()), "told twice: {known:?}"),
                 Event::Resolved => assert!(open.remove(&known), "told the end of nothing: {known:?}"),
@@ -30,10 +31,17 @@ fn take(open: &mut Open, told: &[Transition]) {
     }
 }
 
+fn name(recipient: &Recipient) -> String {
+    match recipient {
+        Recipient::Live(name) => name.clone(),
+        Recipient::Shadow { shadow } => format!("shadow {shadow}"),
+    }
+}
+
 /// What the state says people know.
 fn known(control: &Control) -> Open {
     let firing = control.iter().filter_map(|(_, state)| state.firing.as_ref());
-    firing.flat_map(|f| f.told.iter().map(|name| (name.clone(), f.incident.clone()))).collect()
+    firing.flat_map(|f| f.told.iter().map(|one| (name(one), f.incident.clone()))).collect()
 }
 
 /// Receivers of what fires.
@@ -42,8 +50,9 @@ fn names(open: &Open) -> BTreeSet<&str> {
 }
 
 /// Tells the ledger of a slice and steps from `control`.
-fn stepped(world: &mut World, control: &Control, (bad, told): &Slice) -> Delta {
+fn stepped(world: &mut World, control: &Control, (bad, told, shadow): &Slice) -> Delta {
     world.receivers.clone_from(told);
+    world.shadow = Shadow { all: *shadow, receiver: Some("chat") };
     world.tell(SlotState::Known(vec![fact(100)]), SlotState::Known(vec![fact(*bad)]));
     world.look_back(Ts(world.now), control)
 }
@@ -99,11 +108,11 @@ fn a_receiver_added_to_what_ends_in_the_same_run_is_told_nothing_and_the_others_
     let mut deltas = Vec::new();
     for _ in 0..12 {
         let receivers = world.receivers.clone();
-        let delta = stepped(&mut world, &control, &(0, receivers));
+        let delta = stepped(&mut world, &control, &(0, receivers, false));
         control.apply(&delta);
         deltas.push(delta);
     }
     let folded = net(&before, deltas);
     let told: Vec<_> = folded.transitions.iter().map(|t| (t.event, &t.told[..])).collect();
-    assert_eq!(told, [(Event::Resolved, &["oncall".to_owned()][..])]);
+    assert_eq!(told, [(Event::Resolved, &["oncall".into()][..])]);
 }
