@@ -152,6 +152,7 @@ fn observed(series: &Series, closed: bool, t: i64, l: i64) -> Option<f64> {
     let last = |from: i64, to: i64| range(from, to).next_back();
     let most = range(t - 30, t).fold(0.0, f64::max);
     match (last(t - 30, t), last(t - 30 - l, t - 30)) {
+        (Some(u), Some(p)) if u < 0.875 * most && most < 0.875 * p => Some(u + most),
         (Some(u), Some(p)) if u < 0.875 * p.max(most) => Some(u + (most - p).max(0.0)),
         (Some(u), Some(p)) => Some((u - p).max(0.0)),
         (Some(u), None) => Some(u),
