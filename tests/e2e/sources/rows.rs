@@ -190,16 +190,17 @@ impl Row {
     }
 
     /// What is said of it by the end of so long a time: severities of `SourceBlind`, and alerts of each
-    /// of its SLOs.
-    pub fn says(&self, outage: Duration) -> (&'static [&'static str], &'static [&'static str]) {
+    /// of its SLOs. Whether a flood is too much or too slow is for the machine to say.
+    pub fn says(&self, outage: Duration) -> Option<(&'static [&'static str], &'static [&'static str])> {
         let minutes = outage.as_secs() / 60;
-        match self.bad {
+        Some(match self.bad {
+            Bad::Flood => return None,
             Bad::Pair | Bad::Clocks => (&[], &[]),
             Bad::Empty => (&[], if minutes >= 11 { &["SLOAbsent"] } else { &[] }),
             // The query is blamed: the source answers.
             _ if self.is_blamed() => (&[], if minutes >= 7 { &["SLOUnknown"] } else { &[] }),
             _ => (if minutes >= 11 { &["ticket", "page"] } else { &["ticket"] }, &[]),
-        }
+        })
     }
 }
 
