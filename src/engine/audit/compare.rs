@@ -149,7 +149,8 @@ impl Look<'_> {
             SlotState::Absent => false,
             SlotState::Unknown => return true,
         };
-        !answered && !(labels.is_empty() && self.series.absent().contains(self.from()))
+        let was_absent = labels.is_empty() && self.series.absent().contains(self.from());
+        !(answered || was_absent)
     }
 
     fn from(&self) -> Ts {

@@ -15,12 +15,14 @@ fn long(part: &Part) -> &Counts {
 }
 
 impl Burning {
-    /// Whether both windows reach the rate, with what is missing read as good: a gap adds nothing.
+    /// Whether both windows reach the rate, with what is missing read as good: a gap adds nothing, and
+    /// neither does what is left beside time that somebody took out.
     pub(in crate::engine) fn reaches(&self, rate: BurnRate) -> bool {
         let reaches = |pick: Pick| {
             let read = |part: &Part| {
                 let counts = pick(part);
-                (counts.bad, counts.total.plus(counts.mean_traffic(counts.missing())))
+                let unseen = counts.missing() + counts.excluded;
+                (counts.bad, counts.total.plus(counts.mean_traffic(unseen)))
             };
             self.compare(read, rate)
         };
