@@ -11,13 +11,13 @@ async fn a_composite_pages_names_the_part_that_burns_and_goes_on_over_a_restart(
     let mut damper = shop.damper(&shop.prometheus.url());
     damper.definition("parts.yaml", &[part("cart"), part("pay")].join("---\n"));
     damper.definition("worst.yaml", &whole("worst", "[shop/cart, shop/pay]"));
-    let of = "[{slo: shop/cart, weight: 1}, {slo: shop/pay, weight: 3}]";
+    let of = "[{slo: shop/cart, weight: 3}, {slo: shop/pay, weight: 2}]";
     damper.definition("weighted.yaml", &whole("weighted", of));
     damper.start().await;
     until_whole(&damper, "worst").await;
     until_whole(&damper, "weighted").await;
 
-    // Half of the requests: 0.5, and a quarter of that, of a budget of 0.01.
+    // Half of the requests: 0.5, and three fifths of that, of a budget of 0.01.
     shop.traffic.fail("cart", 5);
     for how in ["worst", "weighted"] {
         let page = until_told(&shop.receiver, SOON, how, "firing").await;
@@ -28,7 +28,7 @@ async fn a_composite_pages_names_the_part_that_burns_and_goes_on_over_a_restart(
         let share = if how == "worst" { Value::Null } else { json!(1.0) };
         assert_eq!(first["share"], share, "{evidence}");
         let (own, all) = (number(&first["burn"]), number(&evidence["rules"][0]["long"]["burn"]));
-        let weight = if how == "worst" { 1.0 } else { 0.25 };
+        let weight = if how == "worst" { 1.0 } else { 0.6 };
         assert!(all >= 14.4 && (all - own * weight).abs() < 1e-6, "{evidence}");
         let summary = page.alert()["annotations"]["summary"].as_str().unwrap();
         assert!(summary.contains("most by shop/cart"), "{summary}");

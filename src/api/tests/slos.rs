@@ -32,6 +32,7 @@ async fn one_slo_has_the_documented_shape() {
     assert_yaml_snapshot!(json, @r#"
     alerts: []
     at: 1790046300
+    composite: ~
     description: Requests answered without a server error.
     groups:
       - alerts:
