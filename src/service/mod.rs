@@ -16,6 +16,7 @@ mod commits;
 mod counting;
 mod decide;
 mod definitions;
+pub mod degraded;
 mod deliver;
 mod doubts;
 mod fallback;

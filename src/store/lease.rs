@@ -27,6 +27,9 @@ each! {
     impl super::backend::Db<Database> {
         /// Begins a transaction that may write.
         pub(super) async fn begin(&self) -> Result<Transaction<'static, Database>, Fault> {
+            if let Some(opened) = &self.opened {
+                opened.is_there()?;
+            }
             Ok(self.writer.begin_with(Self::BEGIN).await?)
         }
 

@@ -5,6 +5,7 @@ mod crash;
 mod email;
 mod fallback;
 mod store;
+mod store_dead;
 mod told;
 
 use std::time::Duration;
