@@ -157,7 +157,3 @@ fn ended_by_another(begun: &Transition, now: Ts) -> Transition {
 
 #[cfg(test)]
 mod tests;
-
-#[cfg(test)]
-#[path = "memory_tests.rs"]
-mod tests;
