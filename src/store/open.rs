@@ -79,6 +79,11 @@ impl Store {
         }
     }
 
+    /// Whether several replicas may use it, one of which leads.
+    pub fn is_shared(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
     /// A path beside a SQLite file, with something appended to its name; `None` for a server.
     pub fn beside(&self, suffix: &str) -> Option<PathBuf> {
         match self {
@@ -120,8 +125,11 @@ async fn open_sqlite(path: &str, options: Options) -> Result<Db<Sqlite>, StoreEr
         .test_before_acquire(false);
     let told = |error: sqlx::Error| Fault::from(error).told(&name_of(&path), "opening it");
     let writer = pool.clone().max_connections(1).connect_with(connect.clone()).await.map_err(told)?;
+    // One that is made anew later must not make a file.
+    let connect = connect.create_if_missing(false);
+    writer.set_connect_options(connect.clone());
     // Readers are made when first wanted: a file without tables yet is nothing to read.
-    let reads = connect.create_if_missing(false).read_only(true);
+    let reads = connect.read_only(true);
     let queue = pool.clone().max_connections(2).connect_lazy_with(reads.clone());
     let reader = pool.max_connections(options.connections.max(1)).connect_lazy_with(reads);
 

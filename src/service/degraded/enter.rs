@@ -93,7 +93,9 @@ pub(in crate::service) async fn take(shared: &Shared, delta: &Delta, judged: &[(
         let (delta, told) = inner.memory.decide(delta.clone(), clock::now_ms());
         world.control.apply(&delta);
         world.judged.extend(judged.iter().cloned());
-        inner.owe(&told);
+        if !delta.is_empty() {
+            inner.owe(&told);
+        }
         announce(shared, &delta);
         told
     };

@@ -145,3 +145,75 @@ impl Message {
         self.taken_at.is_none() && self.noted && !self.stored
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::testing::{notice, page};
+
+    const MINUTE: i64 = 60_000;
+
+    fn owed(notices: Vec<Notice>) -> Messages {
+        let mut messages = Messages::default();
+        for notice in notices {
+            messages.owe(notice, None, 0);
+        }
+        messages
+    }
+
+    fn ids(notices: &[Notice]) -> Vec<&str> {
+        notices.iter().map(|notice| notice.id.as_str()).collect()
+    }
+
+    #[test]
+    fn nothing_is_sent_before_it_is_noted_nor_twice_at_once_nor_after_it_was_taken() {
+        let mut messages = owed(vec![page("main", Event::Firing)]);
+        assert_eq!(ids(&messages.due("main", 1, 9)), [""; 0]);
+        messages.noted();
+        assert_eq!(ids(&messages.due("main", 1, 9)), ["p-firing-main"]);
+        assert_eq!(ids(&messages.due("main", 1, 9)), [""; 0], "it is under way");
+        messages.failed("p-firing-main", |attempts| {
+            assert_eq!(attempts, 0);
+            5
+        });
+        assert_eq!(ids(&messages.due("main", 4, 9)), [""; 0], "it rests");
+        assert_eq!(ids(&messages.due("main", 5, 9)), ["p-firing-main"]);
+        assert!(messages.taken("p-firing-main", 7));
+        assert_eq!(ids(&messages.due("main", i64::MAX, 9)), [""; 0]);
+        assert!(!messages.owe(page("main", Event::Firing), None, 9), "owed once");
+        assert!(!messages.any_waits());
+    }
+
+    #[test]
+    fn only_a_page_that_waits_too_long_is_overdue_and_only_once() {
+        let ticket = notice("main", "t", Severity::Ticket, Event::Firing);
+        let mut messages = owed(vec![page("main", Event::Firing), ticket]);
+        messages.noted();
+        assert_eq!(ids(&messages.overdue("main", "other", -1)), [""; 0]);
+        let overdue = messages.overdue("main", "other", MINUTE);
+        assert_eq!(ids(&overdue), ["p-firing-main"]);
+        messages.owe(page("other", Event::Firing), Some(overdue[0].id.clone()), MINUTE);
+        assert_eq!(ids(&messages.overdue("main", "other", MINUTE)), [""; 0]);
+        messages.noted();
+        assert_eq!(ids(&messages.overdue("other", "main", MINUTE)), [""; 0], "a stand-in has none");
+    }
+
+    #[test]
+    fn one_under_way_while_it_is_stored_is_remembered_until_the_store_knows_that_it_was_taken() {
+        for taken in [true, false] {
+            let mut messages = owed(vec![page("main", Event::Firing), page("other", Event::Firing)]);
+            messages.noted();
+            messages.due("main", 1, 1);
+            messages.stored();
+            assert_eq!(messages.all().count(), 0, "nothing is to be stored any more");
+            if taken {
+                assert!(!messages.taken("p-firing-main", 2), "nothing to note: the store has it");
+                assert!(messages.is_taken("p-firing-main"));
+                messages.forget("p-firing-main");
+            } else {
+                messages.failed("p-firing-main", |_| 0);
+            }
+            assert_eq!(messages.0.len(), 0);
+        }
+    }
+}

@@ -8,7 +8,8 @@
 //! - `spill`: the file
 //! - `enter`: how a tick decides meanwhile
 //! - `deliver`, `level`: who tells
-//! - `recover`, `resume`: what the store gets, after the trouble and at a start
+//! - `recover`, `resume`, `handover`: what the store gets, after the trouble, at a start, and from a
+//!   replica that does not lead any more
 //!
 //! Nobody else may lead meanwhile on SQLite, whose lock this process holds. On PostgreSQL a replica
 //! that reaches the store takes over and pages too: one page too many is better than one too few, and
@@ -16,6 +17,7 @@
 
 mod deliver;
 mod enter;
+mod handover;
 mod level;
 mod memory;
 mod messages;
@@ -43,10 +45,11 @@ use crate::engine::step::Delta;
 use crate::notify::alertmanager::subject;
 use crate::slo::model::Labels;
 use crate::slo::time::Ts;
-use crate::store::Delivered;
+use crate::store::{Command, Delivered};
 
 pub(super) use deliver::run as tell_messages;
 pub(super) use enter::{count, enter, stand_in, take};
+pub(super) use handover::{hand_over, take_over};
 pub(super) use level::run as tell_levels;
 pub(super) use recover::run;
 pub(super) use resume::resume;
@@ -73,6 +76,8 @@ pub struct Degraded {
     spill: Option<Spill>,
     /// What an earlier process left.
     left: Guarded<Vec<Record>>,
+    /// What other replicas told, and hand to this one.
+    handed: Guarded<Vec<Command>>,
     /// Wakes who tells, and who tries whether the store is back.
     wake: Notify,
 }
@@ -83,6 +88,8 @@ struct Inner {
     messages: Messages,
     /// Messages that the store has, and that were taken without its knowing.
     delivered: Vec<Delivered>,
+    /// What came from other replicas, by the ids of their commands.
+    commands: Vec<i64>,
     /// Grows with every change, so that a commit knows whether it wrote the newest.
     generation: u64,
     /// Why, and since when.

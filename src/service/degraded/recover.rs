@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Inner, Shared};
+use super::{Inner, Shared, handover};
 use crate::engine::step::Delta;
 use crate::service::clock;
 use crate::service::decide::{decisions, history};
@@ -16,6 +16,8 @@ use crate::store::{Decisions, Delivered, JudgedPut, StoreError};
 
 /// Between two tries.
 const EVERY: Duration = Duration::from_secs(1);
+/// How often it is looked for what other replicas told.
+const OTHERS: Duration = Duration::from_secs(5);
 /// An attempt that is under way while its message is stored has this long to end before the outbox
 /// sends it too.
 const UNDER_WAY_MS: i64 = 60_000;
@@ -30,6 +32,11 @@ pub(in crate::service) async fn run(shared: Shared) {
             tokio::select! {
                 () = shared.drained.cancelled() => return,
                 () = woken => {}
+                () = tokio::time::sleep(OTHERS), if shared.store.is_shared() => {
+                    if let Err(error) = handover::look(&shared).await {
+                        tracing::debug!(%error, "it cannot be read what other replicas told");
+                    }
+                }
             }
             continue;
         }
@@ -37,12 +44,9 @@ pub(in crate::service) async fn run(shared: Shared) {
             () = shared.drained.cancelled() => return,
             () = tokio::time::sleep(EVERY) => {}
         }
-        match recover(&shared).await {
-            Ok(()) => {}
-            Err(error) => {
-                tracing::debug!(%error, "the store still takes nothing");
-                shared.degraded.inner.write().why = error.to_string();
-            }
+        if let Err(error) = recover(&shared).await {
+            tracing::debug!(%error, "the store still takes nothing");
+            shared.degraded.inner.write().why = error.to_string();
         }
     }
 }
@@ -57,12 +61,13 @@ pub(super) async fn recover(shared: &All) -> Result<(), StoreError> {
     shared.store.commit(epoch, &owed).await?;
     let told = {
         let mut inner = shared.degraded.inner.write();
-        if inner.generation != generation {
+        if inner.generation != generation || !shared.degraded.is_on() {
             return Ok(());
         }
         inner.messages.stored();
         let memory = std::mem::take(&mut inner.memory);
         inner.delivered.clear();
+        inner.commands.clear();
         (inner.unspilled, inner.since) = (None, None);
         shared.degraded.end();
         memory.told().len()
@@ -83,7 +88,12 @@ pub(super) async fn recover(shared: &All) -> Result<(), StoreError> {
 /// All of it. Messages before what waited: an end leaves after its beginning.
 fn owed(shared: &All, inner: &Inner, world: &World, now: i64) -> Decisions {
     let delta = inner.memory.owed(&world.control);
-    let mut first = Decisions { repeated: true, delivered: inner.delivered.clone(), ..Decisions::default() };
+    let mut first = Decisions {
+        repeated: true,
+        delivered: inner.delivered.clone(),
+        commands_done: inner.commands.clone(),
+        ..Decisions::default()
+    };
     for message in inner.messages.all() {
         let notice = message.notice.clone();
         let (id, level) = (notice.id.clone(), is_level(shared, &notice.receiver));

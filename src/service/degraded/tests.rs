@@ -231,3 +231,27 @@ async fn a_page_on_its_way_while_it_is_stored_is_not_sent_by_the_outbox_too() {
     super::deliver::taken(&night.shared, &["p-firing-main".into()]).await;
     assert!(night.shared.degraded.is_taken("p-firing-main"), "and is only marked when its time comes");
 }
+
+#[tokio::test]
+async fn what_a_replica_told_that_leads_no_more_the_leader_tells_the_end_of() {
+    let (night, ears) = (Night::begin().await, Ears::default());
+    night.degrade(fires(Page, "p", 30)).await;
+    night.deliver("main", &ears).await;
+    night.find();
+    // It comes back as one that stands by.
+    let Night { shared, folder } = night;
+    let shared = Arc::into_inner(shared).unwrap();
+    shared.store.close().await;
+    drop(shared.degraded);
+    let night = Night::of(again(&folder, FALLBACK).await, folder);
+    super::hand_over(&night.shared).await;
+    assert_eq!(std::fs::read(night.folder.path().join("spill")).unwrap(), super::record::HEADER);
+    // The one that leads.
+    super::handover::look(&night.shared).await.unwrap();
+    super::take_over(&night.shared).await;
+    assert_eq!(night.fires().as_deref(), Some("p"));
+    assert!(night.shared.store.commands(10).await.unwrap().is_empty());
+    assert_eq!(night.rows("main").await, [row("p-firing-main", Status::Delivered)]);
+    assert!(night.tick(ends(Page, "p", 90)).await);
+    assert_eq!(night.history().await, [line("p", "firing"), line("p", "resolved")]);
+}

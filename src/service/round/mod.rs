@@ -40,6 +40,7 @@ pub(super) struct Done {
 
 /// Runs the tick for the slice that ends at `at`.
 pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &mut Journal, at: Ts) -> Done {
+    degraded::take_over(shared).await;
     let plan = Arc::clone(&shared.world.read().plan);
     asking.prepare(&plan);
     let waits = {

@@ -70,14 +70,19 @@ impl Memory {
         (delta, told)
     }
 
-    /// Takes up a page that an earlier process told. `stored` is how the store has the alert.
+    /// Takes up a page that another process told. `stored` is how the store has the alert.
     pub(super) fn resume(&mut self, told: Told, stored: Option<&AlertState>, now: Ts) {
         let firing = stored.and_then(|state| state.firing.as_ref());
         if firing.is_some_and(|firing| firing.incident != told.transition.incident) {
-            // Another replica told the same as an incident of its own; this one is over.
-            let end = ended_by_another(&told.transition, now);
-            self.held.entry(end.incident.clone()).or_default().push(end);
+            // The store has an incident of its own, which goes on; this one is over.
+            self.hold(&ended_by_another(&told.transition, now));
         } else {
+            let is_before = |one: &&Told| one.transition.key == told.transition.key;
+            let before =
+                self.told.iter().rfind(is_before).filter(|_| self.touched.contains(&told.transition.key));
+            if let Some(end) = before.map(|before| ended_by_another(&before.transition, now)) {
+                self.hold(&end);
+            }
             self.known.put(told.transition.key.clone(), told.state.clone());
             self.touched.insert(told.transition.key.clone());
         }
@@ -150,7 +155,7 @@ impl Memory {
 fn ended_by_another(begun: &Transition, now: Ts) -> Transition {
     let mut end = Transition { event: Event::Resolved, at: now.max(begun.at), ..begun.clone() };
     end.alert.ends_at = Some(end.at);
-    let why = "Another replica told of the same alert, which goes on as an incident of its own.";
+    let why = "The alert goes on as another incident.";
     end.alert.annotations.insert("resolvedBecause".to_owned(), why.to_owned());
     end
 }

@@ -142,3 +142,16 @@ fn an_incident_that_another_replica_told_under_its_own_id_is_over() {
     assert_eq!(events(&memory.owed(&Control::default())), []);
     assert!(memory.moved(&key(Page)).is_some());
 }
+
+#[test]
+fn of_two_incidents_that_one_process_told_of_an_alert_the_last_one_goes_on() {
+    let mut memory = Memory::of(Control::default());
+    for (incident, at) in [("a", 30), ("b", 90)] {
+        let delta = fires(Page, incident, at);
+        let state = delta.changes[&key(Page)].clone().unwrap();
+        memory.resume(Told { transition: delta.transitions[0].clone(), state, at: 0 }, None, Ts(120));
+    }
+    assert_eq!(events(&memory.owed(&Control::default())), [("a", "resolved")]);
+    let goes_on = memory.moved(&key(Page)).and_then(|state| state.firing).map(|firing| firing.incident);
+    assert_eq!(goes_on.as_deref(), Some("b"));
+}
