@@ -13,10 +13,10 @@ use super::told::{self, Told};
 use super::{LIMIT, all_told, events, on};
 use crate::support::alertmanager::{Alertmanager, Version};
 use crate::support::damper::Damper;
-use crate::support::postgres;
 use crate::support::receiver::{Behaviour, Receiver};
 use crate::support::shop::Shop;
 use crate::support::wait_until;
+use crate::support::{outage, postgres};
 
 /// From a service's failure to its page. The short window needs some of it, a tick is due every five
 /// seconds, and the machine is busy; a store that is asked costs ten seconds and more each time.
@@ -166,7 +166,9 @@ async fn a_disk_that_fails_every_write() {
         let done = Command::new("prlimit").args(["--pid", &id, &format!("--fsize={bytes}")]).status();
         assert!(done.expect("prlimit (package util-linux)").success());
     };
-    limit("4096:unlimited");
+    // What is there can be written over, and the log goes on beside it.
+    let wal = std::fs::metadata(night.damper.path("damper.db-wal")).unwrap().len();
+    limit(&format!("{wal}:unlimited"));
     night.without_its_store().await;
     limit("unlimited:unlimited");
     night.with_it_again().await;
@@ -177,9 +179,9 @@ async fn a_server_that_is_stopped_and_started_again() {
     let address = postgres::fresh_database();
     let mut night = Night::falls(Some(&address)).await;
     night.start().await;
-    postgres::stop();
+    outage::stop(&address);
     night.without_its_store().await;
-    postgres::start_again();
+    outage::start_again(&address);
     night.with_it_again().await;
 }
 

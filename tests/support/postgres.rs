@@ -36,31 +36,6 @@ struct Server {
 static SERVER: OnceLock<Server> = OnceLock::new();
 static DATABASES: AtomicU32 = AtomicU32::new(0);
 
-/// Stops the server of this test process, as a crash does.
-pub(crate) fn stop() {
-    control(&["-m", "immediate", "stop"]);
-}
-
-/// Starts it again.
-pub(crate) fn start_again() {
-    let socket = &SERVER.get().expect("it was started").socket;
-    let options = format!("-k {socket} -c listen_addresses= -c fsync=off -c max_connections=200");
-    control(&["-l", &format!("{socket}/log"), "-o", &options, "start"]);
-}
-
-fn control(words: &[&str]) {
-    let socket = &SERVER.get().expect("it was started").socket;
-    let root = std::fs::metadata("/proc/self").expect("a /proc").uid() == 0;
-    let mut command = Command::new(if root { "setpriv" } else { "env" });
-    if root {
-        command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]);
-    }
-    command.arg(program("pg_ctl")).args(["-w", "-D", &format!("{socket}/data")]).args(words);
-    // The server must not hold what the test's own output goes to.
-    let done = command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    assert!(done.status().expect("pg_ctl").success(), "pg_ctl {words:?}");
-}
-
 /// The address of a new, empty database.
 pub(crate) fn fresh_database() -> String {
     let server = SERVER.get_or_init(start);
@@ -111,7 +86,7 @@ fn start() -> Server {
 }
 
 /// Debian keeps the server's programs out of the path, by version; the newest is taken.
-fn program(name: &str) -> String {
+pub(crate) fn program(name: &str) -> String {
     let mut found: Vec<(u32, String)> = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()

@@ -23,11 +23,7 @@ pub(in crate::service) async fn hand_over(shared: &Shared) {
         Ok(()) => {
             tracing::info!(records = left.len(), "what was told without the store is handed to the leader");
             shared.degraded.left.write().clear();
-            if let Some(spill) = &shared.degraded.spill
-                && let Err(error) = spill.clear().await
-            {
-                tracing::warn!(error, "the spill file was not emptied; it is handed over again");
-            }
+            shared.degraded.empty().await;
         }
         Err(error) => tracing::warn!(%error, "what was told without the store is not handed over yet"),
     }

@@ -129,6 +129,15 @@ impl Degraded {
         self.on.store(false, Ordering::Release);
     }
 
+    /// Empties the spill file. Where that fails nothing is lost: the next start finds all of it stored,
+    /// and what is told next is written behind it.
+    async fn empty(&self) {
+        let Some(spill) = &self.spill else { return };
+        if let Err(error) = spill.clear().await {
+            tracing::warn!(error, "the spill file was not emptied");
+        }
+    }
+
     /// Whether somebody still waits for a page that the store does not have.
     pub(super) fn any_waits(&self) -> bool {
         self.is_on() && self.inner.read().messages.any_waits()

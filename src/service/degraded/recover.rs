@@ -28,26 +28,26 @@ pub(in crate::service) async fn run(shared: Shared) {
         let woken = shared.degraded.wake.notified();
         tokio::pin!(woken);
         woken.as_mut().enable();
-        if !shared.degraded.is_on() {
-            tokio::select! {
-                () = shared.drained.cancelled() => return,
-                () = woken => {}
-                () = tokio::time::sleep(OTHERS), if shared.store.is_shared() => {
-                    if let Err(error) = handover::look(&shared).await {
-                        tracing::debug!(%error, "it cannot be read what other replicas told");
-                    }
-                }
-            }
-            continue;
-        }
+        let is_on = shared.degraded.is_on();
         tokio::select! {
             () = shared.drained.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => {}
+            () = woken, if !is_on => {}
+            () = tokio::time::sleep(OTHERS), if !is_on && shared.store.is_shared() => others(&shared).await,
+            () = tokio::time::sleep(EVERY), if is_on => again(&shared).await,
         }
-        if let Err(error) = recover(&shared).await {
-            tracing::debug!(%error, "the store still takes nothing");
-            shared.degraded.inner.write().why = error.to_string();
-        }
+    }
+}
+
+async fn others(shared: &All) {
+    if let Err(error) = handover::look(shared).await {
+        tracing::debug!(%error, "it cannot be read what other replicas told");
+    }
+}
+
+async fn again(shared: &All) {
+    if let Err(error) = recover(shared).await {
+        tracing::debug!(%error, "the store still takes nothing");
+        shared.degraded.inner.write().why = error.to_string();
     }
 }
 
@@ -75,12 +75,7 @@ pub(super) async fn recover(shared: &All) -> Result<(), StoreError> {
     shared.metrics.degraded.set(0);
     shared.trouble("store", None);
     tracing::info!(told, "the store is back and has what was told without it; what waited leaves now");
-    if let Some(spill) = &shared.degraded.spill
-        && let Err(error) = spill.clear().await
-    {
-        // The next start finds everything in it stored, and the next page is written behind it.
-        tracing::warn!(error, "the spill file was not emptied");
-    }
+    shared.degraded.empty().await;
     shared.outbox_wake.notify_waiters();
     Ok(())
 }
