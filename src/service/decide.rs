@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::clock;
+use super::degraded::Doubt;
 use super::owed::owe;
 use super::restart;
 use super::shared::Shared;
@@ -25,9 +26,10 @@ pub(super) async fn decide(
         let epoch = shared.epoch().ok_or_else(|| lost(shared))?;
         let mut decisions = decisions(shared, delta);
         decisions.judged = of_decided(delta, &judged);
-        *shared.in_doubt.write() = true;
-        shared.store.commit(epoch, &decisions).await?;
-        *shared.in_doubt.write() = false;
+        if let Err(error) = shared.store.commit(epoch, &decisions).await {
+            *shared.in_doubt.write() = Some(Doubt { delta: delta.clone(), judged });
+            return Err(error);
+        }
     }
     {
         let mut world = shared.world.write();
@@ -57,7 +59,8 @@ pub(super) async fn commit(
     Ok(())
 }
 
-fn announce(shared: &Shared, delta: &Delta) {
+/// Logs what was decided, and wakes who tells it.
+pub(super) fn announce(shared: &Shared, delta: &Delta) {
     for transition in &delta.transitions {
         tracing::info!(
             alert = %transition.alert.labels.get("alertname").map_or("", String::as_str),
@@ -86,7 +89,7 @@ fn of_decided(delta: &Delta, judged: &[(String, Ts)]) -> Vec<JudgedPut> {
 /// have been written all the same, and what was decided then must not be decided once more, as
 /// another incident.
 pub(super) async fn make_sure(shared: &Shared) -> Result<(), StoreError> {
-    if !*shared.in_doubt.read() {
+    if shared.in_doubt.read().is_none() {
         return Ok(());
     }
     let epoch = shared.epoch().ok_or_else(|| lost(shared))?;
@@ -106,7 +109,7 @@ pub(super) async fn make_sure(shared: &Shared) -> Result<(), StoreError> {
             *known = (*known).max(*at);
         }
     }
-    *shared.in_doubt.write() = false;
+    *shared.in_doubt.write() = None;
     shared.outbox_wake.notify_waiters();
     Ok(())
 }
@@ -115,7 +118,8 @@ fn lost(shared: &Shared) -> StoreError {
     StoreError::LostLease { store: shared.store.name().to_owned() }
 }
 
-fn decisions(shared: &Shared, delta: &Delta) -> Decisions {
+/// What a delta is in the store.
+pub(super) fn decisions(shared: &Shared, delta: &Delta) -> Decisions {
     let now = clock::now_ms();
     let mut decisions = Decisions::default();
     for (key, state) in &delta.changes {
@@ -134,7 +138,7 @@ fn decisions(shared: &Shared, delta: &Delta) -> Decisions {
 }
 
 /// What its history is listed under.
-fn subject_of(subject: &Subject) -> &str {
+pub(super) fn subject_of(subject: &Subject) -> &str {
     match subject {
         Subject::Burn { slo, .. } | Subject::Absent { slo } | Subject::Unknown { slo } => slo,
         Subject::Blind { .. } => "sources",
@@ -142,7 +146,8 @@ fn subject_of(subject: &Subject) -> &str {
     }
 }
 
-fn history(transition: &Transition) -> HistoryPut {
+/// The line of history of a transition.
+pub(super) fn history(transition: &Transition) -> HistoryPut {
     HistoryPut {
         at: transition.at.0.saturating_mul(1000),
         kind: transition.event.as_str().to_owned(),

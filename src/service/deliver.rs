@@ -104,7 +104,7 @@ impl Queue {
     }
 
     async fn send(&self, epoch: i64, row: &OutboxRow) -> Result<(), StoreError> {
-        if self.taken.read().contains(&row.id) {
+        if self.taken.read().contains(&row.id) || self.shared.degraded.is_taken(&row.id) {
             return self.mark_taken(epoch, row).await;
         }
         let now = clock::now_ms();
@@ -180,6 +180,7 @@ impl Queue {
         self.taken.write().insert(row.id.clone());
         self.shared.store.delivered(epoch, &row.id, clock::now_ms()).await?;
         self.taken.write().remove(&row.id);
+        self.shared.degraded.forget(&row.id);
         self.refused.write().remove(&row.id);
         Ok(())
     }

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::clock;
 use super::shared::Shared;
+use super::{clock, degraded};
 use crate::store::{Lease, StoreError};
 
 /// How long a lease lasts without being renewed.
@@ -53,6 +53,7 @@ async fn try_acquire(shared: &Shared, holder: &str, told: &mut bool) -> Result<b
             if !std::mem::replace(told, true) {
                 tracing::info!(holder, "standing by: another replica leads");
             }
+            degraded::hand_over(shared).await;
         }
         Err(error) if error.is_retryable() => tracing::warn!(%error, "the lease cannot be asked for"),
         Err(error) => return Err(error),

@@ -24,7 +24,7 @@ const MORE: Duration = Duration::from_millis(20);
 const GIVE_UP_MS: i64 = 3 * 24 * 3600 * 1000;
 
 /// Runs one Alertmanager receiver until shutdown.
-pub(super) async fn run(shared: Arc<Shared>, name: String, alertmanager: Alertmanager) {
+pub(super) async fn run(shared: Arc<Shared>, name: String, alertmanager: Arc<Alertmanager>) {
     // Told since the last look at everything and not to be marked as such; see [`tell`].
     let mut unmarked = 0;
     loop {
@@ -86,18 +86,23 @@ async fn tell_all(
     alertmanager: &Alertmanager,
     rows: Vec<LevelRow>,
 ) -> Result<Duration, StoreError> {
-    if rows.is_empty() {
-        return Ok(LOOK);
-    }
     let external = shared.settings.external_url.clone();
     let notices = rows.into_iter().filter_map(|row| Some((serde_json::from_str(&row.payload).ok()?, row)));
+    // What fires again in memory is not ended by the end before, which the store would have repeated.
+    let stands = |notice: &Notice, row: &LevelRow| {
+        row.state == LevelState::Firing || !shared.degraded.fires(&notice.alert.labels)
+    };
     let told: Vec<Level> = notices
+        .filter(|(notice, row)| stands(notice, row))
         .map(|(notice, row): (Notice, _)| Level {
             alert: AmAlert::new(&notice.alert, &external),
             notice,
             row,
         })
         .collect();
+    if told.is_empty() {
+        return Ok(LOOK);
+    }
     let alerts: Vec<AmAlert> = told.iter().map(|level| level.alert.clone()).collect();
     let began = tokio::time::Instant::now();
     let report = alertmanager.post_alerts(&alerts, clock::now()).await;

@@ -17,6 +17,7 @@ mod commits;
 mod counting;
 mod decide;
 mod definitions;
+pub mod degraded;
 mod deliver;
 mod doubts;
 pub mod exclusions;

@@ -1,6 +1,7 @@
 //! What a notice becomes in the store: a message in the outbox, or a state that is told again and again.
 
 use super::clock;
+use super::degraded;
 use super::shared::Shared;
 use crate::engine::notice::{Event, Notice};
 use crate::notify::ReceiverKind;
@@ -57,12 +58,30 @@ pub(super) fn owe(
 /// Owes the fallback receiver the same, all in one transaction; at most once however often it is
 /// called, unless it was given up meanwhile. What is only shown nobody else is told.
 pub(super) async fn owe_fallback(shared: &Shared, epoch: i64, notices: &[Notice]) -> Result<(), StoreError> {
+    if shared.degraded.is_on() {
+        return owe_from_memory(shared, notices).await;
+    }
     let mut decisions = Decisions::default();
     for notice in notices.iter().filter(|notice| !notice.shadow) {
         let Some(fallback) = fallback_for(shared, &notice.receiver) else { continue };
         stand_in(shared, notice, fallback, &mut decisions).await?;
     }
     commit(shared, epoch, &decisions).await
+}
+
+/// The same while the store takes nothing. What it says was told already is not told again; where it
+/// says nothing, once too often is better than never.
+async fn owe_from_memory(shared: &Shared, notices: &[Notice]) -> Result<(), StoreError> {
+    let mut untold = Vec::new();
+    for notice in notices {
+        let Some(fallback) = fallback_for(shared, &notice.receiver) else { continue };
+        let told = shared.store.told_as(fallback, &notice.incident, notice.event.as_str()).await;
+        if !matches!(told, Ok(Some(_))) {
+            untold.push(notice.clone());
+        }
+    }
+    degraded::stand_in(shared, &untold).await;
+    Ok(())
 }
 
 /// Adds what is owed to a receiver in another one's stead. A state that it is told anyway is left

@@ -12,7 +12,7 @@ use super::shared::Shared;
 use super::signals::{self, Signals};
 use super::watch::Watch;
 use super::{
-    audit, backfill, deliver, exclusions, fallback, lease, level, reload, restart, scaling, survey, ticker,
+    audit, backfill, degraded, deliver, exclusions, fallback, lease, level, reload, restart, scaling, survey, ticker,
 };
 use crate::cluster::kubernetes::Kubernetes;
 use crate::cluster::{self, Actuators};
@@ -113,17 +113,24 @@ async fn lead(
     // First of all: nothing may go away before it is known what fires.
     let control = restart::control(shared).await?;
     shared.world.write().control = control;
+    degraded::resume(shared).await?;
     scaling::restore(shared).await?;
     let (survey, surveyor) = survey::survey();
     let definitions = Definitions::start(shared, survey).await?;
     restart::restore(shared, shared.take_plan().unwrap_or_default()).await?;
 
     for (name, receiver) in edges {
+        let from_memory = degraded::tell_messages(Arc::clone(shared), name.clone(), Arc::clone(&receiver));
+        spawn(shared, "delivery", from_memory);
         spawn(shared, "delivery", deliver::run(Arc::clone(shared), name, receiver));
     }
     for (name, alertmanager) in levels {
+        let alertmanager = Arc::new(alertmanager);
+        let from_memory = degraded::tell_levels(Arc::clone(shared), name.clone(), Arc::clone(&alertmanager));
+        spawn(shared, "delivery", from_memory);
         spawn(shared, "delivery", level::run(Arc::clone(shared), name, alertmanager));
     }
+    spawn(shared, "degraded", degraded::run(Arc::clone(shared)));
     spawn(shared, "fallback", fallback::run(Arc::clone(shared)));
     spawn(shared, "survey", surveyor.run(Arc::clone(shared)));
     spawn(shared, "reload", reload::run(Arc::clone(shared), definitions, watch));
@@ -147,7 +154,7 @@ async fn drain(shared: &Shared) {
     let until = tokio::time::Instant::now() + DRAIN;
     while tokio::time::Instant::now() < until {
         let backlog = shared.store.backlog().await.unwrap_or_default();
-        if backlog.iter().all(|receiver| receiver.pending == 0) {
+        if backlog.iter().all(|receiver| receiver.pending == 0) && !shared.degraded.any_waits() {
             return;
         }
         shared.outbox_wake.notify_waiters();
@@ -184,7 +191,10 @@ async fn shared(settings: Settings) -> Result<Shared, ServiceError> {
         let source = source.map_err(|error| ServiceError::Source { name: name.clone(), error })?;
         sources.insert(name, Arc::new(source));
     }
-    Ok(Shared::new(settings, store, sources, clock::now_ms()))
+    let spill = degraded::spill_path(&store);
+    let mut shared = Shared::new(settings, store, sources, clock::now_ms());
+    shared.degraded = degraded::Degraded::with_spill(&spill);
+    Ok(shared)
 }
 
 /// The cluster that cannot be reached is told where a policy needs it, and stops nothing else.

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::catchup::Arrears;
+use super::degraded::{Degraded, Doubt};
 use super::scaling::Scaling;
 use super::state::{BackfillView, DefinitionsView, Guarded, TickView, World};
 use crate::engine::plan::Plan;
@@ -32,8 +33,10 @@ pub struct Shared {
     pub world: Guarded<World>,
     /// SLOs whose gap is still to be summed up.
     pub(super) owed: Guarded<Arrears>,
-    /// Whether the last commit may have been written without our knowing.
-    pub(super) in_doubt: Guarded<bool>,
+    /// The last commit, while it may have been written without our knowing.
+    pub(super) in_doubt: Guarded<Option<Doubt>>,
+    /// What is done while the store takes nothing.
+    pub degraded: Degraded,
     /// What is known of scale policies.
     pub scaling: Guarded<Scaling>,
     /// The slice that was judged last, for the scaling loop; only ticks whose decisions were committed.
@@ -90,6 +93,7 @@ impl Shared {
             world: Guarded::default(),
             owed: Guarded::default(),
             in_doubt: Guarded::default(),
+            degraded: Degraded::default(),
             scaling: Guarded::default(),
             ticked: watch::Sender::new(Ts(0)),
             definitions: Guarded::default(),

@@ -21,6 +21,10 @@ pub(super) async fn swap_plan(shared: &Shared) {
         let now = world.now();
         adopt(&mut world, Arc::new(plan), now)
     };
+    // Without the store it is asked of the source again, and no tick waits.
+    if shared.degraded.is_on() {
+        return;
+    }
     if let Err(error) = journal::revive(shared, &new).await {
         tracing::warn!(%error, "what the store kept of new series was not read; it is asked again");
     }

@@ -120,7 +120,7 @@ async fn keep_house(shared: &Shared) {
         world.ledger.expire(now, &expiries(&plan));
         now
     };
-    let Some(epoch) = shared.epoch() else { return };
+    let Some(epoch) = shared.epoch().filter(|_| !shared.degraded.is_on()) else { return };
     let days = |days: u32| now.minus(Span::from_days(days)).0.saturating_mul(1000);
     let pruned = async {
         Journal::prune(shared).await?;

@@ -4,6 +4,7 @@
 //! between. Portable SQL is what makes it possible: `$1` placeholders, `bigint`, `text`, `on conflict`.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::{Pool, Postgres, Sqlite};
@@ -11,6 +12,8 @@ use sqlx::{Pool, Postgres, Sqlite};
 use super::error::{Fault, StoreError};
 use super::lock::FileLock;
 use super::open::Options;
+use super::opened::Opened;
+use super::reserve::Reserve;
 
 /// Where Damper keeps what it must not forget. See [`Store::open`].
 #[derive(Debug)]
@@ -34,6 +37,10 @@ pub struct Db<D: sqlx::Database> {
     pub(super) options: Options,
     /// Proof that no other process of this host uses the file; `None` for PostgreSQL.
     pub(super) lock: Option<FileLock>,
+    /// The file that all is written to; `None` for PostgreSQL.
+    pub(super) opened: Option<Opened>,
+    /// Space for decisions on a full disk; `None` for PostgreSQL.
+    pub(super) reserve: Option<Arc<Reserve>>,
 }
 
 impl<D: sqlx::Database> Db<D> {

@@ -22,6 +22,8 @@ pub struct Decisions {
     pub states: Vec<StatePut>,
     /// Messages owed.
     pub outbox: Vec<OutboxPut>,
+    /// Messages that their receivers have already; after `outbox`.
+    pub delivered: Vec<Delivered>,
     /// Pending messages that another one replaces.
     pub superseded: Vec<Superseded>,
     /// Present states for level-triggered receivers.
@@ -32,6 +34,8 @@ pub struct Decisions {
     pub judged: Vec<JudgedPut>,
     /// Commands that are carried out.
     pub commands_done: Vec<i64>,
+    /// Whether some of it may have been written before: lines of history that are there stay single.
+    pub repeated: bool,
 }
 
 /// State of one alert, policy or SLO.
@@ -64,6 +68,15 @@ pub struct OutboxPut {
     pub payload: String,
     /// The id of the message this one stands in for, at another receiver.
     pub fallback_of: Option<String>,
+}
+
+/// A message that its receiver took.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Delivered {
+    /// The message.
+    pub id: String,
+    /// When.
+    pub at: i64,
 }
 
 /// A pending message that is not sent, as another one says it too.
@@ -118,17 +131,22 @@ pub struct Committed {
 }
 
 both! {
-    /// Writes everything or nothing. After an error it may have been written all the same: read the
-    /// states again before anything else is decided, behind an empty commit, which waits for this one.
-    pub async fn commit(&self, epoch: i64, decisions: &Decisions) -> Result<Committed>
+    /// One attempt of [`Store::commit`](super::Store::commit).
+    pub(super) async fn commit_once(&self, epoch: i64, decisions: &Decisions) -> Result<Committed>
     while "committing decisions" {
         let mut tx = self.begin_under(epoch).await?;
         Self::remove_states(&mut tx, &decisions.removed).await?;
         Self::put_states(&mut tx, &decisions.states).await?;
         let new_outbox = self.put_outbox(&mut tx, &decisions.outbox).await?;
+        Self::put_delivered(&mut tx, &decisions.delivered).await?;
         Self::put_superseded(&mut tx, &decisions.superseded).await?;
         Self::put_levels(&mut tx, &decisions.levels).await?;
-        Self::put_history(&mut tx, &decisions.history).await?;
+        if decisions.repeated {
+            let new = Self::new_history(&mut tx, &decisions.history).await?;
+            Self::put_history(&mut tx, &new).await?;
+        } else {
+            Self::put_history(&mut tx, &decisions.history).await?;
+        }
         Self::put_judged(&mut tx, &decisions.judged).await?;
         Self::remove_commands(&mut tx, &decisions.commands_done).await?;
         tx.commit().await?;

@@ -31,6 +31,15 @@ pub enum StoreError {
         /// Which store.
         store: String,
     },
+    /// Hardly any space left.
+    #[error(
+        "{store}: the disk is full or nearly so. Only decisions are written, and what the ledger learns \
+             waits. Free some space: Damper goes on by itself"
+    )]
+    Short {
+        /// Which store.
+        store: String,
+    },
     /// Writing is not permitted.
     #[error(
         "{store}: it is read-only ({detail}). Make the file and its folder writable for this user, or \
@@ -41,6 +50,17 @@ pub enum StoreError {
         store: String,
         /// In the database's words.
         detail: String,
+    },
+    /// The SQLite file is not the one that was opened any more.
+    #[error(
+        "{store}: the file was {how} while Damper uses it; nothing is written any more. Put it back, or \
+             restart Damper, which then goes on with what is there"
+    )]
+    Gone {
+        /// Which store.
+        store: String,
+        /// What happened to it.
+        how: String,
     },
     /// Another process uses the SQLite file.
     #[error(
@@ -137,7 +157,9 @@ impl StoreError {
         match self {
             Self::Full { .. }
             | Self::DiskFull { .. }
+            | Self::Short { .. }
             | Self::ReadOnly { .. }
+            | Self::Gone { .. }
             | Self::Busy { .. }
             | Self::Timeout { .. }
             | Self::Unreachable { .. } => true,
@@ -158,6 +180,7 @@ pub(super) enum Fault {
     LostLease,
     Full { what: &'static str, limit: i64 },
     Damaged(String),
+    Gone(String),
     NewerSchema { found: i64, known: i64 },
 }
 
@@ -176,6 +199,7 @@ impl Fault {
             Self::LostLease => StoreError::LostLease { store },
             Self::Full { what, limit } => StoreError::Full { store, what, limit },
             Self::Damaged(detail) => StoreError::Corrupt { store, detail },
+            Self::Gone(how) => StoreError::Gone { store, how },
             Self::NewerSchema { found, known } => StoreError::NewerSchema { store, found, known },
         }
     }

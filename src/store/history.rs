@@ -80,6 +80,20 @@ both! {
         Ok(sqlx::query_scalar("select min(at) from revisions").fetch_one(&self.reader).await?)
     }
 
+    /// Whether history tells of an event of an incident of a subject.
+    pub async fn is_told(&self, subject: &str, kind: &str, incident: &str) -> Result<bool>
+    while "reading history" {
+        let found: i64 = sqlx::query_scalar(
+            "select count(*) from history where subject = $1 and kind = $2 and body like $3",
+        )
+        .bind(subject)
+        .bind(kind)
+        .bind(format!("%\"incident\":\"{incident}\"%"))
+        .fetch_one(&self.queue)
+        .await?;
+        Ok(found > 0)
+    }
+
     /// Deletes up to [`PRUNE`] lines older than a moment; returns how many.
     pub async fn prune_history(&self, epoch: i64, before_ms: i64) -> Result<u64>
     while "pruning history" {
@@ -101,6 +115,29 @@ both! {
 
 each! {
     impl super::backend::Db<Database> {
+        /// Those that are not there yet.
+        pub(super) async fn new_history(
+            tx: &mut Transaction<'static, Database>,
+            puts: &[HistoryPut],
+        ) -> Result<Vec<HistoryPut>, Fault> {
+            let mut new = Vec::new();
+            for put in puts {
+                let found: i64 = sqlx::query_scalar(
+                    "select count(*) from history where subject = $1 and kind = $2 and at = $3 and body = $4",
+                )
+                .bind(&put.subject)
+                .bind(&put.kind)
+                .bind(put.at)
+                .bind(&put.body)
+                .fetch_one(&mut **tx)
+                .await?;
+                if found == 0 {
+                    new.push(put.clone());
+                }
+            }
+            Ok(new)
+        }
+
         pub(super) async fn put_history(
             tx: &mut Transaction<'static, Database>,
             puts: &[HistoryPut],

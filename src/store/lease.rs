@@ -27,7 +27,18 @@ each! {
     impl super::backend::Db<Database> {
         /// Begins a transaction that may write.
         pub(super) async fn begin(&self) -> Result<Transaction<'static, Database>, Fault> {
-            Ok(self.writer.begin_with(Self::BEGIN).await?)
+            if let Some(opened) = &self.opened {
+                opened.is_there()?;
+            }
+            match self.writer.begin_with(Self::BEGIN).await {
+                // SQLite ends a transaction by itself where the disk is full or fails. The library then
+                // counts one that is no more, and the connection would never begin another one.
+                Err(sqlx::Error::InvalidSavePointStatement) => {
+                    self.writer.acquire().await?.close().await?;
+                    Ok(self.writer.begin_with(Self::BEGIN).await?)
+                }
+                begun => Ok(begun?),
+            }
         }
 
         /// The same under the lease. The row stays locked to the end, so that a take-over waits for

@@ -11,6 +11,8 @@ use sqlx::{ConnectOptions, Postgres, Sqlite};
 use super::backend::{Db, Store};
 use super::error::{Fault, StoreError};
 use super::lock;
+use super::opened::Opened;
+use super::reserve::Reserve;
 
 /// Limits of a store.
 #[derive(Clone, Debug)]
@@ -27,6 +29,8 @@ pub struct Options {
     pub connections: u32,
     /// Messages that may wait for one receiver before tickets give way.
     pub outbox_rows: i64,
+    /// Bytes kept free beside a SQLite file for decisions on a full disk.
+    pub reserve: u64,
     /// Commands that may wait for the next tick.
     pub command_rows: i64,
 }
@@ -40,6 +44,7 @@ impl Default for Options {
             check: true,
             connections: 4,
             outbox_rows: 20_000,
+            reserve: 16 << 20,
             command_rows: 10_000,
         }
     }
@@ -74,6 +79,19 @@ impl Store {
         }
     }
 
+    /// Whether several replicas may use it, one of which leads.
+    pub fn is_shared(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
+    /// A path beside a SQLite file, with something appended to its name; `None` for a server.
+    pub fn beside(&self, suffix: &str) -> Option<PathBuf> {
+        match self {
+            Self::Sqlite(db) => db.opened.as_ref().map(|opened| lock::beside(&opened.path, suffix)),
+            Self::Postgres(_) => None,
+        }
+    }
+
     /// Finishes what runs and lets go of the database, then of the file's lock.
     pub async fn close(self) {
         match &self {
@@ -105,15 +123,19 @@ async fn open_sqlite(path: &str, options: Options) -> Result<Db<Sqlite>, StoreEr
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false);
-    let told = |doing| move |error: sqlx::Error| Fault::from(error).told(&name_of(&path), doing);
-    let writer =
-        pool.clone().max_connections(1).connect_with(connect.clone()).await.map_err(told("opening it"))?;
+    let told = |error: sqlx::Error| Fault::from(error).told(&name_of(&path), "opening it");
+    let writer = pool.clone().max_connections(1).connect_with(connect.clone()).await.map_err(told)?;
+    // One that is made anew later must not make a file.
+    let connect = connect.create_if_missing(false);
+    writer.set_connect_options(connect.clone());
     // Readers are made when first wanted: a file without tables yet is nothing to read.
-    let reads = connect.create_if_missing(false).read_only(true);
+    let reads = connect.read_only(true);
     let queue = pool.clone().max_connections(2).connect_lazy_with(reads.clone());
     let reader = pool.max_connections(options.connections.max(1)).connect_lazy_with(reads);
 
-    let db = Db { writer, queue, reader, name, options, lock: Some(lock) };
+    let opened = Opened::of(&path).map_err(|error| told(sqlx::Error::Io(error)))?;
+    let reserve = Some(Reserve::take(&path, options.reserve));
+    let db = Db { writer, queue, reader, name, options, lock: Some(lock), opened: Some(opened), reserve };
     if existed && db.options.check {
         db.maintain("checking it for damage", db.quick_check()).await?;
     }
@@ -177,7 +199,7 @@ async fn open_postgres(url: &str, options: Options) -> Result<Db<Postgres>, Stor
         .map_err(|error| Fault::from(error).told(&name, "opening it"))?;
     let queue = pool.clone().max_connections(2).connect_lazy_with(connect.clone());
     let reader = pool.max_connections(options.connections.max(1)).connect_lazy_with(connect);
-    let db = Db { writer, queue, reader, name, options, lock: None };
+    let db = Db { writer, queue, reader, name, options, lock: None, opened: None, reserve: None };
     db.maintain("bringing its schema up to date", db.migrate()).await?;
     Ok(db)
 }

@@ -3,7 +3,7 @@
 use sqlx::{QueryBuilder, Transaction};
 
 use super::backend::each;
-use super::decisions::{CHUNK, OutboxPut, Superseded};
+use super::decisions::{CHUNK, Delivered, OutboxPut, Superseded};
 use super::error::Fault;
 
 each! {
@@ -76,6 +76,24 @@ each! {
             );
             let again = again.bind(put.not_before).bind(put.fallback_of.as_deref()).bind(&put.id);
             Ok(again.execute(&mut **tx).await?.rows_affected())
+        }
+
+        /// Receivers have these already.
+        pub(super) async fn put_delivered(
+            tx: &mut Transaction<'static, Database>,
+            rows: &[Delivered],
+        ) -> Result<(), Fault> {
+            for row in rows {
+                sqlx::query(
+                    "update outbox set status = 'delivered', finished_at = $1, last_error = null
+                      where id = $2 and status <> 'delivered'",
+                )
+                .bind(row.at)
+                .bind(&row.id)
+                .execute(&mut **tx)
+                .await?;
+            }
+            Ok(())
         }
 
         /// Only pending messages can be superseded, and only by one that is there; one under way is

@@ -55,6 +55,7 @@ pub struct Metrics {
     pub ticks: Counter,
     pub ticks_skipped: Counter,
     pub ticks_uncommitted: Counter,
+    pub degraded: Count,
     pub tick_seconds: Histogram,
     pub tick_lag_seconds: Gauge,
     pub step_seconds: Gauge,
@@ -108,6 +109,11 @@ impl Metrics {
                 "ticks_uncommitted",
                 "Ticks whose decisions the store did not take",
                 Counter::default(),
+            ),
+            degraded: set.add(
+                "degraded",
+                "1 while the store takes nothing and pages are told from memory",
+                Count::default(),
             ),
             tick_seconds: set.add("tick_seconds", "Duration of a tick", TICK.new_metric()),
             tick_lag_seconds: set.add(

@@ -6,6 +6,7 @@ mod crash;
 mod email;
 mod fallback;
 mod store;
+mod store_dead;
 mod told;
 
 use std::time::Duration;

@@ -67,6 +67,20 @@ impl Damper {
         self.command.env(name, value);
     }
 
+    /// Has it started by a shell that does this first, in its own mount namespace where it may mount.
+    pub fn begin_with(&mut self, script: &str, own_mounts: bool) {
+        let mut command = Command::new(if own_mounts { "unshare" } else { "sh" });
+        if own_mounts {
+            // What setpriv asked for is forgotten with the user that one was.
+            command.args(["--user", "--map-root-user", "--mount", "setpriv", "--pdeathsig", "KILL", "sh"]);
+        }
+        command.arg("-c").arg(format!("{script} && exec \"$@\"")).arg("sh");
+        command.arg(self.command.get_program()).args(self.command.get_args());
+        command.current_dir(self.folder.path());
+        command.env_remove("DAMPER_TEST_SEED").env_remove("DAMPER_TEST_KILLS");
+        self.command = command;
+    }
+
     /// Starts it (again) and waits until it is ready.
     pub async fn start(&mut self) {
         self.spawn();

@@ -8,6 +8,7 @@ pub mod damper;
 pub mod exporter;
 pub mod kubernetes;
 pub mod native;
+pub mod outage;
 pub mod port;
 pub mod postgres;
 pub mod process;

@@ -86,7 +86,7 @@ fn start() -> Server {
 }
 
 /// Debian keeps the server's programs out of the path, by version; the newest is taken.
-fn program(name: &str) -> String {
+pub(crate) fn program(name: &str) -> String {
     let mut found: Vec<(u32, String)> = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::control::Control;
 use crate::engine::alert::{AlertKey, AlertState};
 use crate::engine::notice::{Alert, Event, Notice};
@@ -18,7 +20,8 @@ pub struct Delta {
 }
 
 /// An alert that began or stopped firing.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Transition {
     /// Which alert.
     pub key: AlertKey,

@@ -113,6 +113,10 @@ impl Journal {
     async fn append(&mut self, shared: &Shared, now: Ts, images: Vec<ImageRow>) -> Result<(), StoreError> {
         let Some(epoch) = shared.epoch() else { return Ok(()) };
         self.pack();
+        // What is learned can be asked again: what space is left is for decisions.
+        if shared.store.is_short().await {
+            return Err(StoreError::Short { store: shared.store.name().to_owned() });
+        }
         while let Some(page) = self.pages.front_mut() {
             // It is kept for so long from when it is written.
             page.at = now.0;

@@ -14,6 +14,7 @@ use super::asking::{Asked, Asking};
 use super::blind::Tally;
 use super::catchup::{self, moments};
 use super::commits::Commits;
+use super::degraded;
 use super::journal::Journal;
 use super::missed::Moment;
 use super::replay::replay;
@@ -39,6 +40,7 @@ pub(super) struct Done {
 
 /// Runs the tick for the slice that ends at `at`.
 pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &mut Journal, at: Ts) -> Done {
+    degraded::take_over(shared).await;
     let plan = Arc::clone(&shared.world.read().plan);
     asking.prepare(&plan);
     let waits = {
@@ -81,6 +83,7 @@ pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &m
     // What is journaled counts as judged after a restart: not before its decisions are committed.
     let uncommitted = round.commits.end();
     let journaled = if uncommitted == 0 { journal.write(shared).await } else { Ok(()) };
+    degraded::count(shared, uncommitted > 0, &journaled).await;
     shared.trouble("journal", journaled.err().map(|error| error.to_string()));
     Done { uncommitted, step_seconds: round.step_seconds }
 }

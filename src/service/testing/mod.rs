@@ -14,7 +14,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub(super) use definitions::{document, latency, plan, policy, ratio, slo};
-pub(super) use owed::{FALLBACK, messages, notice, owed_since, page, pair, pending, receivers, service};
+pub(super) use owed::{
+    FALLBACK, again, messages, notice, owed_since, page, pair, pending, receivers, service,
+};
 pub(super) use rig::Rig;
 pub(super) use service::Service;
 pub(super) use source::Source;

@@ -30,6 +30,11 @@ pub(in crate::service) async fn service(those: &str) -> (Shared, TempDir) {
     (shared, folder)
 }
 
+/// The next process on the store of one that is gone.
+pub(in crate::service) async fn again(folder: &TempDir, those: &str) -> Shared {
+    leader(folder.path(), &receivers(those)).await
+}
+
 pub(in crate::service) fn notice(receiver: &str, incident: &str, severity: Severity, event: Event) -> Notice {
     let mut notice = if event == Event::Firing { testing::firing() } else { testing::resolved() };
     notice.id = format!("{incident}-{}-{receiver}", event.as_str());

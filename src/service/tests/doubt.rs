@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::engine::alert::{AlertKey, AlertState, Firing, Subject};
 use crate::engine::step::Delta;
 use crate::service::decide::{decide, make_sure};
+use crate::service::degraded::Doubt;
 use crate::service::testing::{NOWHERE, Rig, slo};
 use crate::slo::model::{Labels, Severity};
 use crate::slo::time::Span;
@@ -24,7 +25,7 @@ async fn what_was_committed_unseen_is_not_decided_a_second_time() {
 
     // As after a commit whose answer did not come: the store has it, memory has not.
     rig.shared.world.write().control = before;
-    *rig.shared.in_doubt.write() = true;
+    *rig.shared.in_doubt.write() = Some(Doubt::default());
     assert_eq!(rig.tick().await.uncommitted, 0);
     assert_eq!(rig.owed().await, told, "no second incident");
     let key = AlertKey { subject: Subject::Blind { source: "local".into() }, severity: Severity::Ticket };
@@ -38,12 +39,12 @@ async fn nothing_is_decided_until_it_is_known_what_became_of_the_last_commit() {
     rig.tick().await;
     rig.shared.set_epoch(Some(rig.epoch + 1));
     assert!(rig.tick().await.uncommitted > 0);
-    assert!(*rig.shared.in_doubt.read());
+    assert!(rig.shared.in_doubt.read().is_some());
     assert!(rig.tick().await.uncommitted > 0);
     assert_eq!(rig.owed().await, []);
     rig.shared.set_epoch(Some(rig.epoch));
     assert_eq!(rig.tick().await.uncommitted, 0);
-    assert!(!*rig.shared.in_doubt.read());
+    assert!(rig.shared.in_doubt.read().is_none());
     assert_eq!(rig.owed().await, [], "time that was not decided about does not count");
     rig.tick().await;
     assert_eq!(rig.owed().await.len(), 1);
@@ -101,12 +102,12 @@ async fn what_was_judged_by_a_commit_without_an_answer_is_not_judged_again() {
     let before = rig.at.minus(Span::from_mins(5));
     decide(shared, &ended, judged(rig.at).into_iter().collect()).await.unwrap();
     shared.world.write().judged = judged(before);
-    *shared.in_doubt.write() = true;
+    *shared.in_doubt.write() = Some(Doubt::default());
     make_sure(shared).await.unwrap();
     assert_eq!(shared.world.read().judged, judged(rig.at));
     // Nothing was written of what was judged since.
     shared.world.write().judged = judged(rig.at.plus(Span::from_mins(1)));
-    *shared.in_doubt.write() = true;
+    *shared.in_doubt.write() = Some(Doubt::default());
     make_sure(shared).await.unwrap();
     assert_eq!(shared.world.read().judged, judged(rig.at.plus(Span::from_mins(1))));
 }

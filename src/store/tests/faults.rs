@@ -51,6 +51,36 @@ async fn a_full_disk_is_told_and_work_goes_on_when_there_is_space() {
     assert_eq!(due(&store, 0).await, ["m"]);
 }
 
+/// As SQLite does by itself when a disk fails in the middle of it.
+#[tokio::test]
+async fn a_transaction_that_the_database_ended_ends_no_other_one() {
+    let home = Home::sqlite();
+    let (store, epoch) = home.lead().await;
+    for _ in 0..2 {
+        let mut ended = writer(&store).begin_with("begin immediate").await.unwrap();
+        sqlx::raw_sql("rollback").execute(&mut *ended).await.unwrap();
+        drop(ended);
+        store.commit(epoch, &big()).await.unwrap();
+    }
+    assert_eq!(due(&store, 0).await, ["m"]);
+}
+
+#[tokio::test]
+async fn a_file_that_is_gone_takes_nothing_until_it_is_back() {
+    let home = Home::sqlite();
+    let (store, epoch) = home.lead().await;
+    let (file, away) = (home.file("damper.db"), home.file("away.db"));
+    std::fs::rename(&file, &away).unwrap();
+    let error = store.commit(epoch, &big()).await.unwrap_err();
+    assert!(error.to_string().contains("the file was removed") && error.is_retryable(), "{error}");
+    std::fs::write(&file, "another one").unwrap();
+    let error = store.commit(epoch, &big()).await.unwrap_err();
+    assert!(error.to_string().contains("replaced by another file"), "{error}");
+    std::fs::rename(&away, &file).unwrap();
+    store.commit(epoch, &big()).await.unwrap();
+    assert_eq!(due(&store, 0).await, ["m"]);
+}
+
 #[tokio::test]
 async fn a_read_only_store_is_told() {
     let home = Home::sqlite();

@@ -1,0 +1,112 @@
+//! Tells an Alertmanager from memory what fires, again and again: what it is not told it soon takes to
+//! be over. Everything that people know counts as firing until its end is stored.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Shared;
+use super::deliver::{failed, late, taken};
+use super::enter::stand_in;
+use crate::engine::alert::{AlertKey, Firing};
+use crate::engine::notice::{Alert, Notice};
+use crate::notify::alertmanager::{Alertmanager, AmAlert};
+use crate::service::clock;
+
+/// Alerts told in one go.
+const MOST: usize = 256;
+/// The pause after a post that no instance took, and while something was never told.
+const PAUSE: Duration = Duration::from_secs(2);
+/// How long is rested while the store is well.
+const REST: Duration = Duration::from_secs(60);
+
+/// Runs until shutdown.
+pub(in crate::service) async fn run(shared: Shared, name: String, alertmanager: Arc<Alertmanager>) {
+    loop {
+        let woken = shared.degraded.wake.notified();
+        tokio::pin!(woken);
+        woken.as_mut().enable();
+        let rest = tokio::select! {
+            () = shared.drained.cancelled() => return,
+            rest = look(&shared, &name, &alertmanager) => rest,
+        };
+        tokio::select! {
+            () = shared.drained.cancelled() => return,
+            () = woken => {}
+            () = tokio::time::sleep(rest) => {}
+        }
+    }
+}
+
+async fn look(shared: &Shared, name: &str, alertmanager: &Alertmanager) -> Duration {
+    if !shared.degraded.is_on() {
+        return REST;
+    }
+    let firing = firing(shared, name);
+    let mut all_took = true;
+    for some in firing.chunks(MOST) {
+        all_took &= tell(shared, name, alertmanager, some).await;
+    }
+    late(shared, name).await;
+    let waits = shared.degraded.inner.read().messages.waiting(name).next().is_some();
+    if waits || !all_took { PAUSE } else { Duration::from_secs(alertmanager.resend().secs().unsigned_abs()) }
+}
+
+/// What an Alertmanager is to be told, with the message that this is, where it is one from memory.
+struct Level {
+    alert: AmAlert,
+    message: Option<Notice>,
+}
+
+fn firing(shared: &Shared, name: &str) -> Vec<Level> {
+    let external = &shared.settings.external_url;
+    let inner = shared.degraded.inner.read();
+    let messages: BTreeMap<&str, &Notice> =
+        inner.messages.waiting(name).map(|message| (&*message.notice.incident, &message.notice)).collect();
+    let known = inner.memory.known().iter().filter_map(|(key, state)| Some((key, state.firing.as_ref()?)));
+    let told = known.filter(|(_, firing)| firing.told.iter().any(|told| told == name));
+    let told = told.filter(|(_, firing)| !messages.contains_key(&*firing.incident));
+    let known =
+        told.map(|(key, firing)| Level { alert: AmAlert::new(&alert(key, firing), external), message: None });
+    let new = messages.values().map(|notice| Level {
+        alert: AmAlert::new(&notice.alert, external),
+        message: Some((*notice).clone()),
+    });
+    new.chain(known).collect()
+}
+
+/// The alert as it was told, without the numbers.
+fn alert(key: &AlertKey, firing: &Firing) -> Alert {
+    Alert {
+        labels: firing.labels.clone(),
+        annotations: firing.annotations.clone(),
+        severity: key.severity,
+        starts_at: firing.at,
+        ends_at: None,
+        evidence: None,
+    }
+}
+
+/// One request; whether it was taken.
+async fn tell(shared: &Shared, name: &str, alertmanager: &Alertmanager, levels: &[Level]) -> bool {
+    let alerts: Vec<AmAlert> = levels.iter().map(|level| level.alert.clone()).collect();
+    let began = tokio::time::Instant::now();
+    let report = alertmanager.post_alerts(&alerts, clock::now()).await;
+    let outcome = report.outcome();
+    shared.metrics.delivery(name, &outcome, began.elapsed());
+    let why = outcome.failure().map(|(_, error)| error.to_owned());
+    let is_refused = |level: &Level| report.refused().any(|refused| refused.labels == level.alert.labels);
+    let (mut got, mut refused) = (Vec::new(), Vec::new());
+    for (level, notice) in levels.iter().filter_map(|level| Some((level, level.message.as_ref()?))) {
+        if is_refused(level) {
+            refused.push(notice.clone());
+        } else if let Some(error) = &why {
+            failed(shared, name, &notice.id, None, error);
+        } else {
+            got.push(notice.id.clone());
+        }
+    }
+    taken(shared, &got).await;
+    stand_in(shared, &refused).await;
+    why.is_none()
+}

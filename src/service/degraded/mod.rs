@@ -1,0 +1,193 @@
+//! A pager must not die with its database. After two ticks in which the store took nothing Damper is
+//! degraded: it goes on in memory, and tells people of pages that begin, under the very ids that they
+//! would have had. It tells no ends, moves no replicas, and tickets wait. What it told is noted in the
+//! spill file, so that a death forgets nothing. When the store is back it gets all of it in one
+//! transaction that may be repeated, and what waited leaves.
+//!
+//! - `memory`, `messages`, `record`: what to tell, what to keep, what to write; pure
+//! - `spill`: the file
+//! - `enter`: how a tick decides meanwhile
+//! - `deliver`, `level`: who tells
+//! - `recover`, `resume`, `handover`: what the store gets, after the trouble, at a start, and from a
+//!   replica that does not lead any more
+//!
+//! Nobody else may lead meanwhile on SQLite, whose lock this process holds. On PostgreSQL a replica
+//! that reaches the store takes over and pages too: one page too many is better than one too few, and
+//! both have the same key where both saw it begin in the same slice.
+
+mod deliver;
+mod enter;
+mod handover;
+mod level;
+mod memory;
+mod messages;
+mod record;
+mod recover;
+mod resume;
+mod spill;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use tokio::sync::Notify;
+
+use self::memory::Memory;
+use self::messages::Messages;
+use self::record::Record;
+use self::spill::Spill;
+use super::state::Guarded;
+use crate::engine::step::Delta;
+use crate::notify::alertmanager::subject;
+use crate::slo::model::Labels;
+use crate::slo::time::Ts;
+use crate::store::{Command, Delivered};
+
+pub(super) use deliver::run as tell_messages;
+pub(super) use enter::{count, enter, stand_in, take};
+pub(super) use handover::{hand_over, take_over};
+pub(super) use level::run as tell_levels;
+pub(super) use recover::run;
+pub(super) use resume::resume;
+
+/// Ticks in a row without a commit after which Damper is degraded.
+const TICKS: u32 = 2;
+
+/// A decision whose commit had no answer: it may have been written all the same.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Doubt {
+    /// What was decided.
+    pub delta: Delta,
+    /// Until when SLOs are judged by it.
+    pub judged: Vec<(String, Ts)>,
+}
+
+/// Whether the store takes what is decided, and what is done while it does not.
+#[derive(Default)]
+pub struct Degraded {
+    on: AtomicBool,
+    /// Ticks in a row without a commit.
+    missed: AtomicU32,
+    inner: Guarded<Inner>,
+    spill: Option<Spill>,
+    /// What an earlier process left.
+    left: Guarded<Vec<Record>>,
+    /// What other replicas told, and hand to this one.
+    handed: Guarded<Vec<Command>>,
+    /// Wakes who tells, and who tries whether the store is back.
+    wake: Notify,
+}
+
+#[derive(Default)]
+struct Inner {
+    memory: Memory,
+    messages: Messages,
+    /// Messages that the store has, and that were taken without its knowing.
+    delivered: Vec<Delivered>,
+    /// What came from other replicas, by the ids of their commands.
+    commands: Vec<i64>,
+    /// Grows with every change, so that a commit knows whether it wrote the newest.
+    generation: u64,
+    /// Why, and since when.
+    why: String,
+    since: Option<Ts>,
+    /// What is wrong with the spill file.
+    unspilled: Option<String>,
+}
+
+impl Degraded {
+    /// With a spill file at `path`, and what it holds. Without one pages are told all the same; only
+    /// a death would forget that.
+    pub(super) fn with_spill(path: &Path) -> Self {
+        let (spill, left) = match Spill::open(path) {
+            Ok((spill, left)) => (Some(spill), left),
+            Err(error) => {
+                let path = path.display();
+                tracing::warn!(%path, %error, "no spill file: what is told while the store is away is forgotten by a restart");
+                (None, Vec::new())
+            }
+        };
+        Self { spill, left: Guarded::new(left), ..Self::default() }
+    }
+
+    /// Whether Damper goes on without its store.
+    pub fn is_on(&self) -> bool {
+        self.on.load(Ordering::Acquire)
+    }
+
+    fn begin(&self) {
+        self.on.store(true, Ordering::Release);
+        self.wake.notify_waiters();
+    }
+
+    fn end(&self) {
+        self.missed.store(0, Ordering::Release);
+        self.on.store(false, Ordering::Release);
+    }
+
+    /// Empties the spill file. Where that fails nothing is lost: the next start finds all of it stored,
+    /// and what is told next is written behind it.
+    async fn empty(&self) {
+        let Some(spill) = &self.spill else { return };
+        if let Err(error) = spill.clear().await {
+            tracing::warn!(error, "the spill file was not emptied");
+        }
+    }
+
+    /// Whether somebody still waits for a page that the store does not have.
+    pub(super) fn any_waits(&self) -> bool {
+        self.is_on() && self.inner.read().messages.any_waits()
+    }
+
+    /// Whether a receiver took this message from memory: it is not sent again.
+    pub(super) fn is_taken(&self, id: &str) -> bool {
+        self.inner.read().messages.is_taken(id)
+    }
+
+    /// The store knows now that it was taken.
+    pub(super) fn forget(&self, id: &str) {
+        self.inner.write().messages.forget(id);
+    }
+
+    /// Whether people know an alert with these labels to fire, which the store may not.
+    pub(super) fn fires(&self, labels: &Labels) -> bool {
+        if !self.is_on() {
+            return false;
+        }
+        let subject_of = subject(labels);
+        let inner = self.inner.read();
+        let mut firing = inner.memory.known().iter().filter_map(|(_, state)| state.firing.as_ref());
+        firing.any(|firing| subject(&firing.labels) == subject_of)
+    }
+
+    /// Why it is on, for health.
+    pub(super) fn why(&self) -> Option<String> {
+        if !self.is_on() {
+            return None;
+        }
+        let inner = self.inner.read();
+        let since = inner.since.map(|since| since.to_string()).unwrap_or_default();
+        let told = inner.memory.told().len();
+        let mut words = format!(
+            "{}. Degraded since {since}: pages that begin are told from memory ({told} so far); resolves, \
+             tickets, scaling and edits of definitions wait for the store",
+            inner.why.trim_end_matches('.')
+        );
+        if let Some(error) = &inner.unspilled {
+            words.push_str(&format!(". What is told is forgotten by a restart: {error}"));
+        }
+        Some(words)
+    }
+}
+
+/// Names the store's file to put the spill file beside, or the folder that Damper runs in.
+pub(super) fn spill_path(store: &crate::store::Store) -> std::path::PathBuf {
+    store.beside(".spill").unwrap_or_else(|| "damper.spill".into())
+}
+
+/// Shared by the tasks of this folder.
+type Shared = Arc<super::shared::Shared>;
