@@ -4,11 +4,13 @@
 //! between. Portable SQL is what makes it possible: `$1` placeholders, `bigint`, `text`, `on conflict`.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::{Pool, Postgres, Sqlite};
 
 use super::error::{Fault, StoreError};
+use super::inuse::InUse;
 use super::lock::FileLock;
 use super::open::Options;
 
@@ -34,6 +36,8 @@ pub struct Db<D: sqlx::Database> {
     pub(super) options: Options,
     /// Proof that no other process of this host uses the file; `None` for PostgreSQL.
     pub(super) lock: Option<FileLock>,
+    /// The file that is open; `None` for PostgreSQL.
+    pub(super) file: Option<Arc<InUse>>,
 }
 
 impl<D: sqlx::Database> Db<D> {
@@ -62,15 +66,28 @@ impl<D: sqlx::Database> Db<D> {
         self.limited(self.options.maintenance, doing, work).await
     }
 
+    /// Whether the file is still the one that was opened; a server's database always is.
+    pub(super) fn in_place(&self) -> Result<(), Fault> {
+        match self.file.as_ref().and_then(|file| file.wrong()) {
+            Some(why) => Err(Fault::Gone(why)),
+            None => Ok(()),
+        }
+    }
+
     /// A file's one writer that does not become free is waiting for somebody; only a server's
-    /// connection can be out of reach.
+    /// connection can be out of reach. Of a file that is gone nothing else that fails is worth telling.
     fn told(&self, fault: Fault, doing: &'static str) -> StoreError {
+        let fault = self.in_place().err().unwrap_or(fault);
         let is_busy = self.lock.is_some() && matches!(fault, Fault::Sql(sqlx::Error::PoolTimedOut));
         if is_busy {
             let detail = "the one connection that writes did not become free in time".into();
             return StoreError::Busy { store: self.name.clone(), doing, detail };
         }
-        fault.told(&self.name, doing)
+        let error = fault.told(&self.name, doing);
+        match &self.file {
+            Some(file) => error.with_way_out(file.path(), self.options.backups.as_deref()),
+            None => error,
+        }
     }
 
     async fn limited<T>(

@@ -27,6 +27,7 @@ each! {
     impl super::backend::Db<Database> {
         /// Begins a transaction that may write.
         pub(super) async fn begin(&self) -> Result<Transaction<'static, Database>, Fault> {
+            self.in_place()?;
             Ok(self.writer.begin_with(Self::BEGIN).await?)
         }
 
@@ -112,6 +113,7 @@ both! {
     /// Whether the database answers, through the connections that write.
     pub async fn ping(&self) -> Result<()>
     while "asking whether it lives" {
+        self.in_place()?;
         sqlx::query("select 1").execute(&self.writer).await?;
         Ok(())
     }

@@ -14,27 +14,35 @@
 
 mod backend;
 mod backup;
+mod backups;
 mod commands;
 mod decisions;
 mod documents;
 mod error;
+mod found;
 mod history;
+mod inuse;
 mod judged;
 mod lease;
 mod levels;
 mod lock;
 mod migrate;
+mod network;
 mod open;
 mod outbox;
 mod owing;
+mod place;
 mod queue;
 mod shed;
 mod slices;
+mod sqlite;
 mod standin;
 #[cfg(test)]
 mod tests;
+mod wal;
 
 pub use backend::{Db, Store};
+pub use backups::Backup;
 pub use commands::Command;
 pub use decisions::{Committed, Decisions, HistoryPut, LevelPut, OutboxPut, StatePut, Superseded};
 pub use documents::{Document, Revision};
