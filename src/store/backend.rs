@@ -76,7 +76,7 @@ impl<D: sqlx::Database> Db<D> {
 
     /// A file's one writer that does not become free is waiting for somebody; only a server's
     /// connection can be out of reach. Of a file that is gone nothing else that fails is worth telling.
-    fn told(&self, fault: Fault, doing: &'static str) -> StoreError {
+    pub(super) fn told(&self, fault: Fault, doing: &'static str) -> StoreError {
         let fault = self.in_place().err().unwrap_or(fault);
         let is_busy = self.lock.is_some() && matches!(fault, Fault::Sql(sqlx::Error::PoolTimedOut));
         if is_busy {

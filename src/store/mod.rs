@@ -33,6 +33,7 @@ mod outbox;
 mod owing;
 mod place;
 mod queue;
+mod restore;
 mod shed;
 mod slices;
 mod sqlite;
@@ -53,6 +54,7 @@ pub use lease::Lease;
 pub use levels::{LevelRow, LevelState};
 pub use open::Options;
 pub use outbox::{Backlog, OutboxFilter, OutboxRow, Page, Status};
+pub use restore::{Restore, Salvaged};
 pub use slices::{DamagedSlices, ImagePage, ImageRow, SliceBlob, SlicePage, StoredSlices};
 
 /// Most rows one listing returns.

@@ -40,7 +40,7 @@ async fn opened(path: &Path, options: Options) -> Result<Db<Sqlite>, StoreError>
     if let Some(why) = begins_anew(path, found, &lock, &options) {
         return Err(refused(why));
     }
-    let db = connected(path, options, None).await.map_err(|error| with_owner(error, path))?;
+    let db = connected(path, options).await.map_err(|error| with_owner(error, path))?;
     if matches!(found, Found::Store { .. }) && db.options.check {
         db.maintain("checking it for damage", db.quick_check()).await?;
     }
@@ -79,11 +79,7 @@ pub(super) async fn look(path: &str, options: Options) -> Result<Db<Sqlite>, Sto
 }
 
 /// The connections of a file that is to be written; a file that is not there is made.
-pub(super) async fn connected(
-    path: &Path,
-    options: Options,
-    lock: Option<FileLock>,
-) -> Result<Db<Sqlite>, StoreError> {
+pub(super) async fn connected(path: &Path, options: Options) -> Result<Db<Sqlite>, StoreError> {
     // Committed must mean on the disk: a page sent and then forgotten would be sent under another key.
     let connect = SqliteConnectOptions::new()
         .filename(path)
@@ -125,10 +121,10 @@ pub(super) async fn connected(
     let reads = readable(path, &options);
     let queue = pool.clone().max_connections(QUEUE).connect_lazy_with(reads.clone());
     let reader = pool.max_connections(options.connections.max(1)).connect_lazy_with(reads);
-    Ok(Db { writer, queue, reader, name: name_of(path), options, lock, file })
+    Ok(Db { writer, queue, reader, name: name_of(path), options, lock: None, file })
 }
 
-fn readable(path: &Path, options: &Options) -> SqliteConnectOptions {
+pub(super) fn readable(path: &Path, options: &Options) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(false)
@@ -218,7 +214,7 @@ impl Db<Sqlite> {
     }
 
     /// Which store this is: a number that it was given when it was made, and that its backups share.
-    async fn identity(&self) -> Result<i64, Fault> {
+    pub(super) async fn identity(&self) -> Result<i64, Fault> {
         let known = sqlx::query_scalar("select value from counters where name = 'identity'");
         if let Some(identity) = known.fetch_optional(&self.writer).await? {
             return Ok(identity);
