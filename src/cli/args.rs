@@ -30,6 +30,8 @@ enum Command {
     Reload(ReloadArgs),
     /// Shows and steers what moves replicas
     Scale(super::scale::ScaleArgs),
+    /// Looks through the store, backs it up, restores it
+    Store(super::store::StoreArgs),
     /// Tells why
     Explain(super::explain::ExplainArgs),
 }
@@ -139,6 +141,7 @@ impl Cli {
             Command::Status(args) => super::status::status(args).await,
             Command::Reload(args) => super::remote::reload(args).await,
             Command::Scale(args) => Box::pin(super::scale::run(args)).await,
+            Command::Store(args) => Box::pin(super::store::run(args)).await,
             Command::Explain(args) => super::explain::run(args).await,
             Command::Check(args) => super::check::command::run(args).await,
         }

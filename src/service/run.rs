@@ -11,7 +11,7 @@ use super::definitions::Definitions;
 use super::shared::Shared;
 use super::signals::{self, Signals};
 use super::watch::Watch;
-use super::{backfill, deliver, fallback, lease, level, reload, restart, scaling, survey, ticker};
+use super::{backfill, backups, deliver, fallback, lease, level, reload, restart, scaling, survey, ticker};
 use crate::cluster::kubernetes::Kubernetes;
 use crate::cluster::{self, Actuators};
 use crate::notify::alertmanager::Alertmanager;
@@ -122,6 +122,9 @@ async fn lead(
     spawn(shared, "fallback", fallback::run(Arc::clone(shared)));
     spawn(shared, "survey", surveyor.run(Arc::clone(shared)));
     spawn(shared, "reload", reload::run(Arc::clone(shared), definitions, watch));
+    if shared.settings.store.is_file() {
+        spawn(shared, "backups", backups::run(Arc::clone(shared)));
+    }
     spawn(shared, "backfill", backfill::run(Arc::clone(shared)));
     spawn(shared, "scaling", scaling::run(Arc::clone(shared), actuators));
     let done = Arc::clone(shared);
@@ -169,7 +172,8 @@ async fn release(shared: &Shared) {
 }
 
 async fn shared(settings: Settings) -> Result<Shared, ServiceError> {
-    let store = Store::open(settings.store.expose(), Options::default()).await?;
+    let options = Options { backups: settings.backups.folder.clone(), ..Options::default() };
+    let store = Store::open(settings.store.expose(), options).await?;
     let mut sources = BTreeMap::new();
     for config in &settings.sources {
         let name = config.name().to_owned();

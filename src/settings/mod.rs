@@ -8,6 +8,7 @@
 //!
 //! All problems are told in one run, each with its line or variable. `docs/settings.md` lists all keys.
 
+mod backups;
 mod check;
 mod environment;
 mod file;
@@ -35,6 +36,7 @@ use crate::slo::time::{Span, Step};
 use crate::telemetry::LogSettings;
 
 pub use crate::cluster::{ActuatorConfig, ActuatorSettings, KubernetesSettings};
+pub use backups::BackupConfig;
 pub use load::Flag;
 pub use place::Place;
 pub use problem::{SettingsError, SettingsProblem};
@@ -54,6 +56,8 @@ pub struct Settings {
     pub definitions: Vec<PathBuf>,
     /// Where everything durable is.
     pub store: StoreAddress,
+    /// Regular copies of it.
+    pub backups: BackupConfig,
     /// Where the API listens.
     pub listen: SocketAddr,
     /// Length of a slice.
@@ -108,6 +112,7 @@ impl fmt::Debug for Settings {
             .field("external_url", &self.external_url)
             .field("definitions", &self.definitions)
             .field("store", &self.store)
+            .field("backups", &self.backups)
             .field("listen", &self.listen)
             .field("step", &self.step)
             .field("heartbeat", &self.heartbeat.is_some())

@@ -81,8 +81,8 @@ pub enum StoreError {
     },
     /// The SQLite file is not the one any more that was opened.
     #[error(
-        "{store}: {detail}. Nothing more is decided until it is back: what would be written now would be \
-             lost with this process. {way_out}"
+        "{store}: {detail}. Nothing more is written until it is back, as that would be lost with this \
+             process. {way_out}"
     )]
     Gone {
         /// Which store.

@@ -15,6 +15,7 @@
 mod backend;
 mod backup;
 mod backups;
+mod check;
 mod commands;
 mod decisions;
 mod documents;
@@ -44,6 +45,7 @@ mod wal;
 
 pub use backend::{Db, Store};
 pub use backups::Backup;
+pub use check::Schema;
 pub use commands::Command;
 pub use decisions::{Committed, Decisions, HistoryPut, LevelPut, OutboxPut, StatePut, Superseded};
 pub use documents::{Document, Revision};

@@ -1,0 +1,90 @@
+//! Regular backups of a SQLite store, and what is done when its file loses its name.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::clock;
+use super::shared::Shared;
+
+/// How often it is looked.
+const LOOK: Duration = Duration::from_secs(5);
+/// The first backup is made so long after the start, when what a start costs is over.
+const FIRST: Duration = Duration::from_mins(10);
+/// One that failed is tried again after this.
+const RETRY: Duration = Duration::from_mins(10);
+
+/// Runs until shutdown.
+pub(super) async fn run(shared: Arc<Shared>) {
+    let mut due = Instant::now() + first(&shared);
+    let mut rescued = false;
+    loop {
+        tokio::select! {
+            () = shared.shutdown.cancelled() => return,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        tokio::select! {
+            // A copy that is cut short never bears a name.
+            () = shared.shutdown.cancelled() => return,
+            () = look(&shared, &mut due, &mut rescued) => {}
+        }
+    }
+}
+
+async fn look(shared: &Shared, due: &mut Instant, rescued: &mut bool) {
+    let keep = shared.settings.backups.keep;
+    if let Err(error) = shared.store.in_place() {
+        if !std::mem::replace(rescued, true) {
+            tracing::error!(%error, "the store");
+            rescue(shared).await;
+        }
+        // With the backup that was made of it.
+        let told = shared.store.in_place().err().map(|error| error.to_string());
+        shared.trouble("store file", told);
+        return;
+    }
+    if std::mem::take(rescued) {
+        tracing::info!("the store's file is back");
+        shared.trouble("store file", None);
+    }
+    if keep > 0 && *due <= Instant::now() {
+        *due = Instant::now() + back_up(shared, keep).await;
+    }
+}
+
+/// Makes a backup; gives when the next one is due.
+async fn back_up(shared: &Shared, keep: usize) -> Duration {
+    let now = clock::now().to_datetime().unwrap_or_default();
+    match shared.store.back_up(now, keep).await {
+        Ok(path) => {
+            tracing::info!(path = %path.display(), "a backup of the store is made");
+            shared.trouble("backup", None);
+            shared.settings.backups.every.to_duration()
+        }
+        Err(error) => {
+            tracing::error!(%error, "no backup of the store was made; tried again in {RETRY:?}");
+            shared.trouble("backup", Some(format!("No backup was made: {error}")));
+            RETRY
+        }
+    }
+}
+
+/// What a file without a name still holds is gone with this process: it is kept as a backup. None of
+/// the others is removed for it.
+async fn rescue(shared: &Shared) {
+    let now = clock::now().to_datetime().unwrap_or_default();
+    match shared.store.back_up(now, usize::MAX).await {
+        Ok(path) => tracing::error!(path = %path.display(), "what the store's file still holds is kept as a backup"),
+        Err(error) => tracing::error!(%error, "what the store's file still holds could not be kept"),
+    }
+}
+
+/// So that restarts neither put a backup off for ever nor make one each time. A backup from the
+/// future, of a clock that was ahead, says nothing.
+fn first(shared: &Shared) -> Duration {
+    let every = shared.settings.backups.every.to_duration();
+    let newest = shared.store.newest_backup().map(|backup| backup.at.timestamp());
+    let age = newest.and_then(|at| u64::try_from(clock::now().0 - at).ok()).map(Duration::from_secs);
+    age.map_or(FIRST, |age| every.saturating_sub(age).max(FIRST))
+}
