@@ -26,6 +26,7 @@ mod deploy;
 mod docs;
 mod e2e;
 mod fixtures;
+mod keep;
 mod kubernetes;
 mod layering;
 mod remote;

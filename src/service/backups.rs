@@ -75,7 +75,9 @@ async fn back_up(shared: &Shared, keep: usize) -> Duration {
 async fn rescue(shared: &Shared) {
     let now = clock::now().to_datetime().unwrap_or_default();
     match shared.store.back_up(now, usize::MAX).await {
-        Ok(path) => tracing::error!(path = %path.display(), "what the store's file still holds is kept as a backup"),
+        Ok(path) => {
+            tracing::error!(path = %path.display(), "what the store's file still holds is kept as a backup")
+        }
         Err(error) => tracing::error!(%error, "what the store's file still holds could not be kept"),
     }
 }
@@ -87,4 +89,62 @@ fn first(shared: &Shared) -> Duration {
     let newest = shared.store.newest_backup().map(|backup| backup.at.timestamp());
     let age = newest.and_then(|at| u64::try_from(clock::now().0 - at).ok()).map(Duration::from_secs);
     age.map_or(FIRST, |age| every.saturating_sub(age).max(FIRST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::testing::Service;
+
+    #[tokio::test]
+    async fn backups_are_made_when_they_are_due_and_a_restart_does_not_begin_anew() {
+        let service = Service::start().await;
+        let shared = &service.shared;
+        assert_eq!(first(shared), FIRST);
+        let (mut due, mut rescued) = (Instant::now() + FIRST, false);
+        look(shared, &mut due, &mut rescued).await;
+        assert_eq!(shared.store.newest_backup(), None);
+        due = Instant::now();
+        look(shared, &mut due, &mut rescued).await;
+        let newest = shared.store.newest_backup().unwrap();
+        let every = shared.settings.backups.every.to_duration();
+        assert!(due > Instant::now() + every / 2 && first(shared) > every / 2);
+        assert!(shared.troubles.read().is_empty(), "{:?}", shared.troubles.read());
+
+        // One that cannot be made is told, until one is made.
+        let folder = newest.path.parent().unwrap().to_owned();
+        std::fs::remove_dir_all(&folder).unwrap();
+        std::fs::write(&folder, "no folder").unwrap();
+        due = Instant::now();
+        look(shared, &mut due, &mut rescued).await;
+        let told = shared.troubles.read().get("backup").cloned().unwrap();
+        assert!(told.contains("No backup was made") && told.contains("cannot be made"), "{told}");
+        assert!(due <= Instant::now() + RETRY);
+        std::fs::remove_file(&folder).unwrap();
+        due = Instant::now();
+        look(shared, &mut due, &mut rescued).await;
+        assert!(shared.troubles.read().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_file_that_loses_its_name_is_kept_once_as_a_backup_and_told_until_it_is_back() {
+        let service = Service::start().await;
+        let shared = &service.shared;
+        let folder = shared.store.backup_folder().unwrap();
+        let file = std::fs::read_dir(folder.parent().unwrap()).unwrap().flatten().map(|entry| entry.path());
+        let file = file.into_iter().find(|path| path.extension().is_some_and(|e| e == "db")).unwrap();
+        let away = file.with_extension("away");
+        std::fs::rename(&file, &away).unwrap();
+        let (mut due, mut rescued) = (Instant::now() + FIRST, false);
+        for _ in 0..2 {
+            look(shared, &mut due, &mut rescued).await;
+            let told = shared.troubles.read().get("store file").cloned().unwrap();
+            let newest = shared.store.newest_backup().unwrap();
+            assert!(told.contains(&newest.path.display().to_string()), "{told}");
+            assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+        }
+        std::fs::rename(&away, &file).unwrap();
+        look(shared, &mut due, &mut rescued).await;
+        assert!(shared.troubles.read().is_empty());
+    }
 }

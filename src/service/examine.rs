@@ -43,12 +43,21 @@ pub struct Examined {
 }
 
 /// Tables whose rows can be asked of Prometheus again.
-pub(super) const LEDGER: [&str; 2] = ["images", "journal"];
+const LEDGER: [&str; 2] = ["images", "journal"];
+/// Tables that people look things up in; nothing is decided by them.
+const LOOKED_UP: [&str; 2] = ["history", "revisions"];
 
 impl Examined {
-    /// Whether all that was decided can be read; what is wrong with the ledger costs questions only.
+    /// Whether all that decisions rest on can be read; what is wrong with the ledger costs questions
+    /// only. Damaged pages may be anywhere.
     pub fn has_decisions(&self) -> bool {
-        self.findings.iter().all(|finding| LEDGER.contains(&finding.place))
+        self.has_decisions_but_for_pages() && self.findings.iter().all(|finding| finding.place != "pages")
+    }
+
+    /// The same of what was read, whichever pages are damaged.
+    pub(super) fn has_decisions_but_for_pages(&self) -> bool {
+        let matters = |place| place != "pages" && !LEDGER.contains(&place) && !LOOKED_UP.contains(&place);
+        !self.findings.iter().any(|finding| matters(finding.place))
     }
 }
 
@@ -287,7 +296,9 @@ fn is_json(text: &str) -> bool {
 fn means(place: &str) -> &'static str {
     match place {
         "schema" => "nothing of it can be used",
-        "pages" => "parts of the file cannot be read, or may give what was never written; Damper does not start on it",
+        "pages" => {
+            "parts of the file cannot be read, or may give what was never written; Damper does not start on it"
+        }
         "states" => {
             "these alerts and policies begin anew: what fires is told again under another key, a cooldown, a \
              pause or what was raised is forgotten"

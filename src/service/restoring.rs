@@ -81,17 +81,33 @@ pub async fn restore(
     // Before it is locked, or its log would not be looked at.
     let present = if as_it_was { Err("it was asked for".to_owned()) } else { present(url, &options).await };
     let restore = Box::pin(Restore::begin(url, backup.as_ref(), options)).await?;
-    let (old, salvaged) = match (from, present) {
-        (Some(_), Ok(())) => (restore.take_decisions().await.err(), None),
-        (Some(_), Err(why)) => (Some(why), None),
-        (None, present) => {
+    match Box::pin(filled(&restore, backup.is_some(), present, now)).await {
+        Ok(restored) => Ok(Restored { kept: restore.put_in_place(now).await?, ..restored }),
+        Err(error) => {
+            restore.abandon().await;
+            Err(error)
+        }
+    }
+}
+
+/// Fills the copy with what can be taken over of the store that is there.
+async fn filled(
+    restore: &Restore,
+    has_backup: bool,
+    present: Result<(), String>,
+    now: DateTime<Utc>,
+) -> Result<Restored, RestoreError> {
+    let (old, salvaged) = match (has_backup, present) {
+        (true, Ok(())) => (restore.take_decisions().await.err(), None),
+        (true, Err(why)) => (Some(why), None),
+        (false, present) => {
             restore.take_decisions().await.map_err(|why| RestoreError::Salvage { why })?;
             (present.err(), Some(restore.take_ledger().await?))
         }
     };
     let states = restore.copy.states().await?;
-    let mut found = examine(&restore.copy).await;
-    if from.is_none() && !found.has_decisions() {
+    let found = examine(&restore.copy).await;
+    if !has_backup && !found.has_decisions() {
         return Err(RestoreError::Salvage { why: told(&found) });
     }
     let has_policies = states.iter().any(|(key, _)| key.starts_with(scaling::PREFIX));
@@ -104,13 +120,10 @@ pub async fn restore(
         let stop = if has_policies { scaling::stop(&states, &by) } else { None };
         scaling_is_stopped = stop.is_some();
         restore.forget_commands(&Vec::from_iter(stop)).await?;
-        found.rows.remove("commands");
     }
-    let store = restore.path().to_owned();
-    let kept = restore.put_in_place(now).await?;
     Ok(Restored {
-        store,
-        kept,
+        store: restore.path().to_owned(),
+        kept: None,
         ledger_until: found.last,
         decisions_are_old: old,
         firing: found.firing,
@@ -149,10 +162,7 @@ async fn present(url: &str, options: &Options) -> Result<(), String> {
     let found = examine(&store).await;
     store.close().await;
     // Damage of pages may lie in the ledger alone: each table is looked at when it is taken.
-    let is_good = found.findings.iter().all(|finding| {
-        super::examine::LEDGER.contains(&finding.place) || finding.place == "pages"
-    });
-    if is_good { Ok(()) } else { Err(told(&found)) }
+    if found.has_decisions_but_for_pages() { Ok(()) } else { Err(told(&found)) }
 }
 
 fn told(found: &Examined) -> String {

@@ -32,7 +32,8 @@ impl Check<'_> {
         let default = BackupConfig::default();
         let Some(written) = written else { return default };
         if !store.is_file() {
-            let what = "are for a SQLite store; backups of a PostgreSQL server are made by its own tools. Remove it";
+            let what =
+                "are for a SQLite store; backups of a PostgreSQL server are made by its own tools. Remove it";
             self.add("backups", what);
         }
         if written.folder.as_ref().is_some_and(|folder| folder.trim().is_empty()) {
@@ -48,5 +49,40 @@ impl Check<'_> {
         }
         let keep = keep.and_then(|keep| usize::try_from(keep).ok()).unwrap_or(default.keep);
         BackupConfig { folder: written.folder.map(PathBuf::from), every, keep }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+
+    fn parse(text: &str) -> Result<BackupConfig, String> {
+        let text = format!("prometheus: {{url: 'http://127.0.0.1:9090'}}\ndefinitions: [slos]\n{text}\n");
+        let settings = Settings::parse("damper.yaml", &text, [], &[]);
+        settings.map(|settings| settings.backups).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn backups_are_made_unless_somebody_says_otherwise() {
+        let default = parse("").unwrap();
+        assert_eq!(default, BackupConfig { folder: None, every: Span::from_hours(6), keep: 2 });
+        let set = parse("backups: {folder: /mnt/b, every: 1d, keep: 0}").unwrap();
+        assert_eq!(set, BackupConfig { folder: Some("/mnt/b".into()), every: Span::from_days(1), keep: 0 });
+        assert_eq!(parse("store: postgres://u@h/d").unwrap(), default);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_told() {
+        for (text, expected) in [
+            ("backups: {folder: ' '}", "backups.folder: is empty"),
+            ("backups: {every: 5m}", "backups.every: must be between 10m and 30d"),
+            ("backups: {keep: 1001}", "backups.keep: must be at most 1000"),
+            ("backups: {keeps: 1}", "unknown key `keeps`"),
+            ("store: postgres://u@h/d\nbackups: {keep: 1}", "backups: are for a SQLite store"),
+        ] {
+            let told = parse(text).unwrap_err();
+            assert!(told.contains(expected), "{text}: {told}");
+        }
     }
 }

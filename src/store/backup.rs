@@ -28,10 +28,9 @@ impl Store {
     pub async fn back_up(&self, now: DateTime<Utc>, keep: usize) -> Result<PathBuf, StoreError> {
         let db = self.file("backups of a PostgreSQL store are made with pg_dump")?;
         let folder = db.backup_folder();
-        tokio::fs::create_dir_all(&folder).await.map_err(|error| db.refused(format!(
-            "its folder of backups {} cannot be made: {error}",
-            folder.display()
-        )))?;
+        tokio::fs::create_dir_all(&folder).await.map_err(|error| {
+            db.refused(format!("its folder of backups {} cannot be made: {error}", folder.display()))
+        })?;
         give_to_owner_of(db.path(), &folder);
         db.has_room(&folder)?;
         let to = self.backup(&folder, now).await?;
@@ -158,8 +157,7 @@ impl Db<Sqlite> {
         }
         let reads = async {
             let mut copy = readable(part, &self.options).connect().await?;
-            let found: Vec<String> =
-                sqlx::query_scalar("pragma quick_check(1)").fetch_all(&mut copy).await?;
+            let found: Vec<String> = sqlx::query_scalar("pragma quick_check(1)").fetch_all(&mut copy).await?;
             copy.close().await?;
             Ok::<_, Fault>(found)
         };

@@ -75,10 +75,7 @@ pub(super) fn command(store: &Path, from: &Path) -> String {
 
 /// The command that keeps what can be read of a store, to be pasted.
 pub(super) fn salvage_command(store: &Path) -> String {
-    format!(
-        "damper store restore --store {} --salvage",
-        quoted(&format!("sqlite:{}", store.display()))
-    )
+    format!("damper store restore --store {} --salvage", quoted(&format!("sqlite:{}", store.display())))
 }
 
 fn quoted(text: &str) -> String {
@@ -122,7 +119,8 @@ mod tests {
         assert_eq!(prune(store, folder.path(), 2), [""; 0]);
         let found: Vec<_> = list(store, folder.path()).iter().map(|backup| backup.at).collect();
         assert_eq!(found, [times[0], times[1]]);
-        let mut left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let mut left: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         left.sort();
         assert_eq!(left.len(), 7, "{left:?}");
         assert!(!left.contains(&"damper-20261122T090000Z.db.part".into()));
@@ -132,7 +130,8 @@ mod tests {
 
     #[test]
     fn commands_can_be_pasted() {
-        let plain = command(Path::new("/var/lib/damper/damper.db"), Path::new("/b/damper-20261122T020005Z.db"));
+        let plain =
+            command(Path::new("/var/lib/damper/damper.db"), Path::new("/b/damper-20261122T020005Z.db"));
         assert_eq!(
             plain,
             "damper store restore --store sqlite:/var/lib/damper/damper.db /b/damper-20261122T020005Z.db"

@@ -60,7 +60,12 @@ impl Store {
         };
         let found = db.maintain("looking through its pages", look).await?;
         // One line may tell several things.
-        Ok(found.iter().flat_map(|text| text.lines()).filter(|line| *line != "ok").map(str::to_owned).collect())
+        Ok(found
+            .iter()
+            .flat_map(|text| text.lines())
+            .filter(|line| *line != "ok")
+            .map(str::to_owned)
+            .collect())
     }
 
     /// Who uses a SQLite file: ` (process 123)`, empty while that is not known; `None` when nobody

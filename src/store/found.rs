@@ -88,7 +88,8 @@ pub(super) async fn look(path: &Path, is_used: bool) -> Result<Found, StoreError
         )));
     }
     let identity = sqlx::query_scalar("select value from counters where name = 'identity'");
-    let identity = identity.fetch_optional(&mut connection).await.map_err(told)?;
+    // Where only that is damaged the look at all pages says so.
+    let identity = identity.fetch_optional(&mut connection).await.unwrap_or_default();
     // What it says is known; how it ends says nothing more.
     let _ = connection.close().await;
     Ok(Found::Store { identity })

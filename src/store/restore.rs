@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use sqlx::Sqlite;
+use sqlx::{ConnectOptions, Sqlite, SqliteConnection};
 
 use super::backend::{Db, Store};
 use super::backup::sync_folder;
@@ -15,26 +15,16 @@ use super::lock::{self, FileLock, beside};
 use super::network;
 use super::open::Options;
 use super::place::{folder_of, give_to_owner_of, name_of, path_of, real_path};
-use super::sqlite::connected;
+use super::sqlite::{connected, readable};
 
 /// What was decided: the states of alerts and policies, what is owed, what was asked, and all that
 /// refers to it. One transaction changes them together, and only together they are taken over.
-const DECISIONS: [&str; 10] = [
-    "states",
-    "outbox",
-    "levels",
-    "judged",
-    "history",
-    "commands",
-    "documents",
-    "revisions",
-    "counters",
-    "lease",
-];
-/// What the ledger keeps; each row can be asked of Prometheus again.
-const LEDGER: [(&str, &str); 2] = [("images", "id"), ("journal", "seq")];
+const DECISIONS: [&str; 8] =
+    ["states", "outbox", "levels", "judged", "commands", "documents", "counters", "lease"];
+/// What people look up. Nothing is decided by it, and where it cannot be read the backup's stays.
+const LOOKED_UP: [&str; 2] = ["history", "revisions"];
 
-/// A restore under way. The store is locked; dropped, nothing has changed but a file `….restored`.
+/// A restore under way. The store is locked, and nothing of it has changed.
 #[derive(Debug)]
 pub struct Restore {
     path: PathBuf,
@@ -71,17 +61,31 @@ impl Restore {
         }
         let mut lock = lock::take(&path, &name_of(&path))?;
         let part = beside(&path, ".restored");
-        for file in [part.clone(), beside(&part, "-wal"), beside(&part, "-shm")] {
-            remove(&file).map_err(|error| refused(format!("{}: {error}", file.display())))?;
+        remove(&part).map_err(|error| refused(format!("{}: {error}", part.display())))?;
+        let copied = Self::copied(&path, &part, &mut lock, from, options).await;
+        if copied.is_err() {
+            // It is of no use; what went wrong is worth telling.
+            let _ = remove(&part);
         }
+        Ok(Self { copy: Store::Sqlite(copied?), path, part, lock })
+    }
+
+    async fn copied(
+        path: &Path,
+        part: &Path,
+        lock: &mut FileLock,
+        from: Option<&Store>,
+        options: Options,
+    ) -> Result<Db<Sqlite>, StoreError> {
+        let refused = |detail: String| StoreError::Open { store: name_of(path), detail };
         if let Some(from) = from {
             let from = from.file("a backup is a SQLite file")?;
             if from.path() == path {
                 return Err(refused("it is no backup of itself; name the file of a backup".into()));
             }
-            from.write_copy(&part).await?;
+            from.write_copy(part).await?;
         }
-        let db = connected(&part, options).await?;
+        let db = connected(part, options).await?;
         db.maintain("bringing its schema up to date", db.migrate()).await?;
         if from.is_none()
             && let Some(known) = lock.knows()
@@ -93,12 +97,20 @@ impl Restore {
             return Err(refused(format!(
                 "this is a backup of another store than the one that was used here: its alerts and deliveries \
                  are not those of this Damper. If it is meant, remove {}, which remembers which store is here",
-                lock::lock_path(&path).display()
+                lock::lock_path(path).display()
             )));
         }
         // Without it a crash in what follows could leave nothing that says that a store was here.
         lock.remember(identity);
-        Ok(Self { path, part, lock, copy: Store::Sqlite(db) })
+        Ok(db)
+    }
+
+    /// Leaves everything as it was.
+    pub async fn abandon(self) {
+        self.copy.close().await;
+        if let Err(error) = remove(&self.part) {
+            tracing::warn!(%error, part = %self.part.display(), "is left and of no use");
+        }
     }
 
     /// The store that is replaced.
@@ -133,13 +145,7 @@ impl Restore {
     /// Nothing of it can be read.
     pub async fn take_ledger(&self) -> Result<Salvaged, StoreError> {
         let db = self.copy.file("")?;
-        let taken = async {
-            db.attach(&self.path).await?;
-            let taken = db.take_ledger().await;
-            sqlx::query("detach database present").execute(&db.writer).await?;
-            taken
-        };
-        db.maintain("reading what can be read", taken).await
+        db.maintain("reading what can be read", db.take_ledger(&self.path)).await
     }
 
     /// What is as old as a backup is not carried out again: commands that waited then were carried out
@@ -206,10 +212,32 @@ impl Restore {
     }
 }
 
-fn remove(file: &Path) -> std::io::Result<()> {
-    match std::fs::remove_file(file) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+/// Removes a copy with its log.
+fn remove(part: &Path) -> std::io::Result<()> {
+    for file in ["", "-wal", "-shm"].map(|suffix| beside(part, suffix)) {
+        match std::fs::remove_file(file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+impl Salvaged {
+    /// The keys of a table, from an index of their own; where that is damaged nothing is found.
+    async fn keys(&mut self, present: &mut SqliteConnection, select: &'static str) -> Vec<i64> {
+        let keys = sqlx::query_scalar(select).fetch_all(present).await;
+        keys.unwrap_or_else(|error| {
+            tracing::debug!(%error, select, "cannot be read");
+            self.lost += 1;
+            Vec::new()
+        })
+    }
+
+    fn row<T>(&mut self, row: Result<Option<T>, sqlx::Error>) -> Option<T> {
+        let row = row.ok().flatten();
+        *(if row.is_some() { &mut self.rows } else { &mut self.lost }) += 1;
+        row
     }
 }
 
@@ -239,54 +267,57 @@ impl Db<Sqlite> {
             return Err(Fault::Damaged("it is another store".into()));
         }
         let mut tx = self.begin().await?;
-        for table in DECISIONS {
+        for table in DECISIONS.into_iter().chain(LOOKED_UP) {
             let check = format!("pragma present.integrity_check('{table}')");
             let found: Vec<String> =
                 sqlx::query_scalar(sqlx::AssertSqlSafe(check)).fetch_all(&mut *tx).await?;
-            if found.as_slice() != ["ok"] {
-                return Err(Fault::Damaged(format!("{table}: {}", found.join("; "))));
+            match found.as_slice() {
+                [only] if only == "ok" => {}
+                _ if LOOKED_UP.contains(&table) => continue,
+                _ => return Err(Fault::Damaged(format!("{table}: {}", found.join("; ")))),
             }
-            let copy = format!("delete from main.{table}; insert into main.{table} select * from present.{table}");
+            let copy =
+                format!("delete from main.{table}; insert into main.{table} select * from present.{table}");
             sqlx::raw_sql(sqlx::AssertSqlSafe(copy)).execute(&mut *tx).await?;
         }
         Ok(tx.commit().await?)
     }
 
-    async fn take_ledger(&self) -> Result<Salvaged, Fault> {
-        let mut salvaged = Salvaged::default();
-        for (table, key) in LEDGER {
-            // Keys have an index of their own; where that is damaged nothing of the table is found.
-            let keys = format!("select {key} from present.{table} order by {key}");
-            let keys: Vec<i64> =
-                match sqlx::query_scalar(sqlx::AssertSqlSafe(keys)).fetch_all(&self.writer).await {
-                    Ok(keys) => keys,
-                    Err(error) => {
-                        tracing::debug!(%error, table, "cannot be read");
-                        salvaged.lost += 1;
-                        continue;
-                    }
-                };
-            let mut tx = self.begin().await?;
-            let copy = format!("insert into main.{table} select * from present.{table} where {key} = $1");
-            for key in keys {
-                let copied =
-                    sqlx::query(sqlx::AssertSqlSafe(copy.as_str())).bind(key).execute(&mut *tx).await;
-                match copied.map(|copied| copied.rows_affected()) {
-                    Ok(1) => salvaged.rows += 1,
-                    Ok(_) | Err(_) => salvaged.lost += 1,
-                }
-            }
-            tx.commit().await?;
+    /// Row by row, each of which can be asked of Prometheus again. Over a connection of its own: what
+    /// meets damage in a transaction cannot be committed.
+    async fn take_ledger(&self, path: &Path) -> Result<Salvaged, Fault> {
+        let mut present = readable(path, &self.options).connect().await?;
+        let (mut tx, mut salvaged) = (self.begin().await?, Salvaged::default());
+        for id in salvaged.keys(&mut present, "select id from images order by id").await {
+            let row = sqlx::query_as("select at, bytes, crc, blob from images where id = $1").bind(id);
+            let row: Option<(i64, i64, i64, Vec<u8>)> = salvaged.row(row.fetch_optional(&mut present).await);
+            let Some((at, bytes, crc, blob)) = row else { continue };
+            let put = "insert into images (id, at, bytes, crc, blob) values ($1, $2, $3, $4, $5)";
+            let put = sqlx::query(put).bind(id).bind(at).bind(bytes).bind(crc).bind(blob);
+            put.execute(&mut *tx).await?;
         }
+        for seq in salvaged.keys(&mut present, "select seq from journal order by seq").await {
+            let row =
+                sqlx::query_as("select tier, at, bytes, crc, blob from journal where seq = $1").bind(seq);
+            let row: Option<(i64, i64, i64, i64, Vec<u8>)> =
+                salvaged.row(row.fetch_optional(&mut present).await);
+            let Some((tier, at, bytes, crc, blob)) = row else { continue };
+            let put = "insert into journal (seq, tier, at, bytes, crc, blob) values ($1, $2, $3, $4, $5, $6)";
+            let put = sqlx::query(put).bind(seq).bind(tier).bind(at).bind(bytes).bind(crc).bind(blob);
+            put.execute(&mut *tx).await?;
+        }
+        tx.commit().await?;
         Ok(salvaged)
     }
 
     /// Gives a new store the name of the one whose place it takes.
     async fn identify(&self, identity: i64) -> Result<(), Fault> {
-        sqlx::query("insert into counters (name, value) values ('identity', $1) on conflict (name) do nothing")
-            .bind(identity)
-            .execute(&self.writer)
-            .await?;
+        sqlx::query(
+            "insert into counters (name, value) values ('identity', $1) on conflict (name) do nothing",
+        )
+        .bind(identity)
+        .execute(&self.writer)
+        .await?;
         Ok(())
     }
 }

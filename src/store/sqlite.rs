@@ -111,8 +111,7 @@ pub(super) async fn connected(path: &Path, options: Options) -> Result<Db<Sqlite
             }
         });
     let told = |error: sqlx::Error| Fault::from(error).told(&name_of(path), "opening it");
-    let writer =
-        pool.clone().max_connections(1).connect_with(connect).await.map_err(told)?;
+    let writer = pool.clone().max_connections(1).connect_with(connect).await.map_err(told)?;
     let file = InUse::of(path).map(Arc::new);
     if let Some(file) = &file {
         let _ = used.set(Arc::clone(file));
@@ -235,7 +234,10 @@ impl Db<Sqlite> {
         let all = async |pool: &SqlitePool, count: u32| {
             let mut held = Vec::new();
             for _ in 0..count {
-                held.push(pool.acquire().await?);
+                let mut connection = pool.acquire().await?;
+                // SQLite opens its other files, by name, with the first read.
+                sqlx::query("select max(version) from schema_version").execute(&mut *connection).await?;
+                held.push(connection);
             }
             Ok::<_, Fault>(())
         };

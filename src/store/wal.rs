@@ -43,8 +43,7 @@ fn scan(log: &mut impl Read) -> io::Result<Option<Damage>> {
     let mut sum = Sum { big: word(0) & 1 == 1, a: 0, b: 0 };
     sum.add(header.get(..24).unwrap_or_default());
     let page = Some(word(8)).filter(|page| page.is_power_of_two() && (512..=65536).contains(page));
-    let is_good =
-        word(0) & !1 == 0x377f_0682 && (sum.a, sum.b) == (word(24), word(28)) && page.is_some();
+    let is_good = word(0) & !1 == 0x377f_0682 && (sum.a, sum.b) == (word(24), word(28)) && page.is_some();
     // Of a header that is damaged the log's salt is that of its first frame.
     let mut salt = is_good.then(|| (word(16), word(20)));
     let page = usize::try_from(page.unwrap_or(PAGE)).unwrap_or(0);

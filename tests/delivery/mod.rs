@@ -4,6 +4,7 @@ mod alertmanager;
 mod crash;
 mod email;
 mod fallback;
+mod restored;
 mod store;
 mod told;
 

@@ -60,6 +60,34 @@ impl Damper {
         self.folder.path().join(name)
     }
 
+    /// Runs another command of the same program in its folder; exit code and what it says.
+    pub fn command(&self, arguments: &[&str]) -> (i32, String) {
+        let mut command = Command::new(self.command.get_program());
+        let output = command.args(arguments).current_dir(self.folder.path()).output().unwrap();
+        let text =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        (output.status.code().unwrap(), text)
+    }
+
+    /// Overwrites the first page of a table of its store with noise. It must not run, and have ended by
+    /// itself: what is in the log yet is not in the file.
+    pub async fn damage(&self, table: &str) {
+        use sqlx::Connection as _;
+        let file = self.path("damper.db");
+        let address = format!("sqlite:{}", file.display());
+        let mut store = sqlx::SqliteConnection::connect(&address).await.unwrap();
+        let page: i64 = sqlx::query_scalar("select rootpage from sqlite_master where name = $1")
+            .bind(table)
+            .fetch_one(&mut store)
+            .await
+            .unwrap();
+        store.close().await.unwrap();
+        let mut bytes = std::fs::read(&file).unwrap();
+        let start = usize::try_from(page - 1).unwrap() * 4096;
+        bytes[start..start + 4096].fill(0xa5);
+        std::fs::write(&file, bytes).unwrap();
+    }
+
     /// Adds an environment variable for the next start.
     pub fn env(&mut self, name: &str, value: &str) {
         self.command.env(name, value);

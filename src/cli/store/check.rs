@@ -49,7 +49,10 @@ impl Seen {
         if let Some(schema) = self.found.schema.filter(|schema| schema.found > schema.known) {
             self.found.findings.push(Finding {
                 place: "schema",
-                what: format!("it is version {}, this Damper knows versions up to {}", schema.found, schema.known),
+                what: format!(
+                    "it is version {}, this Damper knows versions up to {}",
+                    schema.found, schema.known
+                ),
                 means: "this Damper does not start on it, and could not look at its rows",
                 todo: "run the newer Damper, or restore the backup from before the upgrade".to_owned(),
             });
@@ -67,7 +70,8 @@ impl Seen {
             lines.push(format!("  {}{by}", size(bytes)));
         }
         if !found.rows.is_empty() {
-            let rows: Vec<String> = found.rows.iter().map(|(table, rows)| format!("{table} {rows}")).collect();
+            let rows: Vec<String> =
+                found.rows.iter().map(|(table, rows)| format!("{table} {rows}")).collect();
             lines.push(format!("  rows: {}", rows.join(", ")));
         }
         if let Some(last) = found.last {
@@ -146,7 +150,14 @@ mod tests {
 
     #[test]
     fn a_good_store_says_so() {
-        insta::assert_snapshot!(seen().text(&AT), @r"");
+        insta::assert_snapshot!(seen().text(&AT), @r"
+        SQLite store /d/damper.db
+          41 MB; a Damper (process 7) uses it
+          rows: images 120, states 3
+          counted until 18:19:00 UTC, 1m ago
+          no backup in /d/backups
+        good: all of it can be read
+        ");
     }
 
     #[test]
@@ -163,6 +174,19 @@ mod tests {
         }];
         seen.found.schema = Some(Schema { found: 9, known: 5 });
         seen.note_schema();
-        insta::assert_snapshot!(seen.text(&AT), @r"");
+        insta::assert_snapshot!(seen.text(&AT), @r"
+        SQLite store /d/damper.db
+          2 kB; no Damper uses it
+          rows: images 120, states 3
+          counted until 18:19:00 UTC, 1m ago
+          newest backup: /d/backups/x.db, of 16:20:00 UTC, 2h ago
+        problem: images: 1 of 120 rows cannot be read or are not what was written, the first: series 5
+          means: the history is asked again
+          do:    nothing
+        problem: schema: it is version 9, this Damper knows versions up to 5
+          means: this Damper does not start on it, and could not look at its rows
+          do:    run the newer Damper, or restore the backup from before the upgrade
+        2 problems
+        ");
     }
 }

@@ -144,5 +144,9 @@ const USAGE: u8 = 2;
 
 /// `41 MB`; what is smaller in kB.
 fn size(bytes: u64) -> String {
-    if bytes < 10_000_000 { format!("{} kB", bytes.div_ceil(1000)) } else { format!("{} MB", bytes / 1_000_000) }
+    if bytes < 10_000_000 {
+        format!("{} kB", bytes.div_ceil(1000))
+    } else {
+        format!("{} MB", bytes / 1_000_000)
+    }
 }

@@ -61,22 +61,26 @@ fn text(restored: &Restored, moment: &Moment) -> String {
 /// What it means that what was decided is not that of the present.
 fn old(restored: &Restored, why: &str) -> Vec<String> {
     let mut lines = vec![
-        format!("  Alerts, deliveries and policies are as old as that, or a little newer: {why}. So:"),
+        format!("  Alerts, deliveries and policies are as of then too ({why}). So:"),
         "  - An alert that began since and still fires is told again, under another key. One that began and \
          ended since is not known: its receiver is not told that it ended. Close those by hand; an \
          Alertmanager forgets them by itself."
             .to_owned(),
-        format!(
-            "  - {} alerts fired then. Those that ended since are told to have ended, once more under the same \
-             key if that was told.",
-            restored.firing
-        ),
-        format!(
-            "  - {} messages waited then, and are sent, under the keys they had: once more if they were sent \
-             since.",
-            restored.waiting
-        ),
     ];
+    if restored.firing > 0 {
+        lines.push(format!(
+            "  - Alerts that fired then: {}. Those that ended since are told to have ended, once more under the \
+             same key if that was told.",
+            restored.firing
+        ));
+    }
+    if restored.waiting > 0 {
+        lines.push(format!(
+            "  - Messages that waited then: {}. They are sent under the keys they had, once more if they were \
+             sent since.",
+            restored.waiting
+        ));
+    }
     if restored.scaling_is_stopped {
         lines.push(
             "  - Scaling is stopped, as nobody knows what was moved, paused or stopped since. Look at the \
@@ -124,14 +128,26 @@ mod tests {
 
     #[test]
     fn where_nothing_of_the_decisions_is_lost_it_says_so() {
-        insta::assert_snapshot!(text(&restored(), &AT), @r"");
+        insta::assert_snapshot!(text(&restored(), &AT), @r"
+        restored: /d/damper.db
+          What was there is kept as /d/damper.db.damaged-20261122T051205Z*; remove it when nobody needs it any more.
+          Counts reach until 16:20:00 UTC, 2h ago; what is missing is asked of Prometheus again, as far back as it keeps it.
+          Alerts, deliveries and policies are those of the store that was there: nothing of them is lost.
+        Start Damper now.
+        ");
         let salvaged = Restored {
             kept: None,
             ledger_until: None,
             salvaged: Some(Salvaged { rows: 7, lost: 2 }),
             ..restored()
         };
-        insta::assert_snapshot!(text(&salvaged, &AT), @r"");
+        insta::assert_snapshot!(text(&salvaged, &AT), @r"
+        restored: /d/damper.db
+          Of the counts 7 rows could be read, and 2 could not.
+          Counts are asked of Prometheus again, as far back as it keeps them.
+          Alerts, deliveries and policies are those of the store that was there: nothing of them is lost.
+        Start Damper now.
+        ");
     }
 
     #[test]
@@ -141,6 +157,16 @@ mod tests {
             scaling_is_stopped: true,
             ..restored()
         };
-        insta::assert_snapshot!(text(&old, &AT), @r"");
+        insta::assert_snapshot!(text(&old, &AT), @r"
+        restored: /d/damper.db
+          What was there is kept as /d/damper.db.damaged-20261122T051205Z*; remove it when nobody needs it any more.
+          Counts reach until 16:20:00 UTC, 2h ago; what is missing is asked of Prometheus again, as far back as it keeps it.
+          Alerts, deliveries and policies are as of then too (states: *** in database present *** Tree 5). So:
+          - An alert that began since and still fires is told again, under another key. One that began and ended since is not known: its receiver is not told that it ended. Close those by hand; an Alertmanager forgets them by itself.
+          - Alerts that fired then: 2. Those that ended since are told to have ended, once more under the same key if that was told.
+          - Messages that waited then: 3. They are sent under the keys they had, once more if they were sent since.
+          - Scaling is stopped, as nobody knows what was moved, paused or stopped since. Look at the workloads and at `damper scale status`, then `damper scale start`.
+        Start Damper now.
+        ");
     }
 }

@@ -5,4 +5,5 @@ mod doubt;
 mod follow_ups;
 mod handed_on;
 mod latency;
+mod restored;
 mod single;
