@@ -111,6 +111,40 @@ async fn a_store_that_is_removed_while_it_is_used_is_told_and_not_lost() {
     assert_eq!(damper.get("/api/v1/status").await["definitions"]["revision"], 1, "it goes on");
 }
 
+/// A page of the outbox is overwritten: nothing that waits there can be sent any more.
+#[tokio::test]
+async fn damage_while_it_runs_is_told_in_health_and_takes_no_good_backups_place() {
+    let mut damper = Damper::new(&format!(
+        "prometheus: {{url: http://127.0.0.1:{}}}\nstep: 5s\nreceivers: [{{name: oncall, webhook: {{url: 'http://127.0.0.1:1/'}}}}]\n",
+        port::free()
+    ));
+    damper.definition("a.yaml", SLO);
+    damper.start().await;
+    // All that is in the log goes to the file, and no connection has read it yet.
+    damper.stop().await;
+    damper.start().await;
+    damper.damage("outbox").await;
+    let text = wait_until(LIMIT, "health to tell the damage", async || {
+        let (code, text) = damper.try_get("/healthz").await?;
+        assert!(code.is_success(), "{code}: {text}");
+        let health: Value = serde_json::from_str(&text).unwrap();
+        let parts = health["components"].as_array()?;
+        let store = parts.iter().find(|part| part["name"] == "store")?;
+        let detail = store["detail"].as_str()?;
+        (store["status"] == "degraded" && detail.contains("damaged (")).then(|| detail.to_owned())
+    })
+    .await;
+    assert!(text.contains("--salvage"), "there is no backup: {text}");
+    assert!(damper.log().contains("damaged ("));
+    let completed = |json: &Value| json["ticks"]["completed"].as_i64();
+    let before = completed(&damper.get("/api/v1/status").await).unwrap();
+    let goes_on = |json: &Value| (completed(json)? > before).then_some(());
+    damper.wait_for(LIMIT, "/api/v1/status", "another tick", goes_on).await;
+    damper.kill();
+    let text = refused(&mut damper).await;
+    assert!(text.contains("damaged ("), "{text}");
+}
+
 /// As somebody who may not write there; an administrator may everything.
 #[tokio::test]
 async fn a_store_of_somebody_else_is_refused_with_whose_it_is() {

@@ -7,7 +7,10 @@ use tokio::time::Instant;
 
 use super::clock;
 use super::shared::Shared;
+use crate::store::StoreError;
 
+/// The component in trouble when the file is gone or damaged.
+pub(super) const TROUBLE: &str = "store file";
 /// How often it is looked.
 const LOOK: Duration = Duration::from_secs(5);
 /// The first backup is made so long after the start, when what a start costs is over.
@@ -18,7 +21,7 @@ const RETRY: Duration = Duration::from_mins(10);
 /// Runs until shutdown.
 pub(super) async fn run(shared: Arc<Shared>) {
     let mut due = Instant::now() + first(&shared);
-    let mut rescued = false;
+    let mut told = false;
     loop {
         tokio::select! {
             () = shared.shutdown.cancelled() => return,
@@ -27,26 +30,28 @@ pub(super) async fn run(shared: Arc<Shared>) {
         tokio::select! {
             // A copy that is cut short never bears a name.
             () = shared.shutdown.cancelled() => return,
-            () = look(&shared, &mut due, &mut rescued) => {}
+            () = look(&shared, &mut due, &mut told) => {}
         }
     }
 }
 
-async fn look(shared: &Shared, due: &mut Instant, rescued: &mut bool) {
+async fn look(shared: &Shared, due: &mut Instant, told: &mut bool) {
     let keep = shared.settings.backups.keep;
-    if let Err(error) = shared.store.in_place() {
-        if !std::mem::replace(rescued, true) {
-            tracing::error!(%error, "the store");
-            rescue(shared).await;
+    if let Err(error) = shared.store.sound() {
+        if !std::mem::replace(told, true) {
+            tracing::error!(%error, "the store is in trouble");
+            if let StoreError::Gone { .. } = error {
+                rescue(shared).await;
+            }
         }
-        // With the backup that was made of it.
-        let told = shared.store.in_place().err().map(|error| error.to_string());
-        shared.trouble("store file", told);
+        // With the backup that was made of it. A copy of what is damaged would take a good one's place.
+        let trouble = shared.store.sound().err().map(|error| error.to_string());
+        shared.trouble(TROUBLE, trouble);
         return;
     }
-    if std::mem::take(rescued) {
+    if std::mem::take(told) {
         tracing::info!("the store's file is back");
-        shared.trouble("store file", None);
+        shared.trouble(TROUBLE, None);
     }
     if keep > 0 && *due <= Instant::now() {
         *due = Instant::now() + back_up(shared, keep).await;
@@ -101,11 +106,11 @@ mod tests {
         let service = Service::start().await;
         let shared = &service.shared;
         assert_eq!(first(shared), FIRST);
-        let (mut due, mut rescued) = (Instant::now() + FIRST, false);
-        look(shared, &mut due, &mut rescued).await;
+        let (mut due, mut told) = (Instant::now() + FIRST, false);
+        look(shared, &mut due, &mut told).await;
         assert_eq!(shared.store.newest_backup(), None);
         due = Instant::now();
-        look(shared, &mut due, &mut rescued).await;
+        look(shared, &mut due, &mut told).await;
         let newest = shared.store.newest_backup().unwrap();
         let every = shared.settings.backups.every.to_duration();
         assert!(due > Instant::now() + every / 2 && first(shared) > every / 2);
@@ -116,13 +121,13 @@ mod tests {
         std::fs::remove_dir_all(&folder).unwrap();
         std::fs::write(&folder, "no folder").unwrap();
         due = Instant::now();
-        look(shared, &mut due, &mut rescued).await;
-        let told = shared.troubles.read().get("backup").cloned().unwrap();
-        assert!(told.contains("No backup was made") && told.contains("cannot be made"), "{told}");
+        look(shared, &mut due, &mut told).await;
+        let trouble = shared.troubles.read().get("backup").cloned().unwrap();
+        assert!(trouble.contains("No backup was made") && trouble.contains("cannot be made"), "{trouble}");
         assert!(due <= Instant::now() + RETRY);
         std::fs::remove_file(&folder).unwrap();
         due = Instant::now();
-        look(shared, &mut due, &mut rescued).await;
+        look(shared, &mut due, &mut told).await;
         assert!(shared.troubles.read().is_empty());
     }
 
@@ -135,16 +140,16 @@ mod tests {
         let file = file.into_iter().find(|path| path.extension().is_some_and(|e| e == "db")).unwrap();
         let away = file.with_extension("away");
         std::fs::rename(&file, &away).unwrap();
-        let (mut due, mut rescued) = (Instant::now() + FIRST, false);
+        let (mut due, mut told) = (Instant::now() + FIRST, false);
         for _ in 0..2 {
-            look(shared, &mut due, &mut rescued).await;
-            let told = shared.troubles.read().get("store file").cloned().unwrap();
+            look(shared, &mut due, &mut told).await;
+            let trouble = shared.troubles.read().get(TROUBLE).cloned().unwrap();
             let newest = shared.store.newest_backup().unwrap();
-            assert!(told.contains(&newest.path.display().to_string()), "{told}");
+            assert!(trouble.contains(&newest.path.display().to_string()), "{trouble}");
             assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
         }
         std::fs::rename(&away, &file).unwrap();
-        look(shared, &mut due, &mut rescued).await;
+        look(shared, &mut due, &mut told).await;
         assert!(shared.troubles.read().is_empty());
     }
 }

@@ -74,6 +74,16 @@ impl<D: sqlx::Database> Db<D> {
         }
     }
 
+    /// The same, and whether no damage was met in it since: what is read there may be anything, or
+    /// nothing, and a start would be refused.
+    pub(super) fn sound(&self) -> Result<(), Fault> {
+        self.in_place()?;
+        match self.file.as_ref().and_then(|file| file.damage()) {
+            Some(damage) => Err(Fault::Damaged(damage)),
+            None => Ok(()),
+        }
+    }
+
     /// A file's one writer that does not become free is waiting for somebody; only a server's
     /// connection can be out of reach. Of a file that is gone nothing else that fails is worth telling.
     pub(super) fn told(&self, fault: Fault, doing: &'static str) -> StoreError {
@@ -84,6 +94,9 @@ impl<D: sqlx::Database> Db<D> {
             return StoreError::Busy { store: self.name.clone(), doing, detail };
         }
         let error = fault.told(&self.name, doing);
+        if let (Some(file), StoreError::Corrupt { detail, .. }) = (&self.file, &error) {
+            file.met(detail);
+        }
         match &self.file {
             Some(file) => error.with_way_out(file.path(), self.options.backups.as_deref()),
             None => error,

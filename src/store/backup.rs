@@ -51,13 +51,13 @@ impl Store {
         self.file("").ok().map(Db::backup_folder)
     }
 
-    /// Whether the file is still the one that was opened.
+    /// Whether the file is still the one that was opened, and no damage was met in it since.
     ///
     /// # Errors
     /// What became of it.
-    pub fn in_place(&self) -> Result<(), StoreError> {
+    pub fn sound(&self) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(db) => db.in_place().map_err(|fault| db.told(fault, "looking at the file")),
+            Self::Sqlite(db) => db.sound().map_err(|fault| db.told(fault, "looking at the file")),
             Self::Postgres(_) => Ok(()),
         }
     }

@@ -20,7 +20,11 @@ pub struct Backup {
 
 /// Where backups of a store are kept: in the folder of the settings, or in `backups` beside it.
 pub(super) fn folder(store: &Path, set: Option<&Path>) -> PathBuf {
-    set.map_or_else(|| folder_of(store).join("backups"), Path::to_owned)
+    // Absolute, as it is named in commands that are pasted elsewhere.
+    set.map_or_else(
+        || folder_of(store).join("backups"),
+        |set| std::path::absolute(set).unwrap_or_else(|_| set.to_owned()),
+    )
 }
 
 /// The name of a copy that is made at a moment.
@@ -145,5 +149,6 @@ mod tests {
         let store = Path::new("/var/lib/damper/damper.db");
         assert_eq!(folder(store, None), Path::new("/var/lib/damper/backups"));
         assert_eq!(folder(store, Some(Path::new("/mnt/b"))), Path::new("/mnt/b"));
+        assert!(folder(store, Some(Path::new("b"))).is_absolute());
     }
 }

@@ -2,6 +2,7 @@
 //! removed or exchanged: it goes on writing to what has no name any more, and all of that is gone with
 //! the process.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -20,13 +21,21 @@ pub(super) struct InUse {
     file: Id,
     /// Its write-ahead log; `None` until it was seen.
     seen_log: Mutex<Option<Id>>,
+    /// Damage that was met; it does not go away by itself.
+    damage: Mutex<Option<String>>,
 }
 
 impl InUse {
     /// Of a file that is open; `None` where it is gone already.
     pub(super) fn of(path: &Path) -> Option<Self> {
         let log = beside(path, "-wal");
-        Some(Self { path: path.to_owned(), log, file: id(path)?, seen_log: Mutex::default() })
+        Some(Self {
+            path: path.to_owned(),
+            log,
+            file: id(path).ok()?,
+            seen_log: Mutex::default(),
+            damage: Mutex::default(),
+        })
     }
 
     /// The file.
@@ -38,13 +47,17 @@ impl InUse {
     /// in memory.
     pub(super) fn wrong(&self) -> Option<String> {
         match id(&self.path) {
-            None => return Some("the file was removed or moved while Damper uses it".into()),
-            Some(found) if found != self.file => {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Some("the file was removed or moved while Damper uses it".into());
+            }
+            Ok(found) if found != self.file => {
                 return Some("the file was exchanged for another one while Damper uses it".into());
             }
-            Some(_) => {}
+            // A disk that does not answer says nothing about names.
+            Err(_) => return None,
+            Ok(_) => {}
         }
-        let found = id(&self.log);
+        let found = id(&self.log).ok();
         let mut seen = self.seen_log.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.is_none() {
             *seen = found;
@@ -55,14 +68,25 @@ impl InUse {
         })
     }
 
+    /// Notes damage that was met.
+    pub(super) fn met(&self, damage: &str) {
+        let mut met = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+        met.get_or_insert_with(|| damage.to_owned());
+    }
+
+    /// Damage that was met since the file was opened.
+    pub(super) fn damage(&self) -> Option<String> {
+        self.damage.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// A connection was made anew, and the log may have been as well.
     pub(super) fn log_is_new(&self) {
         *self.seen_log.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
-fn id(path: &Path) -> Option<Id> {
-    path.metadata().ok().map(|file| (file.dev(), file.ino()))
+fn id(path: &Path) -> std::io::Result<Id> {
+    path.metadata().map(|file| (file.dev(), file.ino()))
 }
 
 #[cfg(test)]

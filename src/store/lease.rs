@@ -113,7 +113,7 @@ both! {
     /// Whether the database answers, through the connections that write.
     pub async fn ping(&self) -> Result<()>
     while "asking whether it lives" {
-        self.in_place()?;
+        self.sound()?;
         sqlx::query("select 1").execute(&self.writer).await?;
         Ok(())
     }

@@ -195,6 +195,9 @@ impl Restore {
         }
         let owner = if path.exists() { path.as_path() } else { folder_of(&path) };
         give_to_owner_of(owner, &part);
+        if let Ok(before) = path.metadata() {
+            std::fs::set_permissions(&part, before.permissions()).map_err(failed)?;
+        }
         std::fs::File::open(&part).and_then(|file| file.sync_all()).map_err(failed)?;
         let was_there = path.exists();
         // The log goes with its file: beside another one it would be taken for that one's.

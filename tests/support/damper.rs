@@ -69,8 +69,8 @@ impl Damper {
         (output.status.code().unwrap(), text)
     }
 
-    /// Overwrites the first page of a table of its store with noise. It must not run, and have ended by
-    /// itself: what is in the log yet is not in the file.
+    /// Overwrites the first page of a table of its store with noise. What is in the log yet, or was read
+    /// already, is not damaged by it.
     pub async fn damage(&self, table: &str) {
         use sqlx::Connection as _;
         let file = self.path("damper.db");
@@ -82,10 +82,9 @@ impl Damper {
             .await
             .unwrap();
         store.close().await.unwrap();
-        let mut bytes = std::fs::read(&file).unwrap();
-        let start = usize::try_from(page - 1).unwrap() * 4096;
-        bytes[start..start + 4096].fill(0xa5);
-        std::fs::write(&file, bytes).unwrap();
+        let at = u64::try_from(page - 1).unwrap() * 4096;
+        let file = std::fs::File::options().write(true).open(file).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, &[0xa5; 4096], at).unwrap();
     }
 
     /// Adds an environment variable for the next start.

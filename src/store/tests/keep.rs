@@ -198,7 +198,7 @@ async fn a_file_that_loses_its_name_while_it_is_used_takes_no_more_decisions() {
             store.commit(epoch, &some()).await.unwrap_err(),
             store.ping().await.unwrap_err(),
             store.renew(epoch, 0, 1).await.unwrap_err(),
-            store.in_place().unwrap_err(),
+            store.sound().unwrap_err(),
         ] {
             assert!(matches!(error, StoreError::Gone { .. }) && error.is_retryable(), "{error:?}");
             assert!(error.to_string().contains("was removed or moved while Damper uses it"), "{error}");
@@ -221,13 +221,37 @@ async fn a_file_that_loses_its_name_while_it_is_used_takes_no_more_decisions() {
     assert!(error.contains("exchanged for another one"), "{error}");
 
     std::fs::rename(&away, &file).unwrap();
-    store.in_place().unwrap();
+    store.sound().unwrap();
     store.commit(epoch, &owing(&[message("n", "j", 0)])).await.unwrap();
     assert_eq!(due(&store, 0).await, ["m", "n"]);
 
     std::fs::remove_file(home.file("damper.db-wal")).unwrap();
     let error = store.commit(epoch, &some()).await.unwrap_err().to_string();
     assert!(error.contains("damper.db-wal was removed"), "{error}");
+}
+
+#[tokio::test]
+async fn damage_that_is_met_while_it_is_used_is_told_from_then_on() {
+    let home = Home::sqlite();
+    with_backup(&home).await;
+    let store = home.open().await;
+    let epoch = lead(&store, 100_000).await;
+    let Store::Sqlite(db) = &store else { panic!("SQLite") };
+    let root = "select rootpage from sqlite_master where name = 'outbox'";
+    let root: i64 = sqlx::query_scalar(root).fetch_one(&db.reader).await.unwrap();
+    let file = std::fs::File::options().write(true).open(home.file("damper.db")).unwrap();
+    let at = u64::try_from(root - 1).unwrap() * 4096;
+    std::os::unix::fs::FileExt::write_all_at(&file, &[0xa5; 4096], at).unwrap();
+    store.ping().await.unwrap();
+    let error = store.due("hook", 0, 10).await.unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+    let error = store.ping().await.unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }), "it does not go away: {error}");
+    assert!(error.to_string().contains("damper store restore --store sqlite:"), "{error}");
+    // What is not damaged is still of use: a page can be decided.
+    let decisions = Decisions { states: vec![state("a", "b")], ..Decisions::default() };
+    store.commit(epoch, &decisions).await.unwrap();
+    assert_eq!(store.states().await.unwrap().len(), 301);
 }
 
 #[tokio::test]
