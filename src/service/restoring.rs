@@ -74,6 +74,7 @@ pub async fn restore(
     options: Options,
     now: DateTime<Utc>,
 ) -> Result<Restored, RestoreError> {
+    Restore::place(url)?;
     let backup = match from {
         Some(path) => Some(good(path, &options).await?),
         None => None,

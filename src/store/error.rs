@@ -219,6 +219,12 @@ impl From<sqlx::Error> for Fault {
 }
 
 impl Fault {
+    /// Whether nothing may be written.
+    pub(super) fn is_read_only(&self) -> bool {
+        let Self::Sql(sqlx::Error::Database(error)) = self else { return false };
+        error.code().is_some_and(|code| matches!(kind(&code), Kind::ReadOnly))
+    }
+
     /// Names the store and the operation.
     pub(super) fn told(self, store: &str, doing: &'static str) -> StoreError {
         let store = store.to_owned();

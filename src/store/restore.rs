@@ -50,11 +50,7 @@ impl Restore {
     /// A Damper that runs, an address of PostgreSQL, a backup of another store or one that is damaged,
     /// no space.
     pub async fn begin(url: &str, from: Option<&Store>, options: Options) -> Result<Self, StoreError> {
-        let Some(path) = path_of(url) else {
-            let detail = "this is for SQLite files; a PostgreSQL store is restored with pg_restore";
-            return Err(StoreError::Open { store: "store".into(), detail: detail.into() });
-        };
-        let path = real_path(path)?;
+        let path = Self::place(url)?;
         let refused = |detail: String| StoreError::Open { store: name_of(&path), detail };
         if let Some(why) = network::refusal(&path) {
             return Err(refused(why));
@@ -68,6 +64,18 @@ impl Restore {
             let _ = remove(&part);
         }
         Ok(Self { copy: Store::Sqlite(copied?), path, part, lock })
+    }
+
+    /// The file that an address names.
+    ///
+    /// # Errors
+    /// It names none.
+    pub fn place(url: &str) -> Result<PathBuf, StoreError> {
+        let Some(path) = path_of(url) else {
+            let detail = "this is for SQLite files; a PostgreSQL store is restored with pg_restore";
+            return Err(StoreError::Open { store: "store".into(), detail: detail.into() });
+        };
+        real_path(path)
     }
 
     async fn copied(

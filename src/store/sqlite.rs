@@ -46,7 +46,8 @@ async fn opened(path: &Path, options: Options) -> Result<Db<Sqlite>, StoreError>
     }
     let migrated = db.maintain("bringing its schema up to date", db.migrate()).await;
     migrated.map_err(|error| with_owner(error, path))?;
-    let identity = db.maintain("reading which store it is", db.identity()).await?;
+    let identity = db.maintain("reading which store it is", db.identity()).await;
+    let identity = identity.map_err(|error| with_owner(error, path))?;
     lock.remember(identity);
     db.warm().await?;
     Ok(Db { lock: Some(lock), ..db })
@@ -216,7 +217,13 @@ impl Db<Sqlite> {
     pub(super) async fn identity(&self) -> Result<i64, Fault> {
         let known = sqlx::query_scalar("select value from counters where name = 'identity'");
         if let Some(identity) = known.fetch_optional(&self.writer).await? {
-            return Ok(identity);
+            // A file that may not be written is told now, and not with the first page. A disk that is full
+            // may have space again.
+            let same = sqlx::query("update counters set value = value where name = 'identity'");
+            return match same.execute(&self.writer).await.map_err(Fault::from) {
+                Err(fault) if fault.is_read_only() => Err(fault),
+                _ => Ok(identity),
+            };
         }
         // The keys of a hasher are random, and all that is wanted is that two stores differ.
         let random = std::hash::RandomState::new().build_hasher().finish() >> 1;

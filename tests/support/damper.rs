@@ -69,13 +69,14 @@ impl Damper {
         (output.status.code().unwrap(), text)
     }
 
-    /// Overwrites the first page of a table of its store with noise. What is in the log yet, or was read
-    /// already, is not damaged by it.
+    /// Overwrites the first page of a table of its store with noise.
     pub async fn damage(&self, table: &str) {
         use sqlx::Connection as _;
         let file = self.path("damper.db");
         let address = format!("sqlite:{}", file.display());
         let mut store = sqlx::SqliteConnection::connect(&address).await.unwrap();
+        // A page that is in the log too is read from there.
+        sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut store).await.unwrap();
         let page: i64 = sqlx::query_scalar("select rootpage from sqlite_master where name = $1")
             .bind(table)
             .fetch_one(&mut store)
