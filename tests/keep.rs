@@ -121,7 +121,7 @@ async fn damage_while_it_runs_is_told_in_health_and_takes_no_good_backups_place(
     damper.definition("a.yaml", SLO);
     damper.start().await;
     damper.damage("outbox").await;
-    let text = wait_until(LIMIT, "health to tell the damage", async || {
+    let text = wait_until(2 * LIMIT, "health to tell the damage", async || {
         let (code, text) = damper.try_get("/healthz").await?;
         assert!(code.is_success(), "{code}: {text}");
         let health: Value = serde_json::from_str(&text).unwrap();

@@ -75,8 +75,13 @@ impl Damper {
         let file = self.path("damper.db");
         let address = format!("sqlite:{}", file.display());
         let mut store = sqlx::SqliteConnection::connect(&address).await.unwrap();
-        // A page that is in the log too is read from there.
-        sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut store).await.unwrap();
+        // A page that is in the log too is read from there: it must be empty, whoever reads it now.
+        let mut is_busy = true;
+        while is_busy {
+            let done = sqlx::query_as("pragma wal_checkpoint(truncate)").fetch_one(&mut store).await;
+            let (busy, _, _): (i64, i64, i64) = done.unwrap();
+            is_busy = busy != 0;
+        }
         let page: i64 = sqlx::query_scalar("select rootpage from sqlite_master where name = $1")
             .bind(table)
             .fetch_one(&mut store)
