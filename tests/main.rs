@@ -27,6 +27,7 @@ mod docs;
 mod e2e;
 mod fixtures;
 mod generate;
+mod keep;
 mod kubernetes;
 mod layering;
 mod remote;

@@ -34,6 +34,8 @@ enum Command {
     Ledger(super::ledger::LedgerArgs),
     /// Compares the pages of Damper with those of the rules it is to follow
     CompareAlerts(super::compare::CompareArgs),
+    /// Looks through the store, backs it up, restores it
+    Store(super::store::StoreArgs),
     /// Tells why
     Explain(super::explain::ExplainArgs),
     /// Prints rules for your own Prometheus
@@ -147,6 +149,7 @@ impl Cli {
             Command::Scale(args) => Box::pin(super::scale::run(args)).await,
             Command::Ledger(args) => Box::pin(super::ledger::run(args)).await,
             Command::CompareAlerts(args) => Box::pin(super::compare::run(args)).await,
+            Command::Store(args) => Box::pin(super::store::run(args)).await,
             Command::Explain(args) => super::explain::run(args).await,
             Command::Generate(args) => super::generate::run(&args),
             Command::Check(args) => super::check::command::run(args).await,

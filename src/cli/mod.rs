@@ -13,6 +13,7 @@ mod remote;
 mod run;
 mod scale;
 mod status;
+mod store;
 mod table;
 
 pub use args::{Cli, CommandError};

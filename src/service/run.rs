@@ -12,7 +12,8 @@ use super::shared::Shared;
 use super::signals::{self, Signals};
 use super::watch::Watch;
 use super::{
-    audit, backfill, degraded, deliver, exclusions, fallback, lease, level, reload, restart, scaling, survey, ticker,
+    audit, backfill, backups, degraded, deliver, exclusions, fallback, lease, level, reload, restart, scaling,
+    survey, ticker,
 };
 use crate::cluster::kubernetes::Kubernetes;
 use crate::cluster::{self, Actuators};
@@ -134,6 +135,9 @@ async fn lead(
     spawn(shared, "fallback", fallback::run(Arc::clone(shared)));
     spawn(shared, "survey", surveyor.run(Arc::clone(shared)));
     spawn(shared, "reload", reload::run(Arc::clone(shared), definitions, watch));
+    if shared.settings.store.is_file() {
+        spawn(shared, "backups", backups::run(Arc::clone(shared)));
+    }
     spawn(shared, "backfill", backfill::run(Arc::clone(shared)));
     spawn(shared, "audit", audit::run(Arc::clone(shared)));
     spawn(shared, "exclusions", exclusions::run(Arc::clone(shared)));
@@ -183,7 +187,8 @@ async fn release(shared: &Shared) {
 }
 
 async fn shared(settings: Settings) -> Result<Shared, ServiceError> {
-    let store = Store::open(settings.store.expose(), Options::default()).await?;
+    let options = Options { backups: settings.backups.folder.clone(), ..Options::default() };
+    let store = Store::open(settings.store.expose(), options).await?;
     let mut sources = BTreeMap::new();
     for config in &settings.sources {
         let name = config.name().to_owned();

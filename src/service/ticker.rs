@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::asking::Asking;
+use super::backups;
 use super::clock;
 use super::journal::Journal;
 use super::measure;
@@ -98,10 +99,10 @@ fn report(shared: &Shared, at: Ts, done: &Done, took: Duration) {
 }
 
 /// A tick with nothing to decide proves nothing: a page could not have been committed while the
-/// ledger's journal or the lease cannot be written.
+/// ledger's journal or the lease cannot be written, nor delivered from a file that is gone or damaged.
 fn store_is_well(shared: &Shared) -> bool {
     let troubles = shared.troubles.read();
-    !["store", "journal", "lease"].iter().any(|part| troubles.contains_key(part))
+    !["store", "journal", "lease", backups::TROUBLE].iter().any(|part| troubles.contains_key(part))
 }
 
 async fn beat(shared: &Shared, heartbeat: &Heartbeat) {

@@ -38,12 +38,14 @@ impl Check<'_> {
         });
         let names = self.merged.names("receivers");
         let alerting = self.alerting(written.alerting);
+        let store = self.parse("store", written.store).unwrap_or_default();
         let settings = Settings {
             sources: self.sources(written.sources, written.prometheus),
             external_labels: self.external_labels(written.external_labels),
             external_url: self.external_url(written.external_url),
             definitions: self.definitions(written.definitions),
-            store: self.parse("store", written.store).unwrap_or_default(),
+            backups: self.backups(written.backups, &store),
+            store,
             listen: self.listen(written.listen),
             step: self.step(written.step),
             heartbeat: heartbeat.flatten(),
@@ -70,7 +72,7 @@ impl Check<'_> {
         })
     }
 
-    fn parse<T: FromStr<Err: Display>>(&mut self, key: &str, text: Option<String>) -> Option<T> {
+    pub(super) fn parse<T: FromStr<Err: Display>>(&mut self, key: &str, text: Option<String>) -> Option<T> {
         match text?.parse() {
             Ok(value) => Some(value),
             Err(error) => {

@@ -8,9 +8,12 @@ use crate::slo::nearest::nearest;
 
 /// Settings that a variable can give. Lists of mappings, `sources`, `receivers` and `scaling.actuators`,
 /// are written in the file; a secret inside of them can name a variable itself: `{env: NAME}`.
-const KEYS: [&str; 40] = [
+const KEYS: [&str; 43] = [
     "alerting.mode",
     "alerting.shadowReceiver",
+    "backups.every",
+    "backups.folder",
+    "backups.keep",
     "definitions",
     "externalUrl",
     "heartbeat.bearerToken",

@@ -9,6 +9,7 @@
 //! All problems are told in one run, each with its line or variable. `docs/settings.md` lists all keys.
 
 mod alerting;
+mod backups;
 mod check;
 mod environment;
 mod file;
@@ -37,6 +38,7 @@ use crate::telemetry::LogSettings;
 
 pub use crate::cluster::{ActuatorConfig, ActuatorSettings, KubernetesSettings};
 pub use alerting::AlertingConfig;
+pub use backups::BackupConfig;
 pub use load::Flag;
 pub use place::Place;
 pub use problem::{SettingsError, SettingsProblem};
@@ -56,6 +58,8 @@ pub struct Settings {
     pub definitions: Vec<PathBuf>,
     /// Where everything durable is.
     pub store: StoreAddress,
+    /// Regular copies of it.
+    pub backups: BackupConfig,
     /// Where the API listens.
     pub listen: SocketAddr,
     /// Length of a slice.
@@ -112,6 +116,7 @@ impl fmt::Debug for Settings {
             .field("external_url", &self.external_url)
             .field("definitions", &self.definitions)
             .field("store", &self.store)
+            .field("backups", &self.backups)
             .field("listen", &self.listen)
             .field("step", &self.step)
             .field("heartbeat", &self.heartbeat.is_some())

@@ -14,6 +14,11 @@ impl StoreAddress {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// Whether it is a file of this machine.
+    pub fn is_file(&self) -> bool {
+        self.0.starts_with("sqlite:")
+    }
 }
 
 impl Default for StoreAddress {

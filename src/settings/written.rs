@@ -19,6 +19,7 @@ pub(super) struct Written {
     pub(super) external_url: Option<String>,
     pub(super) definitions: Vec<Option<String>>,
     pub(super) store: Option<String>,
+    pub(super) backups: Option<WrittenBackups>,
     pub(super) listen: Option<String>,
     pub(super) step: Option<String>,
     pub(super) heartbeat: Option<HeartbeatSettings>,
@@ -27,6 +28,15 @@ pub(super) struct Written {
     pub(super) alerting: WrittenAlerting,
     pub(super) scaling: WrittenScaling,
     pub(super) log: WrittenLog,
+}
+
+/// `backups:`
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct WrittenBackups {
+    pub(super) folder: Option<String>,
+    pub(super) every: Option<String>,
+    pub(super) keep: Option<u32>,
 }
 
 /// `route:`

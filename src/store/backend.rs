@@ -10,9 +10,9 @@ use std::time::Duration;
 use sqlx::{Pool, Postgres, Sqlite};
 
 use super::error::{Fault, StoreError};
+use super::inuse::InUse;
 use super::lock::FileLock;
 use super::open::Options;
-use super::opened::Opened;
 use super::reserve::Reserve;
 
 /// Where Damper keeps what it must not forget. See [`Store::open`].
@@ -37,10 +37,10 @@ pub struct Db<D: sqlx::Database> {
     pub(super) options: Options,
     /// Proof that no other process of this host uses the file; `None` for PostgreSQL.
     pub(super) lock: Option<FileLock>,
-    /// The file that all is written to; `None` for PostgreSQL.
-    pub(super) opened: Option<Opened>,
-    /// Space for decisions on a full disk; `None` for PostgreSQL.
+    /// Space for decisions on a full disk; `None` for PostgreSQL, and where nothing is written.
     pub(super) reserve: Option<Arc<Reserve>>,
+    /// The file that is open; `None` for PostgreSQL.
+    pub(super) file: Option<Arc<InUse>>,
 }
 
 impl<D: sqlx::Database> Db<D> {
@@ -69,15 +69,41 @@ impl<D: sqlx::Database> Db<D> {
         self.limited(self.options.maintenance, doing, work).await
     }
 
+    /// Whether the file is still the one that was opened; a server's database always is.
+    pub(super) fn in_place(&self) -> Result<(), Fault> {
+        match self.file.as_ref().and_then(|file| file.wrong()) {
+            Some(why) => Err(Fault::Gone(why)),
+            None => Ok(()),
+        }
+    }
+
+    /// The same, and whether no damage was met in it since: what is read there may be anything, or
+    /// nothing, and a start would be refused.
+    pub(super) fn sound(&self) -> Result<(), Fault> {
+        self.in_place()?;
+        match self.file.as_ref().and_then(|file| file.damage()) {
+            Some(damage) => Err(Fault::Damaged(damage)),
+            None => Ok(()),
+        }
+    }
+
     /// A file's one writer that does not become free is waiting for somebody; only a server's
-    /// connection can be out of reach.
-    fn told(&self, fault: Fault, doing: &'static str) -> StoreError {
+    /// connection can be out of reach. Of a file that is gone nothing else that fails is worth telling.
+    pub(super) fn told(&self, fault: Fault, doing: &'static str) -> StoreError {
+        let fault = self.in_place().err().unwrap_or(fault);
         let is_busy = self.lock.is_some() && matches!(fault, Fault::Sql(sqlx::Error::PoolTimedOut));
         if is_busy {
             let detail = "the one connection that writes did not become free in time".into();
             return StoreError::Busy { store: self.name.clone(), doing, detail };
         }
-        fault.told(&self.name, doing)
+        let error = fault.told(&self.name, doing);
+        if let (Some(file), StoreError::Corrupt { detail, .. }) = (&self.file, &error) {
+            file.met(detail);
+        }
+        match &self.file {
+            Some(file) => error.with_way_out(file.path(), self.options.backups.as_deref()),
+            None => error,
+        }
     }
 
     async fn limited<T>(

@@ -1,6 +1,10 @@
 //! What can go wrong with a store, told to people: which store, what, and what to do.
 
+use std::path::Path;
 use std::time::Duration;
+
+use super::backups;
+use super::sqlite::newest;
 
 /// Why the store did not do what was asked. Nothing of a failed call is written, except that a commit
 /// may have happened all the same when nobody answered: the states are read again before the next one.
@@ -51,17 +55,6 @@ pub enum StoreError {
         /// In the database's words.
         detail: String,
     },
-    /// The SQLite file is not the one that was opened any more.
-    #[error(
-        "{store}: the file was {how} while Damper uses it; nothing is written any more. Put it back, or \
-             restart Damper, which then goes on with what is there"
-    )]
-    Gone {
-        /// Which store.
-        store: String,
-        /// What happened to it.
-        how: String,
-    },
     /// Another process uses the SQLite file.
     #[error(
         "{store}: another Damper{by} uses this file. A SQLite store belongs to one process: stop the \
@@ -86,16 +79,27 @@ pub enum StoreError {
         detail: String,
     },
     /// The contents are damaged.
-    #[error(
-        "{store}: damaged ({detail}). It is left as it is. Stop Damper, keep a copy, and put the last \
-             backup in its place; without a backup move it away: budgets are asked of Prometheus again, \
-             alert states and deliveries are lost"
-    )]
+    #[error("{store}: damaged ({detail}). It is left as it is. {way_out}")]
     Corrupt {
         /// Which store.
         store: String,
         /// What was found.
         detail: String,
+        /// What to do.
+        way_out: String,
+    },
+    /// The SQLite file is not the one any more that was opened.
+    #[error(
+        "{store}: {detail}. Nothing more is written until it is back, as that would be lost with this \
+             process. {way_out}"
+    )]
+    Gone {
+        /// Which store.
+        store: String,
+        /// What became of it.
+        detail: String,
+        /// What to do.
+        way_out: String,
     },
     /// Written by a newer Damper.
     #[error(
@@ -159,9 +163,9 @@ impl StoreError {
             | Self::DiskFull { .. }
             | Self::Short { .. }
             | Self::ReadOnly { .. }
-            | Self::Gone { .. }
             | Self::Busy { .. }
             | Self::Timeout { .. }
+            | Self::Gone { .. }
             | Self::Unreachable { .. } => true,
             Self::LostLease { .. }
             | Self::InUse { .. }
@@ -169,6 +173,40 @@ impl StoreError {
             | Self::NewerSchema { .. }
             | Self::Open { .. }
             | Self::Database { .. } => false,
+        }
+    }
+
+    /// The same with what to do about a SQLite file that is damaged or gone: the newest backup that is
+    /// found now, and the command that restores it.
+    pub(super) fn with_way_out(self, path: &Path, folder: Option<&Path>) -> Self {
+        let has_backup = !backups::list(path, &backups::folder(path, folder)).is_empty();
+        match self {
+            Self::Corrupt { store, detail, .. } => {
+                let way_out = if has_backup {
+                    format!(
+                        "Stop Damper and restore a backup.{} `damper store check` tells how much is damaged",
+                        newest(path, folder)
+                    )
+                } else {
+                    format!(
+                        "No backup is found in {}. Stop Damper and keep what can be read: `{}`. If that is \
+                         nothing, move the file and its .lock away: budgets are asked of Prometheus \
+                         again, alert states and deliveries are lost",
+                        backups::folder(path, folder).display(),
+                        backups::salvage_command(path)
+                    )
+                };
+                Self::Corrupt { store, detail, way_out }
+            }
+            Self::Gone { store, detail, .. } => {
+                let way_out = format!(
+                    "Move the file back and Damper goes on by itself; if it is lost, stop Damper and restore \
+                     a backup.{}",
+                    newest(path, folder)
+                );
+                Self::Gone { store, detail, way_out }
+            }
+            error => error,
         }
     }
 }
@@ -191,6 +229,12 @@ impl From<sqlx::Error> for Fault {
 }
 
 impl Fault {
+    /// Whether nothing may be written.
+    pub(super) fn is_read_only(&self) -> bool {
+        let Self::Sql(sqlx::Error::Database(error)) = self else { return false };
+        error.code().is_some_and(|code| matches!(kind(&code), Kind::ReadOnly))
+    }
+
     /// Names the store and the operation.
     pub(super) fn told(self, store: &str, doing: &'static str) -> StoreError {
         let store = store.to_owned();
@@ -198,8 +242,8 @@ impl Fault {
             Self::Sql(source) => told(source, store, doing),
             Self::LostLease => StoreError::LostLease { store },
             Self::Full { what, limit } => StoreError::Full { store, what, limit },
-            Self::Damaged(detail) => StoreError::Corrupt { store, detail },
-            Self::Gone(how) => StoreError::Gone { store, how },
+            Self::Damaged(detail) => corrupt(store, detail),
+            Self::Gone(detail) => StoreError::Gone { store, detail, way_out: String::new() },
             Self::NewerSchema { found, known } => StoreError::NewerSchema { store, found, known },
         }
     }
@@ -220,13 +264,19 @@ fn told(source: sqlx::Error, store: String, doing: &'static str) -> StoreError {
             Some(Kind::DiskFull) => StoreError::DiskFull { store },
             Some(Kind::ReadOnly) => StoreError::ReadOnly { store, detail },
             Some(Kind::Busy) => StoreError::Busy { store, doing, detail },
-            Some(Kind::Corrupt) => StoreError::Corrupt { store, detail },
+            Some(Kind::Corrupt) => corrupt(store, detail),
             Some(Kind::Unreachable) => StoreError::Unreachable { store, doing, detail },
             Some(Kind::Refused) => StoreError::Open { store, detail: refused(&detail) },
             Some(Kind::Other) | None => StoreError::Database { store, doing, source },
         },
         _ => StoreError::Database { store, doing, source },
     }
+}
+
+/// Of a server's database; of a file more can be said.
+fn corrupt(store: String, detail: String) -> StoreError {
+    let way_out = "See what the server's log says, and restore the database from its last backup";
+    StoreError::Corrupt { store, detail, way_out: way_out.into() }
 }
 
 enum Kind {

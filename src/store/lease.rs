@@ -27,9 +27,7 @@ each! {
     impl super::backend::Db<Database> {
         /// Begins a transaction that may write.
         pub(super) async fn begin(&self) -> Result<Transaction<'static, Database>, Fault> {
-            if let Some(opened) = &self.opened {
-                opened.is_there()?;
-            }
+            self.in_place()?;
             match self.writer.begin_with(Self::BEGIN).await {
                 // SQLite ends a transaction by itself where the disk is full or fails. The library then
                 // counts one that is no more, and the connection would never begin another one.
@@ -123,6 +121,7 @@ both! {
     /// Whether the database answers, through the connections that write.
     pub async fn ping(&self) -> Result<()>
     while "asking whether it lives" {
+        self.sound()?;
         sqlx::query("select 1").execute(&self.writer).await?;
         Ok(())
     }

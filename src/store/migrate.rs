@@ -18,7 +18,7 @@ const MIGRATIONS: &[Migration] = &[
 ];
 
 /// The newest schema this program knows.
-fn known() -> i64 {
+pub(super) fn known() -> i64 {
     MIGRATIONS.iter().map(|step| step.version).max().unwrap_or(0)
 }
 

@@ -14,29 +14,39 @@
 
 mod backend;
 mod backup;
+mod backups;
+mod check;
 mod commands;
 mod decisions;
 mod documents;
 mod error;
+mod found;
 mod history;
+mod inuse;
 mod judged;
 mod lease;
 mod levels;
 mod lock;
 mod migrate;
+mod network;
 mod open;
-mod opened;
 mod outbox;
 mod owing;
+mod place;
 mod queue;
 mod reserve;
+mod restore;
 mod shed;
 mod slices;
+mod sqlite;
 mod standin;
 #[cfg(test)]
 mod tests;
+mod wal;
 
 pub use backend::{Db, Store};
+pub use backups::Backup;
+pub use check::Schema;
 pub use commands::Command;
 pub use decisions::{Committed, Decisions, Delivered, HistoryPut, LevelPut, OutboxPut, StatePut, Superseded};
 pub use documents::{Document, Revision};
@@ -47,6 +57,7 @@ pub use lease::Lease;
 pub use levels::{LevelRow, LevelState};
 pub use open::Options;
 pub use outbox::{Backlog, OutboxFilter, OutboxRow, Page, Status};
+pub use restore::{Restore, Salvaged};
 pub use slices::{DamagedSlices, ImagePage, ImageRow, SliceBlob, SlicePage, StoredSlices};
 
 /// Most rows one listing returns.

@@ -1,18 +1,16 @@
-//! Opening a store: the address, the connections and their limits, the checks before the first use.
+//! Opening a store: the address, the connections and their limits.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Postgres, Sqlite};
+use sqlx::{ConnectOptions, Postgres};
 
 use super::backend::{Db, Store};
 use super::error::{Fault, StoreError};
 use super::lock;
-use super::opened::Opened;
-use super::reserve::Reserve;
+use super::place::path_of;
 
 /// Limits of a store.
 #[derive(Clone, Debug)]
@@ -33,6 +31,8 @@ pub struct Options {
     pub reserve: u64,
     /// Commands that may wait for the next tick.
     pub command_rows: i64,
+    /// Where backups of a SQLite file are kept; by default in `backups` beside it.
+    pub backups: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -46,6 +46,7 @@ impl Default for Options {
             outbox_rows: 20_000,
             reserve: 16 << 20,
             command_rows: 10_000,
+            backups: None,
         }
     }
 }
@@ -55,20 +56,33 @@ impl Store {
     /// and brings the schema up to date.
     ///
     /// # Errors
-    /// A wrong address, a file in use by another process, a damaged or newer store, no connection.
+    /// A wrong address, a file in use by another process, a damaged or newer store, no connection; a
+    /// SQLite file that is gone or another one where there was a store before.
     pub async fn open(url: &str, options: Options) -> Result<Self, StoreError> {
-        if let Some(path) = url.strip_prefix("sqlite:") {
-            let opened = open_sqlite(path.strip_prefix("//").unwrap_or(path), options);
-            return Box::pin(opened).await.map(Self::Sqlite);
+        if let Some(path) = path_of(url) {
+            return Box::pin(super::sqlite::open(path, options)).await.map(Self::Sqlite);
         }
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return Box::pin(open_postgres(url, options)).await.map(Self::Postgres);
+        if is_postgres(url) {
+            let db = Box::pin(postgres(url, options, false)).await?;
+            db.maintain("bringing its schema up to date", db.migrate()).await?;
+            return Ok(Self::Postgres(db));
         }
-        // Never the text itself: it may hold a password.
-        Err(StoreError::Open {
-            store: "store".into(),
-            detail: "the address must be `sqlite:PATH` or `postgres://USER@HOST/DATABASE`".into(),
-        })
+        Err(unknown())
+    }
+
+    /// Opens a store to read it, beside a Damper that uses it or without one; nothing is created,
+    /// locked or changed, and everything that writes fails.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and where there is none.
+    pub async fn look(url: &str, options: Options) -> Result<Self, StoreError> {
+        if let Some(path) = path_of(url) {
+            return Box::pin(super::sqlite::look(path, options)).await.map(Self::Sqlite);
+        }
+        if is_postgres(url) {
+            return Box::pin(postgres(url, options, true)).await.map(Self::Postgres);
+        }
+        Err(unknown())
     }
 
     /// For messages and health: the file, or the server without its password.
@@ -87,7 +101,7 @@ impl Store {
     /// A path beside a SQLite file, with something appended to its name; `None` for a server.
     pub fn beside(&self, suffix: &str) -> Option<PathBuf> {
         match self {
-            Self::Sqlite(db) => db.opened.as_ref().map(|opened| lock::beside(&opened.path, suffix)),
+            Self::Sqlite(db) => db.file.as_ref().map(|file| lock::beside(file.path(), suffix)),
             Self::Postgres(_) => None,
         }
     }
@@ -101,79 +115,19 @@ impl Store {
     }
 }
 
-async fn open_sqlite(path: &str, options: Options) -> Result<Db<Sqlite>, StoreError> {
-    let path = real_path(path)?;
-    let name = format!("SQLite store {}", path.display());
-    let lock = lock::take(&path, &name)?;
-    let existed = path.metadata().is_ok_and(|file| file.len() > 0);
-
-    // Committed must mean on the disk: a page sent and then forgotten would be sent under another key.
-    let connect = SqliteConnectOptions::new()
-        .filename(&path)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(options.acquire)
-        .pragma("journal_size_limit", "67108864")
-        .disable_statement_logging();
-    // One writer, kept for ever; an acquire cancelled during its test would drop it (sqlx issue 1869).
-    let pool = SqlitePoolOptions::new()
-        .acquire_timeout(options.acquire)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false);
-    let told = |error: sqlx::Error| Fault::from(error).told(&name_of(&path), "opening it");
-    let writer = pool.clone().max_connections(1).connect_with(connect.clone()).await.map_err(told)?;
-    // One that is made anew later must not make a file.
-    let connect = connect.create_if_missing(false);
-    writer.set_connect_options(connect.clone());
-    // Readers are made when first wanted: a file without tables yet is nothing to read.
-    let reads = connect.read_only(true);
-    let queue = pool.clone().max_connections(2).connect_lazy_with(reads.clone());
-    let reader = pool.max_connections(options.connections.max(1)).connect_lazy_with(reads);
-
-    let opened = Opened::of(&path).map_err(|error| told(sqlx::Error::Io(error)))?;
-    let reserve = Some(Reserve::take(&path, options.reserve));
-    let db = Db { writer, queue, reader, name, options, lock: Some(lock), opened: Some(opened), reserve };
-    if existed && db.options.check {
-        db.maintain("checking it for damage", db.quick_check()).await?;
-    }
-    db.maintain("bringing its schema up to date", db.migrate()).await?;
-    Ok(db)
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
 }
 
-fn name_of(path: &Path) -> String {
-    format!("SQLite store {}", path.display())
-}
-
-/// The path with links resolved, so that two names of one file share one lock.
-fn real_path(text: &str) -> Result<PathBuf, StoreError> {
-    let refused = |detail: String| StoreError::Open { store: format!("SQLite store {text}"), detail };
-    if text.is_empty() || text.starts_with(":memory:") {
-        return Err(refused("a file is needed, for example `sqlite:/var/lib/damper/damper.db`".into()));
-    }
-    let path = Path::new(text);
-    if let Ok(real) = path.canonicalize() {
-        if real.is_dir() {
-            return Err(refused("this is a folder; name a file in it".into()));
-        }
-        return Ok(real);
-    }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let real = folder.canonicalize().map_err(|error| {
-        refused(format!("its folder {} cannot be used: {error}. Create it", folder.display()))
-    })?;
-    match path.file_name() {
-        Some(file) => Ok(real.join(file)),
-        None => Err(refused("the path ends without a file name".into())),
+/// Never the text itself: it may hold a password.
+fn unknown() -> StoreError {
+    StoreError::Open {
+        store: "store".into(),
+        detail: "the address must be `sqlite:PATH` or `postgres://USER@HOST/DATABASE`".into(),
     }
 }
 
-async fn open_postgres(url: &str, options: Options) -> Result<Db<Postgres>, StoreError> {
+async fn postgres(url: &str, options: Options, reads: bool) -> Result<Db<Postgres>, StoreError> {
     let wrong = |detail: &str| StoreError::Open { store: "PostgreSQL store".into(), detail: detail.into() };
     let connect = PgConnectOptions::from_str(url).map_err(|_| {
         wrong("the address does not parse; write `postgres://USER:PASSWORD@HOST:PORT/DATABASE`")
@@ -189,6 +143,7 @@ async fn open_postgres(url: &str, options: Options) -> Result<Db<Postgres>, Stor
             ("idle_in_transaction_session_timeout", millis.as_str()),
         ])
         .disable_statement_logging();
+    let connect = if reads { connect.options([("default_transaction_read_only", "on")]) } else { connect };
     // Writes wait for each other at the lease's row anyway; the second one is for `ping`.
     let pool = PgPoolOptions::new().acquire_timeout(options.acquire);
     let writer = pool
@@ -199,9 +154,7 @@ async fn open_postgres(url: &str, options: Options) -> Result<Db<Postgres>, Stor
         .map_err(|error| Fault::from(error).told(&name, "opening it"))?;
     let queue = pool.clone().max_connections(2).connect_lazy_with(connect.clone());
     let reader = pool.max_connections(options.connections.max(1)).connect_lazy_with(connect);
-    let db = Db { writer, queue, reader, name, options, lock: None, opened: None, reserve: None };
-    db.maintain("bringing its schema up to date", db.migrate()).await?;
-    Ok(db)
+    Ok(Db { writer, queue, reader, name, options, lock: None, reserve: None, file: None })
 }
 
 fn postgres_name(connect: &PgConnectOptions) -> String {
@@ -209,16 +162,5 @@ fn postgres_name(connect: &PgConnectOptions) -> String {
     match connect.get_socket() {
         Some(socket) => format!("PostgreSQL store {database} at {}", socket.display()),
         None => format!("PostgreSQL store {database} at {}:{}", connect.get_host(), connect.get_port()),
-    }
-}
-
-impl Db<Sqlite> {
-    /// SQLite's own look through every page. Damage is told, never worked around.
-    async fn quick_check(&self) -> Result<(), Fault> {
-        let found: Vec<String> = sqlx::query_scalar("pragma quick_check(3)").fetch_all(&self.writer).await?;
-        match found.as_slice() {
-            [only] if only == "ok" => Ok(()),
-            _ => Err(Fault::Damaged(found.join("; "))),
-        }
     }
 }

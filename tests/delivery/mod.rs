@@ -5,6 +5,7 @@ mod compare;
 mod crash;
 mod email;
 mod fallback;
+mod restored;
 mod store;
 mod store_dead;
 mod told;

@@ -62,6 +62,39 @@ impl Damper {
         self.folder.path().join(name)
     }
 
+    /// Runs another command of the same program in its folder; exit code and what it says.
+    pub fn command(&self, arguments: &[&str]) -> (i32, String) {
+        let mut command = Command::new(self.command.get_program());
+        let output = command.args(arguments).current_dir(self.folder.path()).output().unwrap();
+        let text =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        (output.status.code().unwrap(), text)
+    }
+
+    /// Overwrites the first page of a table of its store with noise.
+    pub async fn damage(&self, table: &str) {
+        use sqlx::Connection as _;
+        let file = self.path("damper.db");
+        let address = format!("sqlite:{}", file.display());
+        let mut store = sqlx::SqliteConnection::connect(&address).await.unwrap();
+        // A page that is in the log too is read from there: it must be empty, whoever reads it now.
+        let mut is_busy = true;
+        while is_busy {
+            let done = sqlx::query_as("pragma wal_checkpoint(truncate)").fetch_one(&mut store).await;
+            let (busy, _, _): (i64, i64, i64) = done.unwrap();
+            is_busy = busy != 0;
+        }
+        let page: i64 = sqlx::query_scalar("select rootpage from sqlite_master where name = $1")
+            .bind(table)
+            .fetch_one(&mut store)
+            .await
+            .unwrap();
+        store.close().await.unwrap();
+        let at = u64::try_from(page - 1).unwrap() * 4096;
+        let file = std::fs::File::options().write(true).open(file).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, &[0xa5; 4096], at).unwrap();
+    }
+
     /// Adds an environment variable for the next start.
     pub fn env(&mut self, name: &str, value: &str) {
         self.command.env(name, value);

@@ -64,7 +64,7 @@ fn firing(shared: &Shared, name: &str) -> Vec<Level> {
     let messages: BTreeMap<&str, &Notice> =
         inner.messages.waiting(name).map(|message| (&*message.notice.incident, &message.notice)).collect();
     let known = inner.memory.known().iter().filter_map(|(key, state)| Some((key, state.firing.as_ref()?)));
-    let told = known.filter(|(_, firing)| firing.told.iter().any(|told| told == name));
+    let told = known.filter(|(_, firing)| firing.told.iter().any(|told| *told == name));
     let told = told.filter(|(_, firing)| !messages.contains_key(&*firing.incident));
     let known =
         told.map(|(key, firing)| Level { alert: AmAlert::new(&alert(key, firing), external), message: None });

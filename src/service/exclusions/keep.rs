@@ -23,6 +23,11 @@ fn key(exclusion: &Exclusion) -> String {
     format!("{PREFIX}{}", exclusion.id)
 }
 
+/// Whether a row is what [`restore`] reads.
+pub(in crate::service) fn is_readable(body: &str) -> bool {
+    serde_json::from_str::<Row>(body).is_ok()
+}
+
 /// All that the store keeps. One that cannot be read is told, and does not count as taken out.
 async fn read(store: &Store) -> Result<All, StoreError> {
     let mut all = All::new();

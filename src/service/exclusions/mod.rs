@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::time::{Instant, MissedTickBehavior};
 
-pub(super) use keep::{PREFIX, restore, swap};
+pub(super) use keep::{PREFIX, is_readable, restore, swap};
 
 use super::clock;
 use super::shared::Shared;

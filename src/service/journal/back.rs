@@ -86,3 +86,8 @@ pub(in crate::service) async fn revive(shared: &Shared, new: &[SeriesIx]) -> Res
     }
     Ok(())
 }
+
+/// Whether a page of the journal is one that this version can read.
+pub(in crate::service) fn is_readable(blob: &[u8]) -> bool {
+    postcard::from_bytes(blob).is_ok_and(|page: Page| page.version == VERSION)
+}

@@ -5,7 +5,7 @@ mod back;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-pub(super) use back::{restore, revive};
+pub(super) use back::{is_readable, restore, revive};
 use serde::{Deserialize, Serialize};
 
 use super::shared::Shared;

@@ -107,6 +107,21 @@ pub(super) fn all(fleet: &Fleet, stopped: Option<&String>) -> Option<StatePut> {
     Some(StatePut { key: ALL.to_owned(), body: serde_json::to_string(&row).ok()? })
 }
 
+/// Whether a state under one of these keys is one that this version can read.
+pub(in crate::service) fn is_readable(key: &str, body: &str) -> bool {
+    match key.strip_prefix(POLICY) {
+        Some(_) => serde_json::from_str::<PolicyRow>(body).is_ok(),
+        None => key == ALL && serde_json::from_str::<AllRow>(body).is_ok(),
+    }
+}
+
+/// What stops all scaling, of a store with these states; who stopped it before still does.
+pub(in crate::service) fn stop(states: &[(String, String)], by: &str) -> Option<StatePut> {
+    let before = states.iter().find(|(key, _)| key == ALL);
+    let before: AllRow = before.and_then(|(_, body)| serde_json::from_str(body).ok()).unwrap_or_default();
+    all(&before.fleet, Some(&before.stopped.unwrap_or_else(|| by.to_owned())))
+}
+
 /// The key of a policy's state.
 pub(super) fn key(id: &str) -> String {
     format!("{POLICY}{id}")

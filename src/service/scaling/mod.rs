@@ -29,7 +29,7 @@ use super::shared::Shared;
 use crate::cluster::Actuators;
 
 pub use commands::{COMMAND, Command, Word};
-pub(super) use keep::{PREFIX, restore};
+pub(super) use keep::{PREFIX, is_readable, restore, stop};
 pub use keep::{id, names};
 pub use state::{Kept, Last, Scaling, Seen, SeenBurn, SeenWorkload};
 

@@ -6,4 +6,5 @@ mod doubt;
 mod follow_ups;
 mod handed_on;
 mod latency;
+mod restored;
 mod single;

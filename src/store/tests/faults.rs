@@ -249,11 +249,11 @@ async fn a_backup_is_a_whole_store_and_overwrites_nothing() {
     let home = Home::sqlite();
     let (store, epoch) = home.lead().await;
     store.commit(epoch, &big()).await.unwrap();
-    let copy = home.file("backup.db");
+    let (copy, at) = (home.file("backup.db"), chrono::DateTime::UNIX_EPOCH);
     // A copy cut short earlier is in nobody's way.
     std::fs::write(home.file("backup.db.part"), "half").unwrap();
-    store.backup(&copy).await.unwrap();
-    let error = store.backup(&copy).await.unwrap_err();
+    store.backup(&copy, at).await.unwrap();
+    let error = store.backup(&copy, at).await.unwrap_err();
     assert!(error.to_string().contains("exists"), "{error}");
     let restored = Store::open(&format!("sqlite:{}", copy.display()), Options::default()).await.unwrap();
     assert_eq!(restored.states().await.unwrap(), store.states().await.unwrap());
@@ -261,6 +261,6 @@ async fn a_backup_is_a_whole_store_and_overwrites_nothing() {
     assert!(!home.file("backup.db.part").exists());
 
     let server = Home::postgres().open().await;
-    let error = server.backup(Path::new("/nowhere")).await.unwrap_err();
+    let error = server.backup(Path::new("/nowhere"), at).await.unwrap_err();
     assert!(error.to_string().contains("pg_dump"), "{error}");
 }

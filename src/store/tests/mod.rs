@@ -6,6 +6,7 @@ mod decisions;
 mod doubt;
 mod faults;
 mod home;
+mod keep;
 mod lease;
 mod levels;
 mod outbox;

@@ -1,0 +1,343 @@
+//! A store that is gone, emptied, exchanged, foreign or damaged is told and never begun anew, and
+//! backups of it are whole.
+
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use sqlx::{ConnectOptions, Executor};
+
+use super::home::{Home, due, lead, message, owing, state};
+use crate::store::{Backup, Decisions, Options, Store, StoreError};
+
+const AT: &str = "2026-11-22T02:00:05Z";
+
+fn at() -> DateTime<Utc> {
+    AT.parse().unwrap()
+}
+
+fn some() -> Decisions {
+    Decisions {
+        states: (0..300).map(|n| state(&n.to_string(), &"x".repeat(500))).collect(),
+        ..owing(&[message("m", "i", 0)])
+    }
+}
+
+/// A store with some rows and one backup, closed; the backup's path.
+async fn with_backup(home: &Home) -> PathBuf {
+    let (store, epoch) = home.lead().await;
+    store.commit(epoch, &some()).await.unwrap();
+    let path = store.back_up(at(), 2).await.unwrap();
+    store.close().await;
+    path
+}
+
+/// Why it does not open, and that nothing was made or changed at its place by the attempt.
+async fn refusal(home: &Home) -> String {
+    let file = home.file("damper.db");
+    let before = std::fs::read(&file).ok();
+    let error = Store::open(&home.url, Options::default()).await.unwrap_err();
+    assert!(!error.is_retryable(), "{error}");
+    assert_eq!(std::fs::read(&file).ok(), before, "left as it is: {error}");
+    error.to_string()
+}
+
+fn names(text: &str, backup: &Path) {
+    assert!(
+        text.contains("damper store restore --store sqlite:") && text.contains(&*backup.to_string_lossy()),
+        "{text}"
+    );
+    assert!(text.contains("2026-11-22 02:00:05 UTC"), "{text}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_gone_or_empty_is_not_begun_anew() {
+    let home = Home::sqlite();
+    let backup = with_backup(&home).await;
+    let file = home.file("damper.db");
+    std::fs::remove_file(&file).unwrap();
+    let gone = refusal(&home).await;
+    assert!(gone.contains("the file is gone, and there was a store here before"), "{gone}");
+    names(&gone, &backup);
+    std::fs::write(&file, "").unwrap();
+    let empty = refusal(&home).await;
+    assert!(empty.contains("there is nothing in the file any more"), "{empty}");
+    names(&empty, &backup);
+    let looked = Store::look(&home.url, Options::default()).await.unwrap_err().to_string();
+    assert!(looked.contains("the file is empty, and there was a store here before"), "{looked}");
+
+    // Another database without a single table is as good as none.
+    std::fs::remove_file(&file).unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+    let mut shell = options.connect().await.unwrap();
+    shell.execute("create table x (y); drop table x").await.unwrap();
+    sqlx::Connection::close(shell).await.unwrap();
+    assert!(refusal(&home).await.contains("nothing in the file any more"));
+
+    // Knowingly.
+    std::fs::remove_file(&file).unwrap();
+    std::fs::remove_file(home.file("damper.db.lock")).unwrap();
+    let alone = refusal(&home).await;
+    assert!(alone.contains("there is no store, but there are backups of one"), "{alone}");
+    names(&alone, &backup);
+    std::fs::remove_file(backup).unwrap();
+    assert_eq!(home.open().await.states().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_new_place_needs_no_word() {
+    let home = Home::sqlite();
+    std::fs::write(home.file("damper.db"), "").unwrap();
+    // As older versions wrote it.
+    std::fs::write(home.file("damper.db.lock"), "123").unwrap();
+    home.open().await.close().await;
+    home.open().await.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn another_store_in_its_place_is_refused() {
+    let (home, other) = (Home::sqlite(), Home::sqlite());
+    with_backup(&home).await;
+    with_backup(&other).await;
+    std::fs::copy(other.file("damper.db"), home.file("damper.db")).unwrap();
+    let text = refusal(&home).await;
+    assert!(text.contains("this is another store than the one that was used here before"), "{text}");
+    std::fs::remove_file(home.file("damper.db.lock")).unwrap();
+    home.open().await.close().await;
+}
+
+#[tokio::test]
+async fn another_programs_file_is_left_alone() {
+    let home = Home::sqlite();
+    let file = home.file("damper.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+    let mut shell = options.connect().await.unwrap();
+    shell.execute("create table dashboards (id); create table states (id)").await.unwrap();
+    sqlx::Connection::close(shell).await.unwrap();
+    let text = refusal(&home).await;
+    assert!(text.contains("another program's database (its tables: dashboards, states)"), "{text}");
+
+    for (contents, expected) in
+        [("just some text in a file", "a file of another kind"), ("x", "of another kind")]
+    {
+        std::fs::write(&file, contents).unwrap();
+        let text = refusal(&home).await;
+        assert!(text.contains(expected) && text.contains("No backup is found in"), "{text}");
+    }
+    std::fs::remove_file(&file).unwrap();
+    let pipe = std::process::Command::new("mkfifo").arg(&file).status().expect("mkfifo (package coreutils)");
+    assert!(pipe.success());
+    let error = Store::open(&home.url, Options::default()).await.unwrap_err().to_string();
+    assert!(error.contains("it is no file"), "{error}");
+}
+
+#[tokio::test]
+async fn damage_names_the_newest_backup_and_the_command_that_restores_it() {
+    let home = Home::sqlite();
+    let backup = with_backup(&home).await;
+    let file = home.file("damper.db");
+    let whole = std::fs::read(&file).unwrap();
+    for range in [0..100, 8192..20_000] {
+        let mut bytes = whole.clone();
+        bytes[range].fill(0xa5);
+        std::fs::write(&file, &bytes).unwrap();
+        let text = refusal(&home).await;
+        assert!(text.contains("damaged (") && text.contains("Stop Damper and restore a backup"), "{text}");
+        names(&text, &backup);
+    }
+    std::fs::remove_file(backup).unwrap();
+    let text = refusal(&home).await;
+    assert!(text.contains("No backup is found in") && text.contains("--salvage"), "{text}");
+}
+
+/// A store as `kill -9` leaves it: with its log, at another place.
+async fn killed(home: &Home) -> Home {
+    let (store, epoch) = home.lead().await;
+    for n in 0..20 {
+        let decisions = Decisions { states: vec![state(&n.to_string(), "x")], ..Decisions::default() };
+        store.commit(epoch, &decisions).await.unwrap();
+    }
+    let copy = Home::sqlite();
+    for suffix in ["", "-wal", ".lock"] {
+        let name = format!("damper.db{suffix}");
+        std::fs::copy(home.file(&name), copy.file(&name)).unwrap();
+    }
+    store.close().await;
+    copy
+}
+
+#[tokio::test]
+async fn commits_that_a_damaged_log_would_forget_are_told() {
+    let home = killed(&Home::sqlite()).await;
+    let log = home.file("damper.db-wal");
+    let whole = std::fs::read(&log).unwrap();
+    assert!(whole.len() > 100_000, "{}", whole.len());
+    for range in [0..32, 5000..5100, whole.len() / 2..whole.len() / 2 + 4096] {
+        let mut bytes = whole.clone();
+        bytes[range.clone()].fill(0xa5);
+        std::fs::write(&log, &bytes).unwrap();
+        let text = refusal(&home).await;
+        assert!(text.contains("write-ahead log") && text.contains("would be forgotten"), "{range:?}: {text}");
+        let looked = Store::look(&home.url, Options::default()).await.unwrap_err().to_string();
+        assert!(looked.contains("would be forgotten"), "{looked}");
+        assert_eq!(std::fs::read(&log).unwrap(), bytes, "left as it is");
+    }
+    // What a crash cuts short is no damage.
+    std::fs::write(&log, &whole[..whole.len() - 1000]).unwrap();
+    assert!(home.open().await.states().await.unwrap().len() >= 18);
+}
+
+#[tokio::test]
+async fn a_file_that_loses_its_name_while_it_is_used_takes_no_more_decisions() {
+    let home = Home::sqlite();
+    let (store, epoch) = home.lead().await;
+    store.commit(epoch, &some()).await.unwrap();
+    let (file, away) = (home.file("damper.db"), home.file("away.db"));
+    std::fs::rename(&file, &away).unwrap();
+    for _ in 0..2 {
+        for error in [
+            store.commit(epoch, &some()).await.unwrap_err(),
+            store.ping().await.unwrap_err(),
+            store.renew(epoch, 0, 1).await.unwrap_err(),
+            store.sound().unwrap_err(),
+        ] {
+            assert!(matches!(error, StoreError::Gone { .. }) && error.is_retryable(), "{error:?}");
+            assert!(error.to_string().contains("was removed or moved while Damper uses it"), "{error}");
+        }
+        assert_eq!(due(&store, 0).await, ["m"], "what is owed can still be read");
+        assert_eq!(store.history(None, None, 10).await.unwrap().items, []);
+        assert!(!file.exists(), "and nothing is made in its place");
+    }
+    // What it holds is kept, all of it.
+    let kept = store.back_up(at(), usize::MAX).await.unwrap();
+    assert_eq!(store.newest_backup(), Some(Backup { at: at(), path: kept.clone() }));
+    names(&store.ping().await.unwrap_err().to_string(), &kept);
+    let copy = Store::look(&format!("sqlite:{}", kept.display()), Options::default()).await.unwrap();
+    assert_eq!(copy.states().await.unwrap().len(), 300);
+
+    let other = Home::sqlite();
+    with_backup(&other).await;
+    std::fs::copy(other.file("damper.db"), &file).unwrap();
+    let error = store.commit(epoch, &some()).await.unwrap_err().to_string();
+    assert!(error.contains("exchanged for another one"), "{error}");
+
+    std::fs::rename(&away, &file).unwrap();
+    store.sound().unwrap();
+    store.commit(epoch, &owing(&[message("n", "j", 0)])).await.unwrap();
+    assert_eq!(due(&store, 0).await, ["m", "n"]);
+
+    std::fs::remove_file(home.file("damper.db-wal")).unwrap();
+    let error = store.commit(epoch, &some()).await.unwrap_err().to_string();
+    assert!(error.contains("damper.db-wal was removed"), "{error}");
+}
+
+#[tokio::test]
+async fn damage_that_is_met_while_it_is_used_is_told_from_then_on() {
+    let home = Home::sqlite();
+    with_backup(&home).await;
+    let store = home.open().await;
+    let epoch = lead(&store, 100_000).await;
+    let Store::Sqlite(db) = &store else { panic!("SQLite") };
+    let root = "select rootpage from sqlite_master where name = 'outbox'";
+    let root: i64 = sqlx::query_scalar(root).fetch_one(&db.reader).await.unwrap();
+    let file = std::fs::File::options().write(true).open(home.file("damper.db")).unwrap();
+    let at = u64::try_from(root - 1).unwrap() * 4096;
+    std::os::unix::fs::FileExt::write_all_at(&file, &[0xa5; 4096], at).unwrap();
+    store.ping().await.unwrap();
+    let error = store.due("hook", 0, 10).await.unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+    let error = store.ping().await.unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }), "it does not go away: {error}");
+    assert!(error.to_string().contains("damper store restore --store sqlite:"), "{error}");
+    // What is not damaged is still of use: a page can be decided.
+    let decisions = Decisions { states: vec![state("a", "b")], ..Decisions::default() };
+    store.commit(epoch, &decisions).await.unwrap();
+    assert_eq!(store.states().await.unwrap().len(), 301);
+}
+
+#[tokio::test]
+async fn a_look_beside_a_store_in_use_changes_nothing_and_cannot() {
+    let home = Home::sqlite();
+    let (store, epoch) = home.lead().await;
+    store.commit(epoch, &some()).await.unwrap();
+    let look = Store::look(&home.url, Options::default()).await.unwrap();
+    assert_eq!(look.used_by(), Some(format!(" (process {})", std::process::id())));
+    assert_eq!(look.states().await.unwrap().len(), 300);
+    assert_eq!(look.wrong_pages().await.unwrap(), [""; 0]);
+    let error = look.commit(epoch, &some()).await.unwrap_err();
+    assert!(matches!(error, StoreError::ReadOnly { .. }), "{error}");
+    store.commit(epoch, &owing(&[message("n", "j", 0)])).await.unwrap();
+    assert_eq!(due(&look, 0).await, ["m", "n"], "the same store, as it is now");
+
+    // A copy of it, by either, is whole and of this moment.
+    let to = look.backup(&home.file(""), at()).await.unwrap();
+    assert_eq!(to, home.file("damper-20261122T020005Z.db"));
+    let copy = Store::look(&format!("sqlite:{}", to.display()), Options::default()).await.unwrap();
+    assert_eq!(due(&copy, 0).await, ["m", "n"]);
+    assert_eq!(copy.used_by(), None);
+    store.close().await;
+    assert_eq!(look.used_by(), None);
+
+    let server = Home::postgres();
+    server.open().await.close().await;
+    let look = Store::look(&server.url, Options::default()).await.unwrap();
+    assert_eq!(look.states().await.unwrap(), []);
+    let error = look.put_command("x", "{}", 0).await.unwrap_err();
+    assert!(matches!(error, StoreError::ReadOnly { .. }), "{error}");
+    assert_eq!((look.newest_backup(), look.used_by()), (None, None));
+}
+
+#[tokio::test]
+async fn a_backup_that_cannot_be_written_leaves_nothing_and_harms_nothing() {
+    let home = Home::sqlite();
+    let (store, epoch) = home.lead().await;
+    store.commit(epoch, &some()).await.unwrap();
+    for to in [Path::new("/proc/damper.db"), &home.file("no/such/folder/x.db")] {
+        let error = store.backup(to, at()).await.unwrap_err();
+        assert!(error.to_string().contains("Its folder must be there and writable"), "{error}");
+    }
+    let open = home.open_with_backups_in(&home.file("damper.db")).await;
+    assert!(open.contains("folder of backups") && open.contains("cannot be made"), "{open}");
+    store.commit(epoch, &owing(&[message("n", "j", 0)])).await.unwrap();
+    assert_eq!(std::fs::read_dir(home.file("")).unwrap().count(), 4, "file, log, its index and the lock");
+}
+
+/// Pages of a table that is damaged are not copied as if they were whole.
+#[tokio::test]
+async fn a_damaged_store_gives_no_backup() {
+    let home = Home::sqlite();
+    let (store, epoch) = home.lead().await;
+    store.commit(epoch, &some()).await.unwrap();
+    store.close().await;
+    let mut bytes = std::fs::read(home.file("damper.db")).unwrap();
+    let end = bytes.len();
+    bytes[end - 20_000..].fill(0xa5);
+    std::fs::write(home.file("damper.db"), bytes).unwrap();
+    let look = Store::look(&home.url, Options::default()).await.unwrap();
+    let error = look.back_up(at(), 2).await.unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+    assert!(!look.wrong_pages().await.unwrap().is_empty());
+    assert_eq!(std::fs::read_dir(home.file("backups")).unwrap().count(), 0);
+}
+
+impl Home {
+    /// Why no backup can be made in this folder.
+    async fn open_with_backups_in(&self, folder: &Path) -> String {
+        let options = Options { backups: Some(folder.to_owned()), ..Options::default() };
+        let look = Store::look(&self.url, options).await.unwrap();
+        look.back_up(at(), 2).await.unwrap_err().to_string()
+    }
+}
+
+#[tokio::test]
+async fn the_lock_knows_the_store_and_who_has_it() {
+    let home = Home::sqlite();
+    let store = home.open().await;
+    lead(&store, 0).await;
+    let text = std::fs::read_to_string(home.file("damper.db.lock")).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], std::process::id().to_string());
+    assert!(lines.len() == 2 && lines[1].starts_with("store "), "{text}");
+    store.close().await;
+    home.open().await.close().await;
+    assert_eq!(std::fs::read_to_string(home.file("damper.db.lock")).unwrap(), text);
+}
