@@ -62,6 +62,9 @@ pub struct SourceView {
     pub blind: bool,
     /// Seconds its clock is ahead of ours, negative behind; null before its first answer.
     pub skew_seconds: Option<i64>,
+    /// What it said of late about expressions that it answered: `PromQL warning: …`. They are no
+    /// failures, and nothing is concluded from them.
+    pub notes: Vec<String>,
     /// Queries since the start by outcome: `ok`, or why they failed.
     pub queries: BTreeMap<String, u64>,
     /// Queries since the start that failed.
@@ -114,6 +117,7 @@ fn source_view(shared: &Shared, source: &Prometheus) -> SourceView {
         },
         blind: shared.world.read().observed.is_blind(source.name()),
         skew_seconds: source.skew().map(|skew| skew.ahead),
+        notes: source.notes(),
         failures: stats.queries.iter().filter(|(outcome, _)| *outcome != "ok").map(|(_, n)| n).sum(),
         queries: stats.queries.iter().map(|(outcome, n)| ((*outcome).to_owned(), *n)).collect(),
         asking_seconds: stats.asking.as_secs_f64(),

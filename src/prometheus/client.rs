@@ -6,8 +6,9 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use chrono::DateTime;
 use reqwest::header::{ACCEPT_ENCODING, CACHE_CONTROL, DATE, HOST, HeaderMap, HeaderValue, LOCATION};
-use reqwest::{Method, RequestBuilder, Response, Url};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::config::{Auth, SourceConfig};
@@ -31,6 +32,9 @@ const FEW_POINTS: i64 = 10;
 pub struct Client {
     config: SourceConfig,
     http: Http,
+    /// Large answers are decoded one at a time, also those that nobody waits for any more: as they are
+    /// decoded they take more memory than on the wire.
+    decoding: Arc<Semaphore>,
 }
 
 /// An answer and what came with it.
@@ -47,7 +51,7 @@ impl Client {
     /// Reads the source's certificates; needs no network. A TLS provider must be installed.
     pub fn new(config: SourceConfig) -> Result<Self, ClientError> {
         let http = Http::new(&config)?;
-        Ok(Self { config, http })
+        Ok(Self { config, http, decoding: Arc::new(Semaphore::new(1)) })
     }
 
     /// The checked settings.
@@ -65,7 +69,8 @@ impl Client {
         self.exchange(query, deadline).await.answer
     }
 
-    /// As [`Client::ask`]. A connection that breaks is tried again, twice at most, within the same time.
+    /// As [`Client::ask`]. A connection that breaks, also behind a gateway, is tried again, twice at
+    /// most, within the same time.
     pub(super) async fn exchange(&self, query: &Query, deadline: Duration) -> Reply {
         let limit = deadline.min(self.config.timeout);
         let end = Instant::now() + limit;
@@ -142,11 +147,15 @@ impl Client {
             read_head(response, MAX_ERROR_BYTES).await?
         };
         let bytes = u64::try_from(body.len()).unwrap_or(u64::MAX);
-        let mut answer = decoded(code.as_u16(), body, query).await;
+        let mut answer = self.decoded(code.as_u16(), body, query).await;
         if let (Answer::Failed(failure), Some(to)) = (&mut answer, to) {
             failure.message.push_str(&to);
         }
-        Ok(Reply { answer, bytes, date })
+        match answer {
+            // A gateway found nobody behind it. There may be others, and the next one may be there.
+            Answer::Failed(failure) if code == StatusCode::BAD_GATEWAY => Err(Fault { failure, retry: true }),
+            answer => Ok(Reply { answer, bytes, date }),
+        }
     }
 
     /// A request with credentials and headers as they are now.
@@ -177,6 +186,24 @@ impl Client {
             Some(Auth::Basic { username, password: None }) => request.basic_auth(username, None::<&str>),
             Some(Auth::Basic { username, password: Some(password) }) => request
                 .basic_auth(username, Some(password.read().await.map_err(|e| unreadable(e.to_string()))?)),
+        })
+    }
+
+    /// Large answers take milliseconds to decode, which would hold up everything else on this thread.
+    async fn decoded(&self, code: u16, body: Vec<u8>, query: &Query) -> Answer {
+        if body.len() < LARGE_BYTES {
+            return decode(code, &body, query);
+        }
+        let turn = Arc::clone(&self.decoding).acquire_owned().await;
+        let query = query.clone();
+        let decoding = tokio::task::spawn_blocking(move || {
+            let answer = decode(code, &body, &query);
+            drop((body, turn));
+            answer
+        });
+        decoding.await.unwrap_or_else(|why| {
+            let message = format!("cannot be decoded: {why}");
+            Answer::Failed(Failure { kind: FailureKind::Garbage, message })
         })
     }
 
@@ -255,16 +282,4 @@ async fn read_head(mut response: Response, most: usize) -> Result<Vec<u8>, Fault
         body.extend_from_slice(&chunk);
     }
     Ok(body)
-}
-
-/// Large answers take milliseconds to decode, which would hold up everything else on this thread.
-async fn decoded(code: u16, body: Vec<u8>, query: &Query) -> Answer {
-    if body.len() < LARGE_BYTES {
-        return decode(code, &body, query);
-    }
-    let query = Arc::new(query.clone());
-    let decoding = tokio::task::spawn_blocking(move || decode(code, &body, &query));
-    decoding.await.unwrap_or_else(|why| {
-        Answer::Failed(Failure { kind: FailureKind::Garbage, message: format!("cannot be decoded: {why}") })
-    })
 }

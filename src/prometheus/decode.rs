@@ -50,8 +50,9 @@ fn frames(data: Option<Data>, query: &Query) -> Result<Vec<Frame>, Failure> {
         return Err(garbage("`data.resultType` or `data.result` is missing"));
     };
     if rows.overflow {
-        let message =
-            format!("answered more than {MAX_SERIES} series; aggregate the query with `sum by (…)`");
+        let message = format!(
+            "answered more than {MAX_SERIES} series, or more labels and points than are kept; aggregate the query with `sum by (…)`"
+        );
         return Err(Failure { kind: FailureKind::TooLarge, message });
     }
     let instant = query.start == query.end;

@@ -192,6 +192,26 @@ fn depth_and_number_of_series_are_bounded() {
 }
 
 #[test]
+fn what_is_small_on_the_wire_and_large_in_memory_is_bounded() {
+    let labels = |n: usize| (0..n).map(|i| format!("\"{i:x}\":\"\"")).collect::<Vec<_>>().join(",");
+    let of_labels =
+        |n: usize, name: usize| format!(r#"{{"metric":{{"n":"{name}",{}}},"values":[]}}"#, labels(n));
+    let list = |rows: Vec<String>| format!("[{}]", rows.join(","));
+    let wide = |rows: usize| list((0..rows).map(|name| of_labels(950, name)).collect());
+    assert!(matches!(range(&wide(100)), Answer::Frames { .. }));
+    assert_eq!(failure(&range(&wide(1100))).0, FailureKind::TooLarge);
+    assert_eq!(failure(&range(&list(vec![of_labels(1200, 0)]))).0, FailureKind::Garbage);
+    let of_points = |n: usize, name: usize| {
+        format!(r#"{{"metric":{{"n":"{name}"}},"values":[{}]}}"#, vec![r#"[1,"1"]"#; n].join(","))
+    };
+    assert_eq!(
+        failure(&range(&list((0..210).map(|name| of_points(10_000, name)).collect()))).0,
+        FailureKind::TooLarge
+    );
+    assert_eq!(failure(&range(&list(vec![of_points(11_001, 0)]))).0, FailureKind::Garbage);
+}
+
+#[test]
 fn ten_thousand_series_are_read_at_once() {
     let body = success("matrix", &many(10_000, 3));
     let before = cpu_free_instant();

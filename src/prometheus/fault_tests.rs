@@ -204,6 +204,15 @@ async fn a_connection_that_breaks_is_tried_again_and_a_refusal_is_not() {
     assert_eq!(failed(ask(&dead.client()).await).0, FailureKind::Unreachable);
     assert_eq!(dead.requests(), 3);
 
+    let gateway = Peer::start(|mut stream, _, before| async move {
+        let answer = if before > 0 { nothing() } else { response("502 Bad Gateway", "", "no upstream") };
+        let _ = stream.write_all(answer.as_bytes()).await;
+    })
+    .await;
+    let answer = ask(&gateway.client()).await;
+    assert!(matches!(answer, Answer::Frames { .. }), "one of two servers behind it is dead: {answer:?}");
+    assert_eq!(gateway.requests(), 2);
+
     let refusing = Peer::says(response("400 Bad Request", "", "no")).await;
     assert_eq!(failed(ask(&refusing.client()).await).0, FailureKind::QueryError);
     assert_eq!(refusing.requests(), 1);

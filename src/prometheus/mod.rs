@@ -16,6 +16,7 @@ mod fault;
 mod fault_tests;
 mod gate;
 mod http;
+mod notes;
 mod places;
 mod refusal;
 mod settings;

@@ -1,11 +1,18 @@
 //! How far a source's clock is from ours, by the `Date` of its answers.
 
+use std::collections::VecDeque;
 use std::fmt;
 
 use crate::slo::time::{Span, Ts};
 
 /// Beyond this nothing can be concluded from an answer.
 const TOO_FAR: Span = Span::from_mins(2);
+/// So many answers must agree that a clock is apart before questions follow it: several servers may
+/// answer at one address, each with a clock of its own, and one answer may have been on its way for long.
+const AGREE: usize = 8;
+/// A question about what is so far in the source's future has no answer yet. Clocks may be half a
+/// step of a minute apart, and an answer's way takes a moment.
+const EARLY: Span = Span::from_secs(35);
 
 /// A source's clock against ours, to about a second.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,6 +33,37 @@ impl Skew {
     pub fn is_too_far(self) -> bool {
         self.ahead.unsigned_abs() > TOO_FAR.secs().unsigned_abs()
     }
+}
+
+/// The newest readings of a source's clock.
+#[derive(Debug, Default)]
+pub(super) struct Clock(VecDeque<Skew>);
+
+impl Clock {
+    /// Notes what an answer said.
+    pub(super) fn note(&mut self, skew: Skew) {
+        self.0.truncate(AGREE - 1);
+        self.0.push_front(skew);
+    }
+
+    /// The newest reading.
+    pub(super) fn newest(&self) -> Option<Skew> {
+        self.0.front().copied()
+    }
+
+    /// Seconds that all who answer are ahead of us at least; negative when behind. Clocks too far
+    /// apart lead nowhere: what they answer does not count, and once they are right again the
+    /// questions must be about the present already.
+    pub(super) fn ahead(&self) -> i64 {
+        let near = self.0.iter().filter(|skew| !skew.is_too_far()).map(|skew| skew.ahead);
+        near.min_by_key(|ahead| ahead.unsigned_abs()).unwrap_or(0)
+    }
+}
+
+/// Whether an answer given at `source` cannot know `asked` yet: its clock is another than the one
+/// that the question was meant for.
+pub(super) fn is_early(asked: Ts, source: Ts) -> bool {
+    asked.since(source) > EARLY
 }
 
 impl fmt::Display for Skew {
@@ -53,5 +91,36 @@ mod tests {
             assert_eq!(skew.to_string(), text);
         }
         assert!(Skew::between(Ts(i64::MIN), Ts(i64::MAX)).is_too_far());
+    }
+
+    fn ahead(readings: impl IntoIterator<Item = i64>) -> i64 {
+        let mut clock = Clock::default();
+        readings.into_iter().for_each(|ahead| clock.note(Skew { ahead, at: Ts(0) }));
+        clock.ahead()
+    }
+
+    #[test]
+    fn a_clock_is_followed_where_all_answers_agree_that_it_is_apart() {
+        assert_eq!(ahead([]), 0);
+        assert_eq!(ahead([60; AGREE]), 60);
+        assert_eq!(ahead([-60, -59, -61]), -59);
+        assert_eq!(ahead([60, 0, 60, 0, 60]), 0, "two servers at one address");
+        assert_eq!(ahead([0; AGREE].into_iter().chain([-4])), 0, "an answer that was on its way for long");
+        assert_eq!(ahead([0; AGREE].into_iter().chain([60; AGREE])), 60, "it was set forward");
+        assert_eq!(ahead([60; AGREE].into_iter().chain([0])), 0, "it is right again");
+    }
+
+    #[test]
+    fn clocks_too_far_apart_lead_nowhere() {
+        for hour in [3600, -3600] {
+            assert_eq!(ahead([hour; AGREE]), 0);
+            assert_eq!(ahead([60, hour, hour]), 60);
+        }
+    }
+
+    #[test]
+    fn what_is_in_the_future_of_whoever_answers_is_early() {
+        assert!(!is_early(Ts(1000), Ts(1000)) && !is_early(Ts(1030), Ts(1000)));
+        assert!(is_early(Ts(1036), Ts(1000)) && !is_early(Ts(0), Ts(1000)));
     }
 }

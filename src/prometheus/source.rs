@@ -14,9 +14,10 @@ use super::client::{Client, Reply, left};
 use super::config::SourceConfig;
 use super::gate::{Admitted, Gate, PROBE};
 use super::http::ClientError;
+use super::notes::Notes;
 use super::places::{Place, Places};
 use super::settings::SourceKind;
-use super::skew::Skew;
+use super::skew::{Clock, Skew, is_early};
 use super::stats::{Counters, SourceStats};
 use super::{Priority, Source};
 use crate::engine::sample::{Answer, Failure, FailureKind, Query};
@@ -37,7 +38,8 @@ pub struct Prometheus {
     background_places: Semaphore,
     /// Backfill asks nothing before this.
     rest_until: Mutex<Instant>,
-    skew: Mutex<Option<Skew>>,
+    clock: Mutex<Clock>,
+    notes: Mutex<Notes>,
     counters: Counters,
     wall: fn() -> Ts,
 }
@@ -54,7 +56,8 @@ impl Prometheus {
             follow_up_places: Places::new(places / 4),
             background_places: Semaphore::new((places / 4).max(1)),
             rest_until: Mutex::new(Instant::now()),
-            skew: Mutex::new(None),
+            clock: Mutex::default(),
+            notes: Mutex::default(),
             counters: Counters::default(),
             wall,
         })
@@ -77,7 +80,18 @@ impl Prometheus {
 
     /// How far its clock was from ours at the last answer; `None` before the first.
     pub fn skew(&self) -> Option<Skew> {
-        *lock(&self.skew)
+        lock(&self.clock).newest()
+    }
+
+    /// Seconds by which its questions are to be about a later time than ours, or an earlier one if
+    /// negative; within two minutes, and zero while those who answer do not agree.
+    pub fn ahead(&self) -> i64 {
+        lock(&self.clock).ahead()
+    }
+
+    /// Warnings of the last minutes about expressions, which say nothing about data: `PromQL warning: …`.
+    pub fn notes(&self) -> Vec<String> {
+        lock(&self.notes).since((self.wall)())
     }
 
     /// Whether it is being asked.
@@ -202,12 +216,14 @@ impl Prometheus {
         let began = Instant::now();
         let Reply { answer, bytes, date } = self.client.exchange(query, deadline).await;
         self.counters.spent(began.elapsed(), bytes);
+        let Answer::Frames { notes, .. } = &answer else { return answer };
+        lock(&self.notes).note(self.name(), &query.promql, notes, (self.wall)());
         let Some((source_time, seen)) = date else { return answer };
         let local =
             (self.wall)().minus(Span::from_secs_saturating(seen.elapsed().as_secs().try_into().unwrap_or(0)));
         let skew = Skew::between(source_time, local);
-        *lock(&self.skew) = Some(skew);
-        if skew.is_too_far() && matches!(answer, Answer::Frames { .. }) {
+        lock(&self.clock).note(skew);
+        if skew.is_too_far() || is_early(query.end, source_time) {
             return self.failed(FailureKind::Clock, format!("has a clock that is {skew}; set both by NTP"));
         }
         answer

@@ -240,26 +240,40 @@ async fn a_query_that_is_given_up_gives_its_place_back() {
 }
 
 #[tokio::test]
+async fn warnings_about_expressions_are_known_and_answers_all_the_same() {
+    let body = r#"{"status":"success","data":{"resultType":"vector","result":[]},"warnings":["PromQL warning: odd"],"infos":["PromQL info: no"]}"#;
+    let peer = Peer::says(response("200 OK", "", body)).await;
+    let source = source(&peer, 1);
+    for _ in 0..2 {
+        assert!(is_answered(&tick(&source, "a").await));
+        assert_eq!(source.notes(), ["PromQL warning: odd"]);
+    }
+}
+
+#[tokio::test]
 async fn clocks_far_apart_make_answers_useless() {
-    for (date, ahead, kind) in [
-        ("Sun, 22 Nov 2026 08:45:55 GMT", 0, None),
-        ("Sun, 22 Nov 2026 08:47:50 GMT", 115, None),
-        ("Sun, 22 Nov 2026 09:45:55 GMT", 3600, Some(FailureKind::Clock)),
-        ("Sun, 22 Nov 2026 07:45:55 GMT", -3600, Some(FailureKind::Clock)),
+    for (date, ahead, leads, apart) in [
+        ("Sun, 22 Nov 2026 08:45:55 GMT", 0, 0, None),
+        ("Sun, 22 Nov 2026 08:47:50 GMT", 115, 115, None),
+        ("Sun, 22 Nov 2026 08:45:25 GMT", -30, -30, None),
+        // What was asked is in its future; the next question is about its own present.
+        ("Sun, 22 Nov 2026 08:45:15 GMT", -40, -40, Some("40s behind")),
+        ("Sun, 22 Nov 2026 09:45:55 GMT", 3600, 0, Some("1h ahead")),
+        ("Sun, 22 Nov 2026 07:45:55 GMT", -3600, 0, Some("1h behind")),
     ] {
         let body = r#"{"status":"success","data":{"resultType":"vector","result":[]}}"#;
         let peer = Peer::says(response("200 OK", &format!("Date: {date}\r\n"), body)).await;
         let source = source(&peer, 1);
         assert_eq!(source.skew(), None);
-        match (tick(&source, "a").await, kind) {
+        match (tick(&source, "a").await, apart) {
             (Answer::Frames { .. }, None) => {}
-            (answer, Some(kind)) => {
+            (answer, Some(words)) => {
                 let (seen, message) = failed(answer);
-                assert_eq!(seen, kind, "{message}");
-                assert!(message.contains("1h"), "{message}");
+                assert_eq!(seen, FailureKind::Clock, "{message}");
+                assert!(message.contains(words), "{message}");
             }
             (answer, None) => panic!("{answer:?}"),
         }
-        assert_eq!(source.skew().unwrap().ahead, ahead);
+        assert_eq!((source.skew().unwrap().ahead, source.ahead()), (ahead, leads));
     }
 }

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -15,6 +16,13 @@ use crate::slo::unit::Finite;
 
 /// Most series of one answer that are kept. Small series cost far more memory than they do as text.
 pub(super) const MAX_SERIES: usize = 100_000;
+/// Most labels, and points, of all of them: written as tightly as can be, an answer of the allowed
+/// size would take more than ten times its size as labels.
+const MAX_LABELS: usize = 1_000_000;
+const MAX_POINTS: usize = 2_000_000;
+/// Most points and labels of one series. Prometheus gives 11,000 points at most.
+const MAX_SERIES_POINTS: usize = 11_000;
+const MAX_SERIES_LABELS: usize = 1_000;
 
 /// What every answer is wrapped in. `infos` and whatever else there is are left out.
 #[derive(Deserialize)]
@@ -47,7 +55,8 @@ pub(super) struct Rows {
     pub(super) series: Vec<Series>,
     /// The two halves of a scalar; a string result looks the same.
     pub(super) scalar: Option<Point>,
-    /// There were more than [`MAX_SERIES`]; the rest was not read.
+    /// There were more than [`MAX_SERIES`], or more labels or points of all of them than are kept; the
+    /// rest was not read.
     pub(super) overflow: bool,
 }
 
@@ -79,11 +88,17 @@ impl<'de> Visitor<'de> for RowsVisitor {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Rows, A::Error> {
         let mut rows = Rows::default();
         let mut time = None;
+        let (mut labels, mut points) = (0, 0);
         while !rows.overflow {
             match seq.next_element::<Row>()? {
                 None => break,
                 Some(Row::Series(_)) if rows.series.len() == MAX_SERIES => rows.overflow = true,
-                Some(Row::Series(series)) if time.is_none() => rows.series.push(series),
+                Some(Row::Series(series)) if time.is_none() => {
+                    labels += series.labels.len();
+                    points += series.points.len();
+                    rows.overflow = labels > MAX_LABELS || points > MAX_POINTS;
+                    rows.series.push(series);
+                }
                 Some(Row::Time(seconds)) if time.is_none() && rows.series.is_empty() => time = Some(seconds),
                 Some(Row::Value(reading)) if rows.scalar.is_none() => {
                     let seconds = time.ok_or_else(|| de::Error::custom("a value without a time"))?;
@@ -151,23 +166,54 @@ impl<'de> Visitor<'de> for RowVisitor {
 struct SeriesFields {
     metric: Metric,
     value: Option<Point>,
-    values: Option<Vec<Point>>,
+    values: Option<Few<Point>>,
     histogram: Option<Bucketed>,
-    histograms: Option<Vec<Bucketed>>,
+    histograms: Option<Few<Bucketed>>,
 }
 
 impl SeriesFields {
     /// Floats and histograms of one series are given apart, though they take turns in time.
     fn into_series(self) -> Series {
-        let mut points = self.values.unwrap_or_default();
+        let mut points = self.values.map(|few| few.0).unwrap_or_default();
         points.extend(self.value);
-        let histograms = self.histograms.unwrap_or_default().into_iter().chain(self.histogram);
+        let histograms = self.histograms.map(|few| few.0).unwrap_or_default();
+        let histograms = histograms.into_iter().chain(self.histogram);
         let floats = points.len();
         points.extend(histograms.map(|Bucketed(seconds, _)| Point(seconds, Reading::NotANumber)));
         if points.len() > floats {
             points.sort_by(|a, b| a.0.total_cmp(&b.0));
         }
         Series { labels: self.metric.0, points }
+    }
+}
+
+/// No more of them than a series can have.
+struct Few<T>(Vec<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(FewVisitor(PhantomData))
+    }
+}
+
+struct FewVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for FewVisitor<T> {
+    type Value = Few<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("points")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Few<T>, A::Error> {
+        let mut few = Vec::new();
+        while let Some(one) = seq.next_element()? {
+            if few.len() == MAX_SERIES_POINTS {
+                return Err(de::Error::custom("a series has more points than Prometheus gives"));
+            }
+            few.push(one);
+        }
+        Ok(Few(few))
     }
 }
 
@@ -233,6 +279,9 @@ impl<'de> Visitor<'de> for MetricVisitor {
         while let Some((name, value)) = map.next_entry()? {
             if labels.insert(name, value).is_some() {
                 return Err(de::Error::custom("a label comes twice"));
+            }
+            if labels.len() > MAX_SERIES_LABELS {
+                return Err(de::Error::custom("a series has more than a thousand labels"));
             }
         }
         Ok(Metric(labels))

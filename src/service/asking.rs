@@ -88,7 +88,7 @@ impl Frame<'_> {
     fn moment(&self, source: &str) -> Ts {
         let step = self.shared.settings.step;
         let source = self.shared.sources.get(source);
-        source.map_or(self.at, |source| moment(self.at, step, source.delay(), source.skew()))
+        source.map_or(self.at, |source| moment(self.at, step, source.delay(), source.ahead()))
     }
 }
 
@@ -210,8 +210,25 @@ pub(super) fn deadline(step: Step) -> Duration {
 
 /// The newest slice a source can know: its samples come late by `delay`, and where its clock is
 /// apart from ours by more than half a step, its clock counts.
-pub(super) fn moment(at: Ts, step: Step, delay: Span, skew: Option<crate::prometheus::Skew>) -> Ts {
-    let ahead = skew.map_or(0, |skew| skew.ahead);
+pub(super) fn moment(at: Ts, step: Step, delay: Span, ahead: i64) -> Ts {
     let shift = if ahead.abs() * 2 > step.secs() { ahead } else { 0 };
     step.floor(Ts(at.0.saturating_add(shift)).minus(delay))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_apart_by_more_than_half_a_step_is_the_one_that_counts() {
+        let at = Ts(1_800_000_000);
+        let shifted = |ahead, delay| moment(at, Step::DEFAULT, Span::from_secs(delay), ahead).0 - at.0;
+        for (ahead, delay, slices) in
+            [(0, 0, 0), (15, 0, 0), (-15, 0, 0), (16, 0, 0), (-16, 0, -1), (90, 0, 3)]
+        {
+            assert_eq!(shifted(ahead, delay), slices * 30, "{ahead}s");
+        }
+        assert_eq!(shifted(0, 60), -60);
+        assert_eq!(shifted(60, 60), 0);
+    }
 }

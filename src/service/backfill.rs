@@ -93,7 +93,7 @@ fn newest(shared: &Shared, source: &str, world: &World) -> Ts {
     let step = shared.settings.step;
     let now = step.floor(world.now());
     let at =
-        shared.sources.get(source).map_or(now, |source| moment(now, step, source.delay(), source.skew()));
+        shared.sources.get(source).map_or(now, |source| moment(now, step, source.delay(), source.ahead()));
     at.minus(settling(step))
 }
 

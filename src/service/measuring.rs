@@ -9,9 +9,9 @@ use futures_util::future::join_all;
 use super::clock;
 use super::planner::Measured;
 use super::shared::Shared;
-use crate::engine::plan::Plan;
-use crate::engine::sample::Answer;
-use crate::prometheus::{Priority, Source};
+use crate::engine::plan::{Plan, QueryGroup};
+use crate::engine::sample::{Answer, Query};
+use crate::prometheus::{Priority, Prometheus, Source};
 use crate::slo::query::Selector;
 use crate::slo::time::{Span, Ts};
 
@@ -64,23 +64,40 @@ impl Measuring {
             self.said.insert(name.clone());
             changed |= self.measured.versions.insert(name, version.clone()).as_ref() != Some(&version);
         }
-        for group in &plan.groups {
-            let at = clock::now().floor_to(shared.settings.step.span());
-            let Some(query) = group.interval_query(at) else { continue };
-            let Some(source) = shared.sources.get(&group.source) else { continue };
-            let name = (query.source.clone(), query.promql.clone());
-            if self.answered.contains(&name) {
-                continue;
-            }
-            let answer = source.ask(&query, Priority::Background, LIMIT).await;
+        let sources = shared.sources.iter().map(|(name, source)| self.intervals(shared, plan, name, source));
+        for (group, query, answer) in join_all(sources).await.into_iter().flatten() {
             if matches!(answer, Answer::Frames { .. }) {
-                self.answered.insert(name);
+                self.answered.insert((query.source, query.promql));
             }
             for (key, interval) in group.read_interval(&answer) {
                 changed |= self.note(key, interval);
             }
         }
         changed
+    }
+
+    /// Asks one source, one question after the other. None waits for another: one that hangs would keep
+    /// all from being known.
+    async fn intervals<'p>(
+        &self,
+        shared: &Shared,
+        plan: &'p Plan,
+        name: &str,
+        source: &Prometheus,
+    ) -> Vec<(&'p QueryGroup, Query, Answer)> {
+        let mut answers = Vec::new();
+        let mut asked = BTreeSet::new();
+        for group in plan.groups.iter().filter(|group| group.source == name) {
+            let at = clock::now().floor_to(shared.settings.step.span());
+            let Some(query) = group.interval_query(at) else { continue };
+            let key = (query.source.clone(), query.promql.clone());
+            if self.answered.contains(&key) || !asked.insert(key) {
+                continue;
+            }
+            let answer = source.ask(&query, Priority::Background, LIMIT).await;
+            answers.push((&**group, query, answer));
+        }
+        answers
     }
 
     /// An interval that is longer than it was known counts at once, because a lookback that is too

@@ -111,7 +111,7 @@ fn burn(
 /// The end of the newest slice that a source can know: one that is late by design misses nothing.
 fn newest(shared: &Shared, source: &str, at: Ts) -> Ts {
     let source = shared.sources.get(source);
-    source.map_or(at, |source| moment(at, shared.settings.step, source.delay(), source.skew()))
+    source.map_or(at, |source| moment(at, shared.settings.step, source.delay(), source.ahead()))
 }
 
 /// The source of the policy's first SLO: it knows the workload's numbers too.
@@ -139,7 +139,12 @@ async fn answers(
         let every = Span::from_secs(1);
         let query = Query { source: source.clone(), promql: promql.clone(), start: now, end: now, every };
         let of = source.clone();
+        // Its SLOs are not known either, so that its policies hold; the others do not wait for it.
+        let is_blind = shared.world.read().observed.is_blind(&source);
         let answer = async move {
+            if is_blind {
+                return ((source, promql), Err("its source does not answer".to_owned()));
+            }
             let answer = ask(shared, query, Priority::Tick, left(end)).await;
             ((source, promql), number(&answer))
         };

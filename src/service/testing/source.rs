@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -143,5 +143,7 @@ async fn answer(State(inner): State<Arc<Inner>>, form: String) -> Response {
     let each = parts.flat_map(|part| jobs.iter().map(move |job| (part, job)));
     let result: Vec<Value> = each.map(series).filter(said).collect();
     let kind = if question.is_instant() { "vector" } else { "matrix" };
-    axum::Json(json!({"status": "success", "data": {"resultType": kind, "result": result}})).into_response()
+    let said = json!({"status": "success", "data": {"resultType": kind, "result": result}});
+    // Tests ask about moments of their own, for which no real clock speaks.
+    ([(header::DATE, "whenever")], axum::Json(said)).into_response()
 }
