@@ -16,7 +16,7 @@ fn long(part: &Part) -> &Counts {
 
 impl Burning {
     /// Whether both windows reach the rate, with what is missing read as good: a gap adds nothing.
-    pub(super) fn reaches(&self, rate: BurnRate) -> bool {
+    pub(in crate::engine) fn reaches(&self, rate: BurnRate) -> bool {
         let reaches = |pick: Pick| {
             let read = |part: &Part| {
                 let counts = pick(part);
@@ -28,9 +28,9 @@ impl Burning {
     }
 
     /// Whether both windows are known in whole and below the rate. Series that were not there are no
-    /// sign of calm, and neither are a few that are left.
-    pub(super) fn is_below(&self, rate: BurnRate) -> bool {
-        !self.few && self.is_quiet(rate)
+    /// sign of calm, and neither are a few targets that are left.
+    pub(in crate::engine) fn is_below(&self, rate: BurnRate) -> bool {
+        self.uncalm.is_none() && self.is_quiet(rate)
     }
 
     /// The same whoever is left.

@@ -123,11 +123,11 @@ fn added(observed: &Observed, verdict: Verdict) -> u32 {
 
 fn rest(look: &Look<'_>, state: &State) -> Reason {
     let at = look.workload.position();
-    if let Some(burn) = look.observed.burns.iter().find(|burn| burn.known.as_ref().is_some_and(|b| b.few)) {
+    let uncalm = |burn: &Burn| Some((burn.slo.clone(), burn.known.as_ref()?.uncalm?));
+    if let Some((slo, why)) = look.observed.burns.iter().find_map(uncalm) {
         let base = state.goes_back_to(look.policy.replicas);
         if base.is_some_and(|base| at > base) {
-            let why = "fewer than half of its targets are up, so nothing is given back".to_owned();
-            return Reason::BurnUnknown { slo: burn.slo.clone(), why };
+            return Reason::BurnUnknown { slo, why: format!("{why}, so nothing is given back") };
         }
     }
     let calm = Reason::AtRest { at, base: state.goes_back_to(look.policy.replicas).unwrap_or(at) };

@@ -45,9 +45,10 @@ pub struct Burning {
     pub parts: Vec<Part>,
     /// Budget left over the period, 1 = untouched, where known.
     pub budget_left: Option<Finite>,
-    /// Fewer than half of the targets that there lately were are up, or it is not known how many: those
-    /// that are left may look well because the sick are silent, so they are no sign of calm.
-    pub few: bool,
+    /// Why little burn is no sign of calm, if so: with fewer than half of the targets up that there
+    /// lately were, those left may look well because the sick are silent; and series that never were
+    /// say nothing of a workload that was given replicas for what it burned.
+    pub uncalm: Option<&'static str>,
 }
 
 /// One group.

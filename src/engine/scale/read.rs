@@ -54,6 +54,8 @@ impl Burn {
 }
 
 const MISSING: &str = "its data is missing";
+const FEW: &str = "fewer than half of its targets are up";
+const NEVER: &str = "it never had a series";
 const MORE_BAD: &str = "it has more bad events than events";
 
 /// One group.
@@ -65,8 +67,8 @@ struct Read {
     wrong: Option<&'static str>,
     /// Events of the last minutes, of which bad ones are a part.
     recent: Counts,
-    /// Whether too few of its targets are up.
-    few: bool,
+    /// Why little burn is no sign of calm, if so.
+    uncalm: Option<&'static str>,
 }
 
 /// All groups together. Of a pool one group may be unsure, as where two counters race: what is missing
@@ -83,9 +85,9 @@ fn pooled(all: Vec<Read>) -> Result<Burning, &'static str> {
     if more_bad_than_total(&all.iter().fold(Counts::default(), sum)) {
         return Err(MORE_BAD);
     }
-    let few = all.iter().any(|read| read.few);
+    let uncalm = all.iter().find_map(|read| read.uncalm);
     let budget_left = budget_left(&all);
-    Ok(Burning { budget_left, few, parts: all.into_iter().map(|read| read.part).collect() })
+    Ok(Burning { budget_left, uncalm, parts: all.into_iter().map(|read| read.part).collect() })
 }
 
 /// Reads one group; or says why nothing can be said of any.
@@ -124,7 +126,8 @@ fn read(
         let may = objective.budget() * budget.counts.total.as_f64();
         (may, may * budget.remaining)
     });
-    Ok(Read { part, weighed, wrong, recent, few })
+    let uncalm = if few { Some(FEW) } else { was_never_asked.then_some(NEVER) };
+    Ok(Read { part, weighed, wrong, recent, uncalm })
 }
 
 /// A workload that is up and was never asked for anything: its windows are known, and empty.
@@ -211,9 +214,9 @@ mod tests {
             };
             let few = |burn: Burn| {
                 let burning = burn.known.unwrap();
-                assert!(!(burning.few && burning.is_below(BurnRate::from_str("0.8").unwrap())));
+                assert!(!(burning.uncalm.is_some() && burning.is_below(BurnRate::from_str("0.8").unwrap())));
                 assert_eq!(burning.reaches(BurnRate::from_str("2").unwrap()), bad > 0);
-                burning.few
+                burning.uncalm == Some(FEW)
             };
             assert!(!few(tick(Some(10), 10)));
             assert!(!few(tick(Some(5), 10)), "half are left");

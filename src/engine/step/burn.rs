@@ -12,9 +12,9 @@ use crate::engine::condition::Verdict;
 use crate::engine::ledger::Ledger;
 use crate::engine::plan::Planned;
 use crate::engine::status::Standing;
-use crate::engine::window::{Book, Windows};
+use crate::engine::window::{Book, Slice, Windows};
 use crate::engine::words;
-use crate::slo::model::{Labels, Severity};
+use crate::slo::model::{AbsentMeans, Labels, Severity};
 use crate::slo::time::{Span, Ts};
 
 /// How the groups of an SLO stand.
@@ -58,7 +58,8 @@ pub(super) fn step_slo(
     {
         let targets = targets_of(planned, inputs.observed, inputs.at);
         let mut windows = Windows::new(&book, inputs.at);
-        seen.standings.push(Standing::of(&mut windows, targets, planned.slo.absent.means));
+        let means = inputs.observed.absence_of(planned, inputs.at);
+        seen.standings.push(Standing::of(&mut windows, targets, means));
     }
     step_gone(planned, &groups, &seen.standings, ledger, inputs, alerts, delta);
     Some(seen)
@@ -105,7 +106,8 @@ fn step_group(
         let before = alerts.and_then(|alerts| alerts.get(&key));
         let targets = targets_of(planned, inputs.observed, inputs.at);
         let targets_at_fire = before.and_then(|s| s.firing.as_ref()).and_then(|f| f.targets);
-        let hold = half_of_targets_gone(planned, inputs.observed, targets_at_fire, inputs.at);
+        let hold = half_of_targets_gone(planned, inputs.observed, targets_at_fire, inputs.at)
+            || never_was(planned, book, inputs.at);
         let rules = rule_inputs(planned, judged, severity, hold);
         let tell = || {
             let evidence = evidence(planned, group, book, &judged.rules, severity, inputs.at);
@@ -193,6 +195,13 @@ fn rule_inputs<'a>(
             },
         })
         .collect()
+}
+
+/// Series that never were end no alert, though the workload is up: there were some when it began, so
+/// the definition was edited since, and what it asks for now may not exist at all.
+fn never_was(planned: &Planned, book: &Book<'_>, at: Ts) -> bool {
+    let means_nothing = planned.slo.absent.means == AbsentMeans::Unknown;
+    means_nothing && book.slice(at) == Slice::Absent { born: false }
 }
 
 /// Nothing is resolved with fewer than half of the targets that were up when the alert fired.

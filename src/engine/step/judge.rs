@@ -45,7 +45,7 @@ pub fn judge_group(
     at: Ts,
 ) -> JudgedGroup {
     let slo = &*planned.slo;
-    let means = slo.absent.means;
+    let means = observed.absence_of(planned, at);
     let mut windows = Windows::new(book, at);
     let standing = Standing::of(&mut windows, targets_of(planned, observed, at), means);
     let terms = Terms {

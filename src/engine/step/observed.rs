@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use super::targets::Targets;
 use crate::engine::plan::{AliveIx, AliveReading, DirectIx, DirectReading, Planned};
+use crate::slo::model::AbsentMeans;
 use crate::slo::time::{Span, Ts};
+
+/// Workloads are looked at after each tick; one that was not seen for longer may have been woken.
+const ASLEEP_FOR: Span = Span::from_mins(2);
 
 /// What was seen at one moment besides the slices.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +17,8 @@ pub struct Observed {
     pub alive: BTreeMap<AliveIx, Targets>,
     /// The newest direct answers by window.
     pub direct: BTreeMap<DirectIx, DirectSeen>,
+    /// SLOs by id whose workloads were seen at zero replicas, and when.
+    pub asleep: BTreeMap<String, Ts>,
     /// Sources that do not answer.
     pub blind: BTreeMap<String, bool>,
     /// SLOs by id that could not be judged in the newest tick.
@@ -57,6 +63,16 @@ impl Observed {
         let reading = |ix: &DirectIx| self.direct.get(ix)?.reading_at(at);
         let is_stale = |ix: &DirectIx| matches!(reading(ix), None | Some(DirectReading::Unknown));
         planned.direct.iter().find(|(_, ix)| is_stale(ix)).copied()
+    }
+
+    /// What it means for an SLO that it has no series. At zero replicas none are to be expected.
+    pub fn absence_of(&self, planned: &Planned, at: Ts) -> AbsentMeans {
+        let seen = self.asleep.get(&planned.id);
+        let is_asleep = seen.is_some_and(|seen| at.since(*seen) <= ASLEEP_FOR);
+        match planned.slo.absent.means {
+            AbsentMeans::Unknown if is_asleep => AbsentMeans::Idle,
+            means => means,
+        }
     }
 
     /// Whether a source does not answer.

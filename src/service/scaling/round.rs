@@ -39,6 +39,7 @@ pub(super) async fn round(
     let late = removed::release(shared, actuators, &plan, &commands).await;
     commands.put_off(&late, clock::now());
     let Some(looked) = look(shared, actuators, &plan, at).await else { return Ok(()) };
+    shared.world.write().observed.asleep = asleep(&plan, &looked, at);
     let now = shared.world.read().now();
     let decided = decide_all(shared, &plan, looked, &commands, now);
     let delta = alerts(shared, &plan, &decided, now);
@@ -49,6 +50,19 @@ pub(super) async fn round(
     let moves = remember(shared, &plan, decided, notes);
     act::act(shared, actuators, epoch, moves).await?;
     removed::forget(shared, actuators, epoch, &plan).await
+}
+
+/// SLOs whose workloads are all at zero replicas.
+fn asleep(plan: &Plan, looked: &[Looked], at: Ts) -> BTreeMap<String, Ts> {
+    let mut slos: BTreeMap<String, bool> = BTreeMap::new();
+    for (policy, looked) in plan.policies.iter().zip(looked) {
+        let workload = looked.observed.workload.as_ref();
+        let is_at_zero = workload.is_some_and(|workload| (workload.wanted, workload.ready) == (0, 0));
+        for watched in &policy.slos {
+            *slos.entry(watched.slo.to_string()).or_insert(true) &= is_at_zero;
+        }
+    }
+    slos.into_iter().filter(|(_, asleep)| *asleep).map(|(slo, _)| (slo, at)).collect()
 }
 
 /// After a commit without an answer: what the store holds is what was decided.

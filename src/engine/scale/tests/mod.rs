@@ -82,7 +82,7 @@ pub(super) fn burn(short: f64, long: f64) -> Burn {
         short: window(Span::from_mins(2), short),
         long: window(Span::from_mins(5), long),
     };
-    let known = Some(Burning { parts: vec![part], budget_left: Finite::new(0.8), few: false });
+    let known = Some(Burning { parts: vec![part], budget_left: Finite::new(0.8), uncalm: None });
     Burn { slo: "checkout/availability".to_owned(), known, why: String::new(), pages: false }
 }
 

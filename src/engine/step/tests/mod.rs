@@ -1,5 +1,6 @@
 //! A service that lives, fails, falls silent and comes back, seen through `step`.
 
+mod absence;
 mod edited;
 mod gaps;
 mod life;
