@@ -10,4 +10,5 @@ mod reload;
 mod restart;
 pub mod shop;
 mod shutdown;
+mod sources;
 mod truth;

@@ -30,7 +30,9 @@ impl Damper {
         let port = port::free();
         let mut command = Command::new(env!("CARGO_BIN_EXE_damper"));
         // What tests are told is no setting of Damper's.
-        command.env_remove("DAMPER_TEST_SEED").env_remove("DAMPER_TEST_KILLS");
+        for name in ["SEED", "KILLS", "OUTAGE"] {
+            command.env_remove(format!("DAMPER_TEST_{name}"));
+        }
         command.args(["run", "--config", "damper.yaml"]).current_dir(folder.path());
         let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
         let damper = Self { port, folder, command, process: None, client };

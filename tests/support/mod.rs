@@ -22,6 +22,7 @@ pub mod remote_write;
 pub mod server;
 pub mod shop;
 pub mod smtp;
+pub mod tls;
 pub mod traffic;
 pub mod tsdb;
 pub mod wait;

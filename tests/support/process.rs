@@ -97,9 +97,21 @@ impl Process {
         ticks / per_second
     }
 
+    /// Memory it holds at present, in bytes.
+    pub fn memory(&self) -> u64 {
+        memory_of(self.id())
+    }
+
     fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
+}
+
+/// Memory that a process holds at present, in bytes.
+pub fn memory_of(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it runs");
+    line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() * 1024
 }
 
 impl Drop for Process {
