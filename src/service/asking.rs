@@ -223,7 +223,9 @@ mod tests {
     fn a_clock_that_is_apart_by_more_than_half_a_step_is_the_one_that_counts() {
         let at = Ts(1_800_000_000);
         let shifted = |ahead, delay| moment(at, Step::DEFAULT, Span::from_secs(delay), ahead).0 - at.0;
-        for (ahead, delay, slices) in [(0, 0, 0), (15, 0, 0), (-15, 0, 0), (16, 0, 0), (-16, 0, -1), (90, 0, 3)] {
+        for (ahead, delay, slices) in
+            [(0, 0, 0), (15, 0, 0), (-15, 0, 0), (16, 0, 0), (-16, 0, -1), (90, 0, 3)]
+        {
             assert_eq!(shifted(ahead, delay), slices * 30, "{ahead}s");
         }
         assert_eq!(shifted(0, 60), -60);
