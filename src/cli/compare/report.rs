@@ -375,7 +375,7 @@ mod tests {
         let both = report(vec![ours(-500, Some(-400))], vec![theirs(-530, None)], vec![], Notes::default());
         assert!(both.is_proof() && both.verdict.contains("would have paged each time"), "{}", both.verdict);
         assert!(both.verdict.contains("30s later"), "{}", both.verdict);
-        let missed = report(vec![], vec![theirs(-500, None)], vec![], Notes::default());
+        let missed = report(vec![], vec![theirs(-5000, None)], vec![], Notes::default());
         assert!(!missed.is_proof() && missed.verdict.contains("would not have paged"), "{}", missed.verdict);
         let nothing = report(vec![], vec![], vec![], Notes::default());
         assert!(nothing.is_proof() && nothing.verdict.contains("paged for no SLO"), "{}", nothing.verdict);
