@@ -142,6 +142,12 @@ impl Report {
         if self.only_damper > 0 {
             said.push(format!("Damper would have paged {} where they did not.", times(self.only_damper)));
         }
+        let incidents = self.slos.iter().flat_map(|slo| &slo.incidents);
+        match incidents.filter(|incident| incident.side == Side::Undecided).count() {
+            0 => {}
+            1 => said.push("1 incident began too lately to be counted.".to_owned()),
+            young => said.push(format!("{young} incidents began too lately to be counted.")),
+        }
         let others = self.without_slo.iter().filter(|other| other.pages > 0).count();
         if others > 0 {
             let alerts = if others == 1 { "1 alert".to_owned() } else { format!("{others} alerts") };
@@ -344,7 +350,7 @@ mod tests {
         insta::assert_snapshot!(text(&report, &AT), @r"
         Pages from 06:20:00 UTC to 18:20:00 UTC (12h)
 
-        In 12h they paged 2 times for SLOs, and 1 of these pages Damper would not have sent. Look at each below before you switch: was somebody needed? Damper was there 2m30s earlier. Damper would have paged once where they did not. 1 alert of theirs paged for what is no SLO of Damper's: keep their rules, or say with --match which SLO they are about. Not everything could be compared, see the notes: this is no proof yet.
+        In 12h they paged 2 times for SLOs, and 1 of these pages Damper would not have sent. Look at each below before you switch: was somebody needed? Damper was there 2m30s earlier. Damper would have paged once where they did not. 1 incident began too lately to be counted. 1 alert of theirs paged for what is no SLO of Damper's: keep their rules, or say with --match which SLO they are about. Not everything could be compared, see the notes: this is no proof yet.
 
         SLO       BOTH  ONLY DAMPER  ONLY THEIRS  LEAD                   FIRED
         shop/pay  1     1            1            +2m30s (worst +2m30s)  19m20s, theirs 34m10s
@@ -375,8 +381,12 @@ mod tests {
         let both = report(vec![ours(-500, Some(-400))], vec![theirs(-530, None)], vec![], Notes::default());
         assert!(both.is_proof() && both.verdict.contains("would have paged each time"), "{}", both.verdict);
         assert!(both.verdict.contains("30s later"), "{}", both.verdict);
-        let missed = report(vec![], vec![theirs(-500, None)], vec![], Notes::default());
-        assert!(!missed.is_proof() && missed.verdict.contains("would not have paged"), "{}", missed.verdict);
+        let missed = report(vec![], vec![theirs(-5000, None)], vec![], Notes::default());
+        assert!(
+            !missed.is_proof() && missed.verdict.contains("Damper would not have sent"),
+            "{}",
+            missed.verdict
+        );
         let nothing = report(vec![], vec![], vec![], Notes::default());
         assert!(nothing.is_proof() && nothing.verdict.contains("paged for no SLO"), "{}", nothing.verdict);
         let lacking = Notes { said: vec![], lacking: true };
