@@ -48,7 +48,9 @@ async fn a_composite_pages_names_the_part_that_burns_and_goes_on_over_a_restart(
         until_told(&shop.receiver, SOON, how, "resolved").await;
         assert_eq!(events(&shop.receiver, how, "page"), ["firing", "resolved"], "{how}");
     }
-    let points = damper.get("/api/v1/slos/shop/weighted/series?step=30s").await;
+    let at = damper.get("/api/v1/slos/shop/weighted").await["at"].as_i64().unwrap();
+    let path = format!("/api/v1/slos/shop/weighted/series?from={}&step=5s", at - 300);
+    let points = damper.get(&path).await;
     let burned =
         points["points"].as_array().unwrap().iter().filter(|point| point["burn"].as_f64() > Some(1.0));
     assert!(burned.count() > 0, "{points}");
