@@ -58,10 +58,10 @@ impl Night {
         let shared = Arc::into_inner(shared).expect("nobody else has it");
         shared.store.close().await;
         drop(shared.degraded);
-        let next = Self::of(again(&folder, FALLBACK).await, folder);
+        let next = Self::of(Box::pin(again(&folder, FALLBACK)).await, folder);
         let control = crate::service::restart::control(&next.shared).await.unwrap();
         next.shared.world.write().control = control;
-        resume(&next.shared).await.unwrap();
+        Box::pin(resume(&next.shared)).await.unwrap();
         next
     }
 
@@ -158,12 +158,12 @@ async fn a_kill_while_degraded_neither_loses_a_page_nor_tells_it_again() {
     night.degrade(fires(Page, "p", 30)).await;
     night.deliver("main", &ears).await;
     night.find();
-    let night = night.die().await;
+    let night = Box::pin(night.die()).await;
     assert_eq!(night.fires().as_deref(), Some("p"));
     assert!(!night.shared.degraded.is_on());
     assert_eq!(night.rows("main").await, [row("p-firing-main", Status::Delivered)]);
     // It is stored now, and said once however often the process dies.
-    let night = night.die().await;
+    let night = Box::pin(night.die()).await;
     assert_eq!(night.history().await, [line("p", "firing")]);
     assert!(night.tick(ends(Page, "p", 90)).await);
     assert_eq!(night.history().await, [line("p", "firing"), line("p", "resolved")]);
@@ -177,7 +177,7 @@ async fn a_page_that_nobody_took_is_owed_by_the_next_process() {
     // Refused: the fallback is told at once, from memory as well.
     assert_eq!(night.deliver("other", &Ears::default()).await, ["p-firing-other"]);
     night.find();
-    let night = night.die().await;
+    let night = Box::pin(night.die()).await;
     assert_eq!(night.rows("main").await, [row("p-firing-main", Status::Pending)]);
     assert_eq!(night.rows("other").await, [row("p-firing-other", Status::Delivered)]);
 }
@@ -193,7 +193,7 @@ async fn a_death_between_the_commit_and_the_emptying_of_the_file_repeats_nothing
     assert!(night.tick(ends(Page, "p", 60)).await);
     // The end was told, and the file says that it fires.
     std::fs::write(night.folder.path().join("spill"), spill).unwrap();
-    let night = night.die().await;
+    let night = Box::pin(night.die()).await;
     assert_eq!(night.fires(), None, "it is over");
     assert_eq!(night.history().await, [line("p", "firing"), line("p", "resolved")]);
     let all = [row("p-firing-main", Status::Delivered), row("p-resolved-main", Status::Pending)];
@@ -243,7 +243,7 @@ async fn what_a_replica_told_that_leads_no_more_the_leader_tells_the_end_of() {
     let shared = Arc::into_inner(shared).unwrap();
     shared.store.close().await;
     drop(shared.degraded);
-    let night = Night::of(again(&folder, FALLBACK).await, folder);
+    let night = Night::of(Box::pin(again(&folder, FALLBACK)).await, folder);
     super::hand_over(&night.shared).await;
     assert_eq!(std::fs::read(night.folder.path().join("spill")).unwrap(), super::record::HEADER);
     // The one that leads.
