@@ -26,7 +26,8 @@ pub(super) async fn decide(
         let mut decisions = decisions(shared, delta);
         decisions.judged = of_decided(delta, &judged);
         *shared.in_doubt.write() = true;
-        shared.store.commit(epoch, &decisions).await?;
+        let commit = shared.store.commit(epoch, &decisions);
+        during!(of_first(delta), commit).await?;
         *shared.in_doubt.write() = false;
     }
     {
@@ -55,6 +56,12 @@ pub(super) async fn commit(
     shared.world.write().control.apply(delta);
     announce(shared, delta);
     Ok(())
+}
+
+/// What a delta decides first, for tests that end the process there.
+#[cfg(debug_assertions)]
+fn of_first(delta: &Delta) -> &'static str {
+    delta.transitions.first().map_or("deciding", |transition| transition.event.as_str())
 }
 
 fn announce(shared: &Shared, delta: &Delta) {

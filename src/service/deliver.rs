@@ -116,10 +116,12 @@ impl Queue {
             return self.shared.store.dead(epoch, &row.id, now, error).await.map(drop);
         };
         let began = tokio::time::Instant::now();
+        reach!(Send, &row.event);
         let outcome = self.receiver.deliver(&notice, clock::now()).await;
         self.shared.metrics.delivery(&self.name, &outcome, began.elapsed());
         match outcome {
             Outcome::Delivered { note } => {
+                reach!(Taken, &row.event);
                 tracing::info!(receiver = self.name, id = row.id, event = row.event, note, "delivered");
                 self.mark_taken(epoch, row).await
             }

@@ -100,6 +100,7 @@ async fn tell_all(
         .collect();
     let alerts: Vec<AmAlert> = told.iter().map(|level| level.alert.clone()).collect();
     let began = tokio::time::Instant::now();
+    reach!(Send, "states");
     let report = alertmanager.post_alerts(&alerts, clock::now()).await;
     let outcome = report.outcome();
     shared.metrics.delivery(name, &outcome, began.elapsed());
@@ -123,6 +124,7 @@ async fn mark(
 ) -> Result<Duration, StoreError> {
     match outcome {
         Outcome::Delivered { note } => {
+            reach!(Taken, "states");
             tracing::debug!(receiver = name, alerts = told.len(), note, "told");
             let refused: Vec<&Refused> = report.refused().collect();
             let is_refused = |level: &Level| refused.iter().any(|r| r.labels == level.alert.labels);

@@ -131,7 +131,7 @@ both! {
         Self::put_history(&mut tx, &decisions.history).await?;
         Self::put_judged(&mut tx, &decisions.judged).await?;
         Self::remove_commands(&mut tx, &decisions.commands_done).await?;
-        tx.commit().await?;
+        Self::end(tx).await?;
         Ok(Committed { new_outbox })
     }
 
