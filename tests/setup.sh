@@ -22,6 +22,7 @@ alertmanager   bookworm  prometheus-alertmanager
 alertmanager3  sid       prometheus-alertmanager
 chasquid       bookworm  chasquid
 postgres       bookworm  postgresql-15
+faketime       bookworm  libfaketime
 kubernetes     bookworm  etcd-server
 '
 # What it takes to build kube-apiserver and kube-controller-manager.

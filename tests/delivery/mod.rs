@@ -5,7 +5,7 @@ mod crash;
 mod email;
 mod fallback;
 mod store;
-mod told;
+pub mod told;
 
 use std::time::Duration;
 

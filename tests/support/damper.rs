@@ -1,7 +1,7 @@
 //! Damper itself: the real binary with a `damper.yaml` in a folder of its own.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::process::Process;
-use super::{port, wait_until};
+use super::{long, port, wait_until};
 
 /// A running Damper, or a stopped one that can be started again on the same port, settings and store.
 pub struct Damper {
@@ -30,7 +30,7 @@ impl Damper {
         let port = port::free();
         let mut command = Command::new(env!("CARGO_BIN_EXE_damper"));
         // What tests are told is no setting of Damper's.
-        command.env_remove("DAMPER_TEST_SEED").env_remove("DAMPER_TEST_KILLS");
+        command.env_remove("DAMPER_TEST_SEED").env_remove(long::VARIABLE);
         command.args(["run", "--config", "damper.yaml"]).current_dir(folder.path());
         let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
         let damper = Self { port, folder, command, process: None, client };
@@ -77,6 +77,11 @@ impl Damper {
     pub fn spawn(&mut self) {
         assert!(self.process.is_none(), "it still runs");
         self.process = Some(Process::start("damper", &self.command, self.folder.path()));
+    }
+
+    /// How it ended, if it did.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.process().ended()
     }
 
     /// The process, to signal or to watch.
