@@ -18,7 +18,8 @@ use crate::support::{now_ms, wait_until};
 const HOUR: i64 = 3600;
 const SERVICES: [&str; 4] = ["cart", "mail", "pay", "ship"];
 /// How long the clock is wrong, before and after a restart.
-const WRONG: Duration = Duration::from_secs(15);
+/// Together longer than it takes to tell of a source that is blind.
+const WRONG: Duration = Duration::from_secs(35);
 
 /// A Damper whose clock is set, and who is told by it.
 struct One {
@@ -76,7 +77,7 @@ impl One {
         let what = format!("it to find out that its clock is {} s ahead", self.ahead);
         wait_until(LIMIT, &what, async || {
             let (_, text) = self.damper.try_get("/healthz").await?;
-            text.contains("set both by NTP").then_some(())
+            text.contains(" Its clock is 1h").then_some(())
         })
         .await;
     }
@@ -95,7 +96,8 @@ impl One {
     async fn holds(&self, count: usize) {
         if let Some(alertmanager) = &self.alertmanager {
             let alerts = alertmanager.alerts().await;
-            assert_eq!(alerts.len(), count, "{} s ahead: {alerts:#?}", self.ahead);
+            let of_services = alerts.iter().filter(|alert| alert["labels"]["service"].is_string()).count();
+            assert_eq!(of_services, count, "{} s ahead: {alerts:#?}", self.ahead);
         }
     }
 }
@@ -172,10 +174,14 @@ async fn a_clock_that_is_set_by_an_hour_freezes_nothing_and_fires_and_resolves_n
         if one.alertmanager.is_none() {
             told::check(&store, &one.receiver, &shop.phases()).await;
         }
-        let count = told::decided(&store).await.len();
-        assert_eq!(count, 6, "{} s ahead: {:?}", one.ahead, told::decided(&store).await);
-        let ends = one.told().iter().filter(|line| line.ends_with("resolved")).count();
-        assert_eq!((ends, one.told().len()), (3, 6), "{} s ahead: {:?}", one.ahead, one.told());
+        // That the source is blind is another matter.
+        let told: Vec<String> = one.told().into_iter().filter(|line| !line.starts_with('-')).collect();
+        let ends = told.iter().filter(|line| line.ends_with("resolved")).count();
+        assert_eq!((ends, told.len()), (3, 6), "{} s ahead: {told:?}", one.ahead);
+        if let Some(alertmanager) = &one.alertmanager {
+            let none = async || alertmanager.alerts().await.is_empty().then_some(());
+            wait_until(LIMIT, "no alert in the Alertmanager", none).await;
+        }
     }
 }
 

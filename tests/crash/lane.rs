@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use damper::failpoint::Place;
 use rustix::process::Signal;
 
 use super::LIMIT;
@@ -12,6 +13,7 @@ use crate::support::proxy::{Proxy, Spoil};
 use crate::support::random::Random;
 use crate::support::receiver::{Behaviour, Receiver};
 use crate::support::shop::Shop;
+use crate::support::wait_until;
 
 /// Never fails; definitions about it come and change.
 pub const QUIET: &str = "quiet";
@@ -95,6 +97,27 @@ impl Lane {
         self.damper.died(LIMIT, &name).await;
         self.refuse(false);
         self.damper.spawn();
+        self.knows(point).await;
+        self.judges().await;
+    }
+
+    /// Waits for one tick of the new process. What begins and ends while no process lives for so long is
+    /// not told as a page, and the services fail for less long than two deaths in a row may take.
+    async fn judges(&self) {
+        let ticked = |json: &serde_json::Value| (json["ticks"]["completed"].as_i64()? > 0).then_some(());
+        self.damper.wait_for(LIMIT, "/api/v1/status", "a tick", ticked).await;
+    }
+
+    /// An Alertmanager learns the present state and nothing of what began and ended while it was told
+    /// nothing: it is told something again before the next one dies.
+    async fn knows(&self, point: Point) {
+        let Told::Alertmanager(proxy) = &self.told else { return };
+        if point.story == Story::Refuse || point.place == Place::Send {
+            proxy.forget();
+            let told =
+                async || proxy.questions().iter().any(|one| one.path.ends_with("/alerts")).then_some(());
+            wait_until(LIMIT, "the Alertmanager to be told", told).await;
+        }
     }
 
     /// Waits until it answers.

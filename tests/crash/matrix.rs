@@ -95,17 +95,21 @@ async fn killed_at_every_point_it_loses_nothing_invents_nothing_and_counts_the_s
 /// Each time a service failed people were told by the Alertmanager that it fires, and then that it is over.
 fn people_know(people: &Receiver, decided: &BTreeSet<told::Transition>, phases: &[Phase]) {
     let mut told: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut all = String::new();
     for request in people.accepted() {
         let body = request.json();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
-        told.entry(text(&body["commonLabels"]["service"])).or_default().push(text(&body["status"]));
+        let (service, status) = (text(&body["commonLabels"]["service"]), text(&body["status"]));
+        all.push_str(&format!("{} {service} {status} {}\n", request.at, body["alerts"][0]["startsAt"]));
+        told.entry(service).or_default().push(status);
     }
     let services: BTreeSet<&str> = phases.iter().map(|phase| phase.service.as_str()).collect();
     for service in services {
         let mut statuses = told.remove(service).unwrap_or_default();
         statuses.dedup();
         let failed = phases.iter().filter(|phase| phase.service == service).count();
-        assert_eq!(statuses, ["firing", "resolved"].repeat(failed), "{service}, which failed {failed} times");
+        let what = format!("{service}, which failed {failed} times: {phases:#?}\n{all}");
+        assert_eq!(statuses, ["firing", "resolved"].repeat(failed), "{what}");
     }
     assert!(told.is_empty(), "nobody else failed: {told:?}");
     assert_eq!(decided.len(), 2 * phases.len(), "a firing and an end for each time one failed: {phases:?}");

@@ -1,6 +1,7 @@
 //! A process that stands still, as when its machine is suspended: what it missed it catches up with, and
 //! what it finds changed it did not see begin or end.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -74,8 +75,11 @@ async fn a_pause_fires_and_resolves_nothing_and_is_caught_up_with() {
     let store = format!("sqlite:{}", alone.path("damper.db").display());
     told::check(&store, &receiver, &shop.phases()).await;
     for receiver in [&receiver, &shared] {
-        let told: Vec<Told> = receiver.accepted().iter().map(Told::read).collect();
-        let ends = told.iter().filter(|told| told.event == "resolved").count();
+        // One that was paused between a message and its mark has it told again under the same key.
+        let accepted = receiver.accepted();
+        let told = accepted.iter().map(Told::read).map(|told| (told.key, told.event));
+        let told: BTreeSet<(String, String)> = told.collect();
+        let ends = told.iter().filter(|(_, event)| event == "resolved").count();
         assert_eq!((told.len(), ends), (4, 2), "{told:?}");
     }
 }
