@@ -20,7 +20,7 @@ macro_rules! reach {
 #[cfg(debug_assertions)]
 macro_rules! transaction {
     ($doing:expr, $work:expr) => {
-        $crate::failpoint::transaction($doing, $work)
+        $crate::failpoint::transaction($doing, Box::pin($work))
     };
 }
 #[cfg(not(debug_assertions))]
@@ -34,7 +34,7 @@ macro_rules! transaction {
 #[cfg(debug_assertions)]
 macro_rules! during {
     ($doing:expr, $work:expr) => {
-        $crate::failpoint::during($doing, $work)
+        $crate::failpoint::during($doing, Box::pin($work))
     };
 }
 #[cfg(not(debug_assertions))]
