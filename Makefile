@@ -7,7 +7,7 @@ SHELL := bash
 DENY_VERSION := 0.20.2
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help setup demo test bench load scoreboard lint deny
+.PHONY: help setup demo test crash soak bench load scoreboard lint deny
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,22 @@ test: setup lint deny ## Everything that CI checks: lints, all tests, licences
 	then cargo nextest run --locked --no-fail-fast; \
 	else cargo test --locked --lib --bins --tests --no-fail-fast; fi
 	cargo test --locked --doc
+
+crash: export DAMPER_TEST_LONG = 1
+crash: setup ## Kills Damper about 1,000 times at every store boundary and around every send; sets its clock; pauses it: half an hour
+	@$(call long,$(crashes))
+
+soak: export DAMPER_TEST_LONG = 1
+soak: setup ## All tests of reliability in their long forms, with crash among them: hours
+	@$(call long,crash:: delivery:: e2e:: accuracy:: scaling::)
+
+crashes := crash:: delivery::crash:: scaling::kill:: scaling::clock:: scaling::kubernetes::killed::
+# Tests by the beginnings of their names. With the plain runner nothing ends one that hangs.
+define long
+if cargo nextest --version >/dev/null 2>&1; \
+	then cargo nextest run --locked --no-fail-fast --profile long --test damper -E 'test(/^($(subst $() ,|,$(strip $(1))))/)'; \
+	else cargo test --locked --test damper --no-fail-fast -- --nocapture --test-threads 4 $(1); fi
+endef
 
 bench: setup ## Measures Damper against the usual rules, side by side
 	cargo bench --locked --bench damper

@@ -11,6 +11,9 @@
 //! ← {`api`, `cli`} ← `main`. The I/O modules never name each other; `slo` and `engine` have no
 //! clock, no I/O and no async. `tests/layering.rs` enforces it.
 
+#[macro_use]
+pub mod failpoint;
+
 pub mod api;
 pub mod cli;
 pub mod cluster;

@@ -21,6 +21,7 @@ mod check;
 mod check_kube;
 mod cluster;
 mod collect;
+mod crash;
 mod delivery;
 mod deploy;
 mod docs;

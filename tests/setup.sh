@@ -23,6 +23,7 @@ alertmanager3    sid       prometheus-alertmanager
 victoriametrics  bookworm  victoria-metrics
 chasquid         bookworm  chasquid
 postgres         bookworm  postgresql-15
+faketime         bookworm  libfaketime
 kubernetes       bookworm  etcd-server
 '
 # What it takes to build kube-apiserver and kube-controller-manager.

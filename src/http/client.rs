@@ -3,13 +3,15 @@
 use std::path::Path;
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use chrono::DateTime;
+use reqwest::header::{DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 use reqwest::{Method, StatusCode, Url};
 
 use super::failure::{Failure, Reason};
 use super::problem::Problem;
 use super::settings::{Auth, HttpConfig, TlsConfig};
 use crate::secret::{Secret, read_capped};
+use crate::slo::time::Ts;
 
 /// Most bytes of an answer that are read.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -32,6 +34,8 @@ pub struct Reply {
     pub retry_after: Option<String>,
     /// Where a redirect points, as sent.
     pub location: Option<String>,
+    /// The server's clock, where it tells.
+    pub date: Option<Ts>,
     /// At most [`MAX_BODY`] bytes; what was read until the timeout.
     pub body: Vec<u8>,
 }
@@ -86,7 +90,9 @@ impl Client {
         let response = request.send().await.map_err(|error| Failure::of(&who, &error))?;
         let text = |name| response.headers().get(name).and_then(|v| v.to_str().ok()).map(String::from);
         let (status, retry_after, location) = (response.status(), text(RETRY_AFTER), text(LOCATION));
-        Ok(Reply { status, retry_after, location, body: capped(response).await })
+        let date = text(DATE).and_then(|text| DateTime::parse_from_rfc2822(&text).ok());
+        let date = date.map(|date| Ts(date.timestamp()));
+        Ok(Reply { status, retry_after, location, date, body: capped(response).await })
     }
 }
 

@@ -53,6 +53,7 @@ mod tests {
             status: StatusCode::from_u16(status).unwrap(),
             retry_after: None,
             location: None,
+            date: None,
             body: b"no\r\n\x1b[31mroom".to_vec(),
         }
     }

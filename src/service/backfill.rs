@@ -160,8 +160,10 @@ fn before(shared: &Shared, job: &Job) -> Span {
 }
 
 async fn book(shared: &Shared, plan: &Arc<Plan>, journal: &mut Journal, facts: &[Facts]) {
+    reach!(Asked, "history");
     journal.book(shared, plan, facts);
-    if let Err(error) = journal.write_facts(shared).await {
+    reach!(Booked, "history");
+    if let Err(error) = during!("writing history", journal.write_facts(shared)).await {
         tracing::warn!(%error, "backfilled slices were not written; they are kept in memory");
     }
 }

@@ -26,7 +26,8 @@ pub(super) async fn decide(
         let epoch = shared.epoch().ok_or_else(|| lost(shared))?;
         let mut decisions = decisions(shared, delta);
         decisions.judged = of_decided(delta, &judged);
-        if let Err(error) = shared.store.commit(epoch, &decisions).await {
+        let commit = shared.store.commit(epoch, &decisions);
+        if let Err(error) = during!(of_first(delta), commit).await {
             *shared.in_doubt.write() = Some(Doubt { delta: delta.clone(), judged });
             return Err(error);
         }
@@ -57,6 +58,12 @@ pub(super) async fn commit(
     shared.world.write().control.apply(delta);
     announce(shared, delta);
     Ok(())
+}
+
+/// What a delta decides first, for tests that end the process there.
+#[cfg(debug_assertions)]
+fn of_first(delta: &Delta) -> &'static str {
+    delta.transitions.first().map_or("deciding", |transition| transition.event.as_str())
 }
 
 /// Logs what was decided, and wakes who tells it.

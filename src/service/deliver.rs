@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::time::Instant;
 
 use super::backoff::delay;
 use super::clock;
@@ -23,6 +24,11 @@ const TOGETHER: i64 = 4;
 const LOOK: Duration = Duration::from_secs(5);
 /// No message is put off for longer; one that is was put off by a clock that was ahead.
 const LONGEST_WAIT_MS: i64 = 2 * 3600 * 1000;
+/// The same of what was put off by a clock that has gone back since, in this process or before it: no
+/// longer than the schedule puts anything off. Whoever asked for more is asked once too often.
+const SCHEDULE_MS: i64 = 2 * 60 * 1000;
+/// A clock is set by less than this all the time.
+const BACK_MS: i64 = 10_000;
 /// A message older than this is late: what happened to its alert since is told in one message.
 const LATE_MS: i64 = 10 * 60 * 1000;
 /// A message that fails for so long is given up and listed as dead.
@@ -31,7 +37,7 @@ const FAILED_FOR_MS: i64 = 3 * 24 * 3600 * 1000;
 const LEAST_ATTEMPTS: i64 = 30;
 /// The same for one that is refused, from the first refusal on: the receiver may be in the middle of a
 /// deployment, or somebody is about to mend a password, and then it is taken.
-const REFUSED_FOR_MS: i64 = 3600 * 1000;
+const REFUSED_FOR: Duration = Duration::from_hours(1);
 
 /// Runs one receiver's queue until shutdown.
 pub(super) async fn run(shared: Arc<Shared>, name: String, receiver: Arc<dyn Receiver>) {
@@ -67,14 +73,17 @@ struct Queue {
     /// Messages that the receiver has taken and the store does not know of yet: they are marked
     /// once it can be written, and not sent again meanwhile.
     taken: Guarded<BTreeSet<String>>,
-    /// Since when messages are refused each time, in milliseconds since the epoch: that one waited for
-    /// a receiver out of reach says nothing of it. A restart only begins anew.
-    refused: Guarded<BTreeMap<String, i64>>,
+    /// Since when messages are refused each time: that one waited for a receiver out of reach says
+    /// nothing of it. A restart only begins anew.
+    refused: Guarded<BTreeMap<String, Instant>>,
+    /// What the clock said last, and when.
+    seen: Guarded<Option<(i64, Instant)>>,
 }
 
 impl Queue {
     fn new(shared: Arc<Shared>, name: String, receiver: Arc<dyn Receiver>) -> Self {
-        Self { shared, name, receiver, taken: Guarded::default(), refused: Guarded::default() }
+        let (taken, refused, seen) = Default::default();
+        Self { shared, name, receiver, taken, refused, seen }
     }
 
     /// Sends what is due; gives back how long nothing more is.
@@ -82,6 +91,10 @@ impl Queue {
         loop {
             let Some(epoch) = self.shared.epoch() else { return Ok(LOOK) };
             let now = clock::now_ms();
+            if self.is_back(now) {
+                self.shared.store.hasten(epoch, &self.name, now, SCHEDULE_MS).await?;
+            }
+            *self.seen.write() = Some((now, Instant::now()));
             let unmarked = i64::try_from(self.taken.read().len()).unwrap_or(0);
             let rows = self.shared.store.due(&self.name, now, TOGETHER.saturating_add(unmarked)).await?;
             if rows.is_empty() || self.shared.drained.is_cancelled() {
@@ -103,6 +116,14 @@ impl Queue {
         }
     }
 
+    /// Whether the clock may have gone back since it was looked at last.
+    fn is_back(&self, now: i64) -> bool {
+        self.seen.read().is_none_or(|(then, at)| {
+            let passed = i64::try_from(at.elapsed().as_millis()).unwrap_or(i64::MAX);
+            now.saturating_sub(then) < passed.saturating_sub(BACK_MS)
+        })
+    }
+
     async fn send(&self, epoch: i64, row: &OutboxRow) -> Result<(), StoreError> {
         if self.taken.read().contains(&row.id) || self.shared.degraded.is_taken(&row.id) {
             return self.mark_taken(epoch, row).await;
@@ -115,11 +136,13 @@ impl Queue {
             let error = "the message in the store cannot be read";
             return self.shared.store.dead(epoch, &row.id, now, error).await.map(drop);
         };
-        let began = tokio::time::Instant::now();
+        let began = Instant::now();
+        reach!(Send, &row.event);
         let outcome = self.receiver.deliver(&notice, clock::now()).await;
         self.shared.metrics.delivery(&self.name, &outcome, began.elapsed());
         match outcome {
             Outcome::Delivered { note } => {
+                reach!(Taken, &row.event);
                 tracing::info!(receiver = self.name, id = row.id, event = row.event, note, "delivered");
                 self.mark_taken(epoch, row).await
             }
@@ -145,14 +168,13 @@ impl Queue {
         notice: &Notice,
         error: &str,
     ) -> Result<(), StoreError> {
-        let now = clock::now_ms();
-        let first = self.refused_since(&row.id, now);
-        if first == now {
+        let since = self.refused_since(&row.id);
+        if since.is_zero() {
             tracing::error!(receiver = self.name, id = row.id, error, "refused; tried again for an hour");
         } else {
             self.warn(row, error);
         }
-        if now.saturating_sub(first) > REFUSED_FOR_MS {
+        if since > REFUSED_FOR {
             return self.give_up(epoch, row, notice, error).await;
         }
         let is_page = notice.event == Event::Firing && notice.alert.severity == Severity::Page;
@@ -168,12 +190,10 @@ impl Queue {
         Ok(end.await?.is_some())
     }
 
-    /// Since when a message is refused that is refused now. A clock that was ahead then is not believed.
-    fn refused_since(&self, id: &str, now: i64) -> i64 {
-        let mut refused = self.refused.write();
-        let first = refused.entry(id.to_owned()).or_insert(now);
-        *first = now.min(*first);
-        *first
+    /// For how long a message is refused that is refused now; no clock that is set moves it.
+    fn refused_since(&self, id: &str) -> Duration {
+        let now = Instant::now();
+        now.duration_since(*self.refused.write().entry(id.to_owned()).or_insert(now))
     }
 
     async fn mark_taken(&self, epoch: i64, row: &OutboxRow) -> Result<(), StoreError> {
@@ -282,7 +302,7 @@ mod tests {
     #[tokio::test]
     async fn only_what_is_refused_for_an_hour_from_its_first_refusal_on_is_given_up() {
         let (shared, _folder) = service(FALLBACK).await;
-        owed_since(&shared, 2 * REFUSED_FOR_MS, vec![page("main", Event::Firing)]).await;
+        owed_since(&shared, 2 * 3_600_000, vec![page("main", Event::Firing)]).await;
         let mut queue = queue(shared);
         assert_eq!(tried(&queue).await, Status::Pending);
         assert_eq!(pending(&queue.shared, "other").await, [pair("p", "firing")]);
@@ -294,6 +314,28 @@ mod tests {
         refused_for_long(&queue);
         assert_eq!(tried(&queue).await, Status::Dead);
         assert!(queue.refused.read().is_empty());
+    }
+
+    /// An hour ahead, when the attempt failed.
+    #[tokio::test]
+    async fn what_a_clock_put_off_that_has_gone_back_is_not_put_off() {
+        let (shared, _folder) = service(FALLBACK).await;
+        owed_since(&shared, 0, vec![page("main", Event::Firing)]).await;
+        let mut queue = queue(shared);
+        queue.receiver = Arc::new(IsDown);
+        queue.drain().await.unwrap();
+        let epoch = queue.shared.epoch().unwrap();
+        let attempts = async |queue: &Queue| messages(&queue.shared, "main").await[0].attempts;
+        for restart in [false, true] {
+            let before = attempts(&queue).await;
+            let ahead = clock::now_ms() + 3_600_000;
+            queue.shared.store.failed(epoch, "p-firing-main", before, ahead, "503").await.unwrap();
+            queue.drain().await.unwrap();
+            assert_eq!(attempts(&queue).await, before, "it may have been asked for");
+            *queue.seen.write() = (!restart).then(|| (ahead, Instant::now()));
+            queue.drain().await.unwrap();
+            assert_eq!(attempts(&queue).await, before + 1, "restart: {restart}");
+        }
     }
 
     #[tokio::test]
@@ -347,7 +389,7 @@ mod tests {
     }
 
     fn refused_for_long(queue: &Queue) {
-        let since = clock::now_ms() - REFUSED_FOR_MS - 1000;
+        let since = Instant::now().checked_sub(REFUSED_FOR + Duration::from_secs(1)).unwrap();
         *queue.refused.write().get_mut("p-firing-main").unwrap() = since;
     }
 }

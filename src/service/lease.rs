@@ -5,12 +5,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::shared::Shared;
 use super::{clock, degraded};
 use crate::store::{Lease, StoreError};
 
 /// How long a lease lasts without being renewed.
 const TTL_MS: i64 = 15_000;
+const TTL: Duration = Duration::from_secs(15);
 /// How often it is renewed, or asked for.
 const EVERY: Duration = Duration::from_secs(4);
 
@@ -32,8 +35,8 @@ fn place(bound: SocketAddr) -> Option<String> {
 
 /// Waits until this process leads; `false` when it is told to stop before.
 pub(super) async fn acquire(shared: &Shared, holder: &str) -> Result<bool, StoreError> {
-    let mut told = false;
-    while !try_acquire(shared, holder, &mut told).await? {
+    let mut standing = None;
+    while !try_acquire(shared, holder, &mut standing).await? {
         tokio::select! {
             () = shared.shutdown.cancelled() => return Ok(false),
             () = tokio::time::sleep(EVERY) => {}
@@ -42,17 +45,23 @@ pub(super) async fn acquire(shared: &Shared, holder: &str) -> Result<bool, Store
     Ok(true)
 }
 
-async fn try_acquire(shared: &Shared, holder: &str, told: &mut bool) -> Result<bool, StoreError> {
-    match shared.store.acquire(holder, clock::now_ms(), TTL_MS).await {
+/// Until when a lease of another replica lasts by that one's clock, and since when it says so. One that is
+/// not renewed for as long as it lasts is over, whatever clock it was written by.
+type Standing = Option<(i64, Instant)>;
+
+async fn try_acquire(shared: &Shared, holder: &str, standing: &mut Standing) -> Result<bool, StoreError> {
+    let over = standing.filter(|(_, since)| since.elapsed() > TTL).map_or(i64::MIN, |(until, _)| until);
+    match shared.store.acquire(holder, clock::now_ms().max(over), TTL_MS).await {
         Ok(Lease::Acquired { epoch }) => {
             shared.set_epoch(Some(epoch));
             tracing::info!(epoch, holder, "leading");
             return Ok(true);
         }
-        Ok(Lease::HeldBy { holder, .. }) => {
-            if !std::mem::replace(told, true) {
+        Ok(Lease::HeldBy { holder, until_ms }) => {
+            if standing.is_none() {
                 tracing::info!(holder, "standing by: another replica leads");
             }
+            *standing = standing.filter(|(until, _)| *until == until_ms).or(Some((until_ms, Instant::now())));
             degraded::hand_over(shared).await;
         }
         Err(error) if error.is_retryable() => tracing::warn!(%error, "the lease cannot be asked for"),

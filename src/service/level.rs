@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::clock;
 use super::owed::owe_fallback;
 use super::shared::Shared;
+use super::theirs::Theirs;
 use crate::engine::notice::Notice;
 use crate::notify::Outcome;
 use crate::notify::alertmanager::{Alertmanager, AmAlert, PostReport, Refused};
@@ -27,11 +28,12 @@ const GIVE_UP_MS: i64 = 3 * 24 * 3600 * 1000;
 pub(super) async fn run(shared: Arc<Shared>, name: String, alertmanager: Arc<Alertmanager>) {
     // Told since the last look at everything and not to be marked as such; see [`tell`].
     let mut unmarked = 0;
+    let mut time = Theirs::of(alertmanager.time().await);
     loop {
         let woken = shared.outbox_wake.notified();
         tokio::pin!(woken);
         woken.as_mut().enable();
-        let rest = match tell(&shared, &name, &alertmanager, &mut unmarked).await {
+        let rest = match tell(&shared, &name, &alertmanager, &mut unmarked, &mut time).await {
             Ok(rest) => rest,
             Err(error) => {
                 tracing::warn!(receiver = name, %error, "the state to tell cannot be read");
@@ -54,6 +56,7 @@ async fn tell(
     name: &str,
     alertmanager: &Alertmanager,
     unmarked: &mut i64,
+    time: &mut Theirs,
 ) -> Result<Duration, StoreError> {
     let Some(epoch) = shared.epoch() else { return Ok(LOOK) };
     let now = clock::now_ms();
@@ -61,7 +64,7 @@ async fn tell(
     let rows = shared.store.levels_due(name, now, resend, *unmarked, MOST).await?;
     let count = i64::try_from(rows.len()).unwrap_or(MOST);
     let more = count >= MOST;
-    let rest = match tell_all(shared, epoch, name, alertmanager, rows).await {
+    let rest = match tell_all(shared, epoch, name, alertmanager, rows, time).await {
         Ok(rest) => rest,
         Err(error) => {
             tracing::warn!(receiver = name, %error, "what was told cannot be marked");
@@ -85,6 +88,7 @@ async fn tell_all(
     name: &str,
     alertmanager: &Alertmanager,
     rows: Vec<LevelRow>,
+    time: &mut Theirs,
 ) -> Result<Duration, StoreError> {
     let external = shared.settings.external_url.clone();
     let notices = rows.into_iter().filter_map(|row| Some((serde_json::from_str(&row.payload).ok()?, row)));
@@ -105,7 +109,9 @@ async fn tell_all(
     }
     let alerts: Vec<AmAlert> = told.iter().map(|level| level.alert.clone()).collect();
     let began = tokio::time::Instant::now();
-    let report = alertmanager.post_alerts(&alerts, clock::now()).await;
+    reach!(Send, "states");
+    let report = alertmanager.post_alerts(&alerts, time.now()).await;
+    time.learn(report.date());
     let outcome = report.outcome();
     shared.metrics.delivery(name, &outcome, began.elapsed());
     mark(shared, epoch, name, told, &report, outcome).await
@@ -128,6 +134,7 @@ async fn mark(
 ) -> Result<Duration, StoreError> {
     match outcome {
         Outcome::Delivered { note } => {
+            reach!(Taken, "states");
             tracing::debug!(receiver = name, alerts = told.len(), note, "told");
             let refused: Vec<&Refused> = report.refused().collect();
             let is_refused = |level: &Level| refused.iter().any(|r| r.labels == level.alert.labels);

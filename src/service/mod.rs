@@ -61,6 +61,7 @@ mod swap;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod theirs;
 mod ticker;
 mod tries;
 mod units;

@@ -114,7 +114,8 @@ pub(super) async fn commit(shared: &Shared, epoch: i64, owed: &Decisions) -> Res
     if owed.outbox.is_empty() && owed.levels.is_empty() {
         return Ok(());
     }
-    let new = shared.store.commit(epoch, owed).await?.new_outbox > 0;
+    let commit = shared.store.commit(epoch, owed);
+    let new = during!("owing in another's stead", commit).await?.new_outbox > 0;
     if new || !owed.levels.is_empty() {
         shared.outbox_wake.notify_waiters();
     }

@@ -12,8 +12,8 @@ use super::shared::Shared;
 use super::signals::{self, Signals};
 use super::watch::Watch;
 use super::{
-    audit, backfill, backups, degraded, deliver, exclusions, fallback, lease, level, reload, restart, scaling,
-    survey, ticker,
+    audit, backfill, backups, degraded, deliver, exclusions, fallback, lease, level, reload, restart,
+    scaling, survey, ticker,
 };
 use crate::cluster::kubernetes::Kubernetes;
 use crate::cluster::{self, Actuators};

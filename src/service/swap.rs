@@ -16,11 +16,13 @@ use crate::slo::time::Ts;
 /// new ones comes back. The alerts of SLOs that went are resolved by the next tick.
 pub(super) async fn swap_plan(shared: &Shared) {
     let Some(plan) = shared.take_plan() else { return };
+    reach!(Swap, "a plan");
     let new = {
         let mut world = shared.world.write();
         let now = world.now();
         adopt(&mut world, Arc::new(plan), now)
     };
+    reach!(Swapped, "a plan");
     // Without the store it is asked of the source again, and no tick waits.
     if shared.degraded.is_on() {
         return;

@@ -112,7 +112,7 @@ impl<D: sqlx::Database> Db<D> {
         doing: &'static str,
         work: impl Future<Output = Result<T, Fault>>,
     ) -> Result<T, StoreError> {
-        match tokio::time::timeout(limit, work).await {
+        match tokio::time::timeout(limit, transaction!(doing, work)).await {
             Ok(done) => done.map_err(|fault| self.told(fault, doing)),
             Err(_) => Err(StoreError::Timeout { store: self.name.clone(), doing, limit }),
         }

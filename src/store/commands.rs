@@ -39,7 +39,7 @@ both! {
             .bind(created_at_ms)
             .execute(&mut *tx)
             .await?;
-        tx.commit().await?;
+        Self::end(tx).await?;
         Ok(id)
     }
 

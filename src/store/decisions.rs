@@ -149,7 +149,7 @@ both! {
         }
         Self::put_judged(&mut tx, &decisions.judged).await?;
         Self::remove_commands(&mut tx, &decisions.commands_done).await?;
-        tx.commit().await?;
+        Self::end(tx).await?;
         Ok(Committed { new_outbox })
     }
 

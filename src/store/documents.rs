@@ -86,7 +86,7 @@ both! {
             .bind(revision.number.saturating_sub(REVISIONS))
             .execute(&mut *tx)
             .await?;
-        Ok(tx.commit().await?)
+        Self::end(tx).await
     }
 
     /// Every document as last accepted.

@@ -108,7 +108,7 @@ both! {
         .rows_affected();
         // Of an SLO that is gone for so long.
         sqlx::query("delete from judged where at < $1").bind(before_ms).execute(&mut *tx).await?;
-        tx.commit().await?;
+        Self::end(tx).await?;
         Ok(pruned)
     }
 }

@@ -51,6 +51,12 @@ each! {
             if held == 1 { Ok(tx) } else { Err(Fault::LostLease) }
         }
 
+        /// Commits what is written.
+        pub(super) async fn end(tx: Transaction<'static, Database>) -> Result<(), Fault> {
+            reach!(Inside, crate::failpoint::inside());
+            Ok(tx.commit().await?)
+        }
+
         /// Reserves `count` numbers of a sequence and returns the first. Order of numbers is order of commits.
         pub(super) async fn reserve(
             tx: &mut Transaction<'static, Database>,
@@ -90,7 +96,7 @@ both! {
         .fetch_optional(&mut *tx)
         .await?;
         if let Some(epoch) = epoch {
-            tx.commit().await?;
+            Self::end(tx).await?;
             return Ok(Lease::Acquired { epoch });
         }
         let (holder, until_ms) =
@@ -106,7 +112,7 @@ both! {
             .bind(now_ms.saturating_add(ttl_ms))
             .execute(&mut *tx)
             .await?;
-        Ok(tx.commit().await?)
+        Self::end(tx).await
     }
 
     /// Gives the lease up, so that the next replica need not wait for its end. The epoch stops being
@@ -115,7 +121,7 @@ both! {
     while "releasing the lease" {
         let mut tx = self.begin_under(epoch).await?;
         sqlx::query("update lease set until_ms = 0, epoch = epoch + 1 where id = 1").execute(&mut *tx).await?;
-        Ok(tx.commit().await?)
+        Self::end(tx).await
     }
 
     /// Whether the database answers, through the connections that write.

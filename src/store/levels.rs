@@ -130,7 +130,7 @@ both! {
             .execute(&mut *tx)
             .await?;
         }
-        Ok(tx.commit().await?)
+        Self::end(tx).await
     }
 
     /// Telling the receiver failed; its rows stay due, behind those not tried yet. One that has
@@ -153,7 +153,7 @@ both! {
             .execute(&mut *tx)
             .await?;
         }
-        Ok(tx.commit().await?)
+        Self::end(tx).await
     }
 
     /// Whether a receiver is told the state of an incident.
@@ -177,7 +177,7 @@ both! {
             .bind(incident)
             .execute(&mut *tx)
             .await?;
-        Ok(tx.commit().await?)
+        Self::end(tx).await
     }
 
     /// Forgets up to [`PRUNE`] resolved rows that were told and repeated long enough, or that were
@@ -198,7 +198,7 @@ both! {
         .execute(&mut *tx)
         .await?
         .rows_affected();
-        tx.commit().await?;
+        Self::end(tx).await?;
         Ok(pruned)
     }
 }

@@ -111,7 +111,7 @@ both! {
         .execute(&mut *tx)
         .await?
         .rows_affected();
-        tx.commit().await?;
+        Self::end(tx).await?;
         Ok(hastened)
     }
 
@@ -128,7 +128,7 @@ both! {
         .execute(&mut *tx)
         .await?
         .rows_affected();
-        tx.commit().await?;
+        Self::end(tx).await?;
         Ok(changed > 0)
     }
 
@@ -154,7 +154,7 @@ both! {
         .execute(&mut *tx)
         .await?
         .rows_affected();
-        tx.commit().await?;
+        Self::end(tx).await?;
         Ok(changed > 0)
     }
 
@@ -172,7 +172,7 @@ both! {
         .execute(&mut *tx)
         .await?
         .rows_affected();
-        tx.commit().await?;
+        Self::end(tx).await?;
         Ok(changed > 0)
     }
 
@@ -190,7 +190,7 @@ both! {
         .execute(&mut *tx)
         .await?
         .rows_affected();
-        tx.commit().await?;
+        Self::end(tx).await?;
         Ok(changed > 0)
     }
 
@@ -214,7 +214,7 @@ both! {
         .execute(&mut *tx)
         .await?
         .rows_affected();
-        tx.commit().await?;
+        Self::end(tx).await?;
         Ok(pruned)
     }
 }

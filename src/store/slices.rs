@@ -121,7 +121,7 @@ both! {
             .execute(&mut *tx)
             .await?;
         }
-        Ok(tx.commit().await?)
+        Self::end(tx).await
     }
 
     /// Blobs of a tier with `at >= from`, in the order they were appended, after the row `after` (0
@@ -212,7 +212,7 @@ both! {
         let mut tx = self.begin_under(epoch).await?;
         let pruned =
             sqlx::query("delete from images where at < $1").bind(before).execute(&mut *tx).await?.rows_affected();
-        tx.commit().await?;
+        Self::end(tx).await?;
         Ok(pruned)
     }
 
@@ -230,7 +230,7 @@ both! {
         .execute(&mut *tx)
         .await?
         .rows_affected();
-        tx.commit().await?;
+        Self::end(tx).await?;
         Ok(pruned)
     }
 }

@@ -8,7 +8,7 @@ mod fallback;
 mod restored;
 mod store;
 mod store_dead;
-mod told;
+pub mod told;
 
 use std::time::Duration;
 

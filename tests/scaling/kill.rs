@@ -10,6 +10,7 @@ use super::account::{self, Rules};
 use super::lenient;
 use crate::e2e::shop::{Shop, until_whole};
 use crate::support::damper::Damper;
+use crate::support::long::either;
 use crate::support::postgres;
 use crate::support::prometheus::Version;
 use crate::support::random::Random;
@@ -35,11 +36,6 @@ const APART: Duration = Duration::from_secs(5);
 /// For everything to be calm and given back.
 const SETTLED: Duration = Duration::from_secs(180);
 
-/// How often Damper is killed: `DAMPER_TEST_KILLS`, such as 50, or often enough for every moment.
-fn kills() -> usize {
-    std::env::var("DAMPER_TEST_KILLS").map_or(15, |text| text.parse().expect("a number"))
-}
-
 /// When Damper is killed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Moment {
@@ -53,16 +49,29 @@ enum Moment {
     InALook,
     /// At any moment, nearly always within a cooldown.
     InACooldown,
+    /// At a fail point.
+    At(&'static str),
 }
 
-const MOMENTS: [Moment; 7] = [
+const MOMENTS: [Moment; 18] = [
     Moment::BeforeTheWrite,
+    Moment::At("inside/scaling up"),
     Moment::WhileItIsOnItsWay,
+    Moment::At("begin/recording a move"),
+    Moment::At("send/a move down"),
     Moment::BeforeTheRecord,
+    Moment::At("committed/scaling up"),
+    Moment::At("inside/recording a move"),
+    Moment::At("begin/scaling down"),
     Moment::InALook,
+    Moment::At("taken/a move up"),
+    Moment::At("inside/scaling down"),
     Moment::InACooldown,
-    Moment::BeforeTheWrite,
-    Moment::BeforeTheRecord,
+    Moment::At("begin/scaling up"),
+    Moment::At("committed/scaling down"),
+    Moment::At("send/a move up"),
+    Moment::At("committed/recording a move"),
+    Moment::At("taken/a move down"),
 ];
 
 impl Moment {
@@ -72,7 +81,7 @@ impl Moment {
             Self::WhileItIsOnItsWay => Some(Trap::Late(Duration::from_millis(1500))),
             Self::BeforeTheRecord => Some(Trap::Made),
             Self::InALook => Some(Trap::Look),
-            Self::InACooldown => None,
+            Self::InACooldown | Self::At(_) => None,
         }
     }
 }
@@ -91,11 +100,19 @@ async fn kills_while_replicas_come_and_go_move_nothing_twice_and_nothing_too_ear
     let mut random = Random::of(Random::seed());
     let mut fleet = Fleet::open(&SERVICES).await;
     let mut damper = fleet.damper(&SERVICES, "", &RULES);
+    damper.mortal();
     damper.start().await;
     until_whole(&damper, SERVICES[0]).await;
     let (mut moments, mut seen) = (Vec::new(), BTreeSet::new());
-    for moment in MOMENTS.iter().cycle().take(kills()) {
-        moments.extend(fleet.reach(*moment, &mut random).await);
+    for moment in MOMENTS.iter().cycle().take(MOMENTS.len() * either(1, 8)) {
+        seen.extend(fleet.lines(&damper).await);
+        match moment {
+            Moment::At(point) => {
+                fleet.die(&mut damper, point).await;
+                moments.push(*moment);
+            }
+            _ => moments.extend(fleet.reach(*moment, &mut random).await),
+        }
         seen.extend(fleet.lines(&damper).await);
         damper.kill();
         fleet.workloads.iter().for_each(|workload| workload.trap(None));
@@ -106,7 +123,7 @@ async fn kills_while_replicas_come_and_go_move_nothing_twice_and_nothing_too_ear
 
     moments.sort_unstable();
     let count = |moment: Moment| moments.iter().filter(|one| **one == moment).count();
-    let counts: Vec<_> = MOMENTS[..5].iter().map(|moment| (*moment, count(*moment))).collect();
+    let counts: Vec<_> = MOMENTS.iter().map(|moment| (*moment, count(*moment))).collect();
     let store = account::store(&format!("sqlite:{}", damper.path("damper.db").display())).await;
     let (mut ups, mut downs) = (0, 0);
     for (service, workload) in SERVICES.iter().zip(&fleet.workloads) {
@@ -120,7 +137,8 @@ async fn kills_while_replicas_come_and_go_move_nothing_twice_and_nothing_too_ear
         let lost: Vec<_> = told.filter(|(_, body)| !kept.contains(body)).collect();
         assert!(lost.is_empty(), "{service}: lost from history: {lost:?}");
     }
-    eprintln!("{counts:?}, {ups} up, {downs} down");
+    eprintln!("{ups} up, {downs} down; killed");
+    counts.iter().for_each(|(moment, count)| eprintln!("| {moment:?} | {count} |"));
     assert!(counts.iter().all(|(_, count)| *count > 0) && ups > 1 && downs > 1, "too little happened");
     store.close().await;
 }
@@ -217,6 +235,17 @@ impl Fleet {
             self.workloads.iter().any(Workload::is_sprung).then_some(moment)
         });
         tokio::time::timeout(Duration::from_secs(40), sprung).await.ok()
+    }
+
+    /// Waits until it has died at a fail point.
+    async fn die(&mut self, damper: &mut Damper, point: &str) {
+        damper.arm(point, 1);
+        let ended = wait_until(SETTLED, point, async || {
+            self.load(&SERVICES);
+            damper.ended()
+        });
+        ended.await;
+        damper.died(SETTLED, point).await;
     }
 
     /// The lines of history that Damper tells of, by policy.

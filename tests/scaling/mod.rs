@@ -2,6 +2,7 @@
 
 mod account;
 mod cli;
+mod clock;
 mod faults;
 mod hands;
 mod kill;

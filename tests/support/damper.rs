@@ -1,7 +1,7 @@
 //! Damper itself: the real binary with a `damper.yaml` in a folder of its own.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::process::Process;
-use super::{port, wait_until};
+use super::{long, port, wait_until};
 
 /// A running Damper, or a stopped one that can be started again on the same port, settings and store.
 pub struct Damper {
@@ -30,8 +30,8 @@ impl Damper {
         let port = port::free();
         let mut command = Command::new(env!("CARGO_BIN_EXE_damper"));
         // What tests are told is no setting of Damper's.
-        for name in ["SEED", "KILLS", "OUTAGE"] {
-            command.env_remove(format!("DAMPER_TEST_{name}"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("DAMPER_TEST_")) {
+            command.env_remove(name);
         }
         command.args(["run", "--config", "damper.yaml"]).current_dir(folder.path());
         let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
@@ -126,6 +126,11 @@ impl Damper {
     pub fn spawn(&mut self) {
         assert!(self.process.is_none(), "it still runs");
         self.process = Some(Process::start("damper", &self.command, self.folder.path()));
+    }
+
+    /// How it ended, if it did.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.process().ended()
     }
 
     /// The process, to signal or to watch.

@@ -6,7 +6,10 @@
 pub mod alertmanager;
 pub mod damper;
 pub mod exporter;
+pub mod failpoint;
+pub mod faketime;
 pub mod kubernetes;
+pub mod long;
 pub mod native;
 pub mod outage;
 pub mod port;

@@ -120,13 +120,12 @@ spec:
         self.services.lock().unwrap().set(service, failing);
     }
 
-    /// Each service fails and recovers, each time for twenty to thirty seconds.
-    pub fn flap(&self, seed: u64) {
+    /// Each of these services fails and recovers, each time for twenty to thirty seconds.
+    pub fn flap(&self, seed: u64, names: &[&str]) {
         let mut services = self.services.lock().unwrap();
         let mut random = Random::of(seed);
         let now = now_ms();
-        let next =
-            services.failing.keys().map(|name| (name.clone(), now + random.between(0, 20_000))).collect();
+        let next = names.iter().map(|name| ((*name).to_owned(), now + random.between(0, 20_000))).collect();
         services.flapping = Some(Flapping { random, next, calming: false });
     }
 

@@ -64,7 +64,9 @@ impl Kubernetes {
                 // Nothing, or an attempt before this one was made without its answer arriving.
                 return Ok(last.map_or(Released::Nothing, |(released, _)| released));
             };
+            reach!(Send, "a floor put back");
             let outcome = self.api.ask::<IgnoredAny>(&Ask::Patch(patch), &url).await;
+            reach!(Taken, "a floor put back");
             watch.doubt(name);
             match outcome {
                 Ok(_) => return Ok(released),

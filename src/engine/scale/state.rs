@@ -178,8 +178,13 @@ impl State {
         }
     }
 
-    /// Forgets writes, reverts and trials that count no more.
+    /// Forgets writes, reverts and trials that count no more. What is so since a time to come was seen by
+    /// a clock that was ahead, and is so since now at the latest: nothing waits for that time.
     pub(super) fn forget(&mut self, now: Ts) {
+        let Self { calm_since, burning_since, ready_since, unready_since, .. } = self;
+        for since in [calm_since, burning_since, ready_since, unready_since] {
+            *since = since.map(|since| since.min(now));
+        }
         self.writes.retain(|at| now.since(*at) < Span::from_hours(1));
         self.rehearsed.writes.retain(|at| now.since(*at) < Span::from_hours(1));
         self.trial = self.trial.take().filter(|trial| now.since(trial.at) < JUDGED_WITHIN);

@@ -64,17 +64,19 @@ impl AmAlert {
     }
 
     /// As told at `now`, to be told again after `resend`: a firing alert ends
-    /// `max(15m, 4 · resend)` ahead, a resolved one when it was resolved, none before it began.
+    /// `max(15m, 4 · resend)` ahead, a resolved one when it was resolved, none before it began. What
+    /// would begin or end later was decided by a clock that was ahead: a resolve would wait for it.
     pub(super) fn json(&self, resend: Span, now: Ts) -> AlertJson<'_> {
         let four = Span::from_secs_saturating(resend.secs().saturating_mul(4));
+        let starts_at = self.starts_at.min(now);
         let ends_at = match self.ends_at {
-            Some(ended) => ended.max(self.starts_at),
-            None => now.max(self.starts_at).plus(HOLD.max(four)),
+            Some(ended) => ended.min(now).max(starts_at),
+            None => now.plus(HOLD.max(four)),
         };
         AlertJson {
             labels: &self.labels,
             annotations: &self.annotations,
-            starts_at: self.starts_at.to_string(),
+            starts_at: starts_at.to_string(),
             ends_at: ends_at.to_string(),
             generator_url: &self.generator_url,
         }
@@ -111,18 +113,28 @@ mod tests {
 
     #[test]
     fn a_firing_alert_ends_well_ahead_and_a_resolved_one_when_it_did() {
-        let mut alert = AmAlert::new(&firing().alert, "http://damper");
+        let alert = AmAlert::new(&firing().alert, "http://damper");
         let ends = |alert: &AmAlert, resend| alert.json(resend, NOW).ends_at;
         assert_eq!(ends(&alert, Span::from_mins(1)), NOW.plus(Span::from_mins(15)).to_string());
         assert_eq!(ends(&alert, Span::from_mins(10)), NOW.plus(Span::from_mins(40)).to_string());
-        // A clock that jumped back must not make an end before the start.
-        alert.starts_at = NOW.plus(Span::from_hours(2));
-        assert_eq!(ends(&alert, Span::from_mins(1)), NOW.plus(Span::from_mins(135)).to_string());
-
         let mut alert = AmAlert::new(&resolved().alert, "http://damper");
-        assert_eq!(ends(&alert, Span::from_mins(1)), NOW.plus(Span::from_mins(10)).to_string());
+        let later = alert.json(Span::from_mins(1), NOW.plus(Span::from_hours(1))).ends_at;
+        assert_eq!(later, NOW.plus(Span::from_mins(10)).to_string());
         alert.ends_at = Some(Ts(5));
         assert_eq!(ends(&alert, Span::from_mins(1)), alert.starts_at.to_string());
+    }
+
+    #[test]
+    fn what_was_decided_by_a_clock_that_was_ahead_begins_and_ends_now() {
+        let mut alert = AmAlert::new(&firing().alert, "");
+        alert.starts_at = NOW.plus(Span::from_hours(1));
+        let told = |alert: &AmAlert| {
+            let json = alert.json(Span::from_mins(1), NOW);
+            (json.starts_at, json.ends_at)
+        };
+        assert_eq!(told(&alert), (NOW.to_string(), NOW.plus(Span::from_mins(15)).to_string()));
+        alert.ends_at = Some(alert.starts_at);
+        assert_eq!(told(&alert), (NOW.to_string(), NOW.to_string()));
     }
 
     #[test]

@@ -8,6 +8,8 @@ mod alert;
 mod report;
 mod settings;
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode, Url};
@@ -20,6 +22,8 @@ pub use alert::{AmAlert, subject};
 pub use report::{AddressReport, PostReport, Refused};
 pub use settings::{AlertmanagerConfig, AlertmanagerSettings};
 
+/// How long it is waited for what time it is: what fires is told without it, too.
+const SOON: Duration = Duration::from_secs(2);
 /// Alerts in one request.
 const BATCH: usize = 256;
 
@@ -47,16 +51,27 @@ impl Alertmanager {
         PostReport { addresses: join_all(posts).await }
     }
 
+    /// What time it is by the instances' clocks, the latest of them; `None` where none says it soon.
+    pub async fn time(&self) -> Option<Ts> {
+        let asked = self.config.endpoints.iter().map(async |url| {
+            let status = url.join("status").ok()?;
+            let ask = self.client.send(Method::GET, &status, HeaderMap::new(), Vec::new());
+            tokio::time::timeout(SOON, ask).await.ok()?.ok()?.date
+        });
+        join_all(asked).await.into_iter().flatten().max()
+    }
+
     async fn post_to(&self, url: &Url, alerts: &[AmAlert], now: Ts) -> AddressReport {
         let address = origin(url);
-        let mut refused = Vec::new();
-        let told = tokio::time::timeout(self.config.http.timeout, self.tell(url, alerts, now, &mut refused));
+        let (mut refused, mut date) = (Vec::new(), None);
+        let told = self.tell(url, alerts, now, &mut refused, &mut date);
+        let told = tokio::time::timeout(self.config.http.timeout, told);
         let outcome = match told.await {
             Ok(Ok(())) => report::with_refusals(&address, alerts.len(), &refused),
             Ok(Err(outcome)) => outcome,
             Err(_) => Outcome::retry(Reason::Timeout, format!("{address} did not take all alerts in time")),
         };
-        AddressReport { address, outcome, refused }
+        AddressReport { address, outcome, date, refused }
     }
 
     /// Batch by batch. A batch that is answered 400 was stored without its invalid alerts, one
@@ -68,11 +83,13 @@ impl Alertmanager {
         alerts: &[AmAlert],
         now: Ts,
         refused: &mut Vec<Refused>,
+        date: &mut Option<Ts>,
     ) -> Result<(), Outcome> {
         // Taken from the end: the first alerts are the most urgent.
         let mut pending: Vec<&[AmAlert]> = alerts.chunks(BATCH).rev().collect();
         while let Some(batch) = pending.pop() {
             let reply = self.send(url, batch, now).await?;
+            *date = reply.date.or(*date);
             let at_fault = matches!(reply.status, StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE);
             match batch {
                 [alert] if at_fault => refused.push(Refused::new(alert, &reply.body)),

@@ -4,6 +4,7 @@ use super::alert::AmAlert;
 use crate::http::excerpt;
 use crate::notify::outcome::{Outcome, Reason};
 use crate::slo::model::Labels;
+use crate::slo::time::Ts;
 
 /// What became of one post, per instance.
 #[derive(Clone, PartialEq, Debug)]
@@ -19,6 +20,8 @@ pub struct AddressReport {
     pub address: String,
     /// Delivered when it holds all alerts but the refused ones.
     pub outcome: Outcome,
+    /// Its clock, where it answered.
+    pub date: Option<Ts>,
     /// Alerts it will never take as they are.
     pub refused: Vec<Refused>,
 }
@@ -39,6 +42,11 @@ impl Refused {
 }
 
 impl PostReport {
+    /// The latest of the instances' clocks.
+    pub fn date(&self) -> Option<Ts> {
+        self.addresses.iter().filter_map(|address| address.date).max()
+    }
+
     /// Alerts that nobody took: every instance that took the others refused them.
     pub fn refused(&self) -> impl Iterator<Item = &Refused> {
         let mut taking = self.addresses.iter().filter(|address| address.outcome.is_delivered());

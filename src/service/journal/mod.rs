@@ -126,7 +126,8 @@ impl Journal {
         if images.is_empty() {
             return Ok(());
         }
-        shared.store.append_slices(epoch, &[], &images).await
+        let renew = shared.store.append_slices(epoch, &[], &images);
+        during!("renewing images of series", renew).await
     }
 
     /// Forgets the images of series that nobody counts any more.

@@ -117,7 +117,9 @@ impl Round<'_> {
             self.failures.extend(part.group.series().map(|series| (series, failure.message.clone())));
         }
         self.failures.extend(asked.unsettled.clone());
+        reach!(Asked, "a slice");
         journal.book(self.shared, &self.plan, &asked.facts);
+        reach!(Booked, "a slice");
         asking.open.note(&self.shared.world.read().ledger, &asked, self.at);
         asking.faults.learn(&self.plan, &asked);
         self.left_open = self.left_open.take().or(asked.left_open);

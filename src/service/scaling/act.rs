@@ -118,9 +118,18 @@ async fn write(
         return Err(Fault::Conflict { at: None, why });
     }
     let limit = left.min(WRITE);
+    reach!(Send, direction(order));
     let write = actuators.write(&policy.target, order, clock::now());
     let why = || Fault::Unreachable { why: "the workload's API did not answer in time".to_owned() };
-    tokio::time::timeout(limit, write).await.unwrap_or_else(|_| Err(why()))
+    let written = tokio::time::timeout(limit, write).await.unwrap_or_else(|_| Err(why()));
+    reach!(Taken, direction(order));
+    written
+}
+
+/// Where a lever moves, for tests that end the process there.
+#[cfg(debug_assertions)]
+const fn direction(order: &Order) -> &'static str {
+    if order.to > order.from { "a move up" } else { "a move down" }
 }
 
 type Outcome = (Arc<ScalePolicy>, Intent, Result<(), Fault>);
@@ -164,7 +173,7 @@ async fn record(shared: &Shared, epoch: i64, outcomes: Vec<Outcome>) -> Result<(
     }
     more.states.extend(keep::all(&fleet, stopped.as_ref()));
     shared.scaling.write().in_doubt = true;
-    commit(shared, epoch, &Delta::default(), more).await?;
+    during!("recording a move", commit(shared, epoch, &Delta::default(), more)).await?;
     let mut scaling = shared.scaling.write();
     (scaling.fleet, scaling.in_doubt) = (fleet, false);
     for (id, state, stored, is_done) in states {
@@ -186,9 +195,11 @@ fn wish(after: Option<Duration>) -> Span {
 async fn renew(shared: &Shared, actuators: &Actuators, moves: &[Move]) {
     let due = moves.iter().filter_map(|one| Some((&one.policy, one.renew.as_ref()?)));
     let one = async |policy: &ScalePolicy, order: &Order| {
+        reach!(Send, "a floor that is still meant");
         let write = actuators.write(&policy.target, order, clock::now());
         match tokio::time::timeout(WRITE, write).await {
             Ok(Ok(())) => {
+                reach!(Taken, "a floor that is still meant");
                 if let Some(kept) = shared.scaling.write().policies.get_mut(&keep::id(policy)) {
                     kept.renewed = Some(Instant::now());
                 }

@@ -98,7 +98,8 @@ pub(super) async fn forget(
     let removed = gone.iter().map(|id| keep::key(id)).collect();
     let states = let_go.iter().filter_map(|(id, kept)| keep::kept(id, kept)).collect();
     shared.scaling.write().in_doubt = true;
-    commit(shared, epoch, &Delta::default(), Decisions { removed, states, ..Decisions::default() }).await?;
+    let forgotten = Decisions { removed, states, ..Decisions::default() };
+    during!("forgetting a policy", commit(shared, epoch, &Delta::default(), forgotten)).await?;
     let mut scaling = shared.scaling.write();
     scaling.in_doubt = false;
     scaling.policies.retain(|name, _| !gone.contains(name));

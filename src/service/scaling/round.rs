@@ -11,6 +11,8 @@ use super::state::{Kept, Last};
 use super::{inherit, keep, removed};
 use crate::cluster::Actuators;
 use crate::engine::plan::Plan;
+#[cfg(debug_assertions)]
+use crate::engine::scale::Verdict;
 use crate::engine::scale::{Alone, Brake, Decision, Fleet, Reason, Room, State, Workload, decide};
 use crate::engine::step::{Delta, Inputs, Scaled, step_scaling};
 use crate::service::clock;
@@ -46,7 +48,7 @@ pub(super) async fn round(
     let notes = notes(shared, &plan, &decided);
     let more = decisions(shared, &plan, &decided, &notes, &commands);
     shared.scaling.write().in_doubt = true;
-    commit(shared, epoch, &delta, more).await?;
+    during!(of_first(&decided, &commands), commit(shared, epoch, &delta, more)).await?;
     let moves = remember(shared, &plan, decided, notes);
     act::act(shared, actuators, epoch, moves).await?;
     removed::forget(shared, actuators, epoch, &plan).await
@@ -63,6 +65,17 @@ fn asleep(plan: &Plan, looked: &[Looked], at: Ts) -> BTreeMap<String, Ts> {
         }
     }
     slos.into_iter().filter(|(_, asleep)| *asleep).map(|(slo, _)| (slo, at)).collect()
+}
+
+/// What is decided first, for tests that end the process there.
+#[cfg(debug_assertions)]
+fn of_first(decided: &Decided, commands: &Commands) -> &'static str {
+    let mut moves = decided.each.iter().filter_map(|one| match one.decision.verdict {
+        Verdict::Scale { from, to } => Some(if to > from { "scaling up" } else { "scaling down" }),
+        Verdict::Hold => None,
+    });
+    let asked = (!commands.ids.is_empty()).then_some("carrying out a command");
+    asked.or_else(|| moves.next()).unwrap_or("holding")
 }
 
 /// After a commit without an answer: what the store holds is what was decided.

@@ -6,6 +6,7 @@ mod dry_run;
 mod fight;
 mod floor;
 mod human;
+mod killed;
 mod moves;
 mod obstacles;
 

@@ -18,6 +18,15 @@ fn of_many_replicas_one_in_twenty_may_be_away() {
 }
 
 #[test]
+fn what_is_ready_since_a_time_to_come_is_waited_for_no_longer_than_what_is_ready_now() {
+    let mut case = Case::of(3.0, 0.9);
+    case.state.ready_since = Some(case.now.plus(Span::from_mins(10)));
+    assert!(!matches!(case.decide().verdict, Verdict::Scale { .. }), "it has to settle");
+    case.now = case.now.plus(Span::from_mins(4));
+    assert!(matches!(case.decide().verdict, Verdict::Scale { .. }));
+}
+
+#[test]
 fn one_that_is_away_does_not_begin_the_settling_anew() {
     let mut case = Case::of(3.0, 0.9);
     case.policy.replicas = Bounds::new(3, 300).unwrap();

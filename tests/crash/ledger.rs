@@ -1,0 +1,63 @@
+//! What a Damper that was killed again and again has counted, beside one that never was.
+
+use serde_json::Value;
+
+use super::LIMIT;
+use crate::support::damper::Damper;
+use crate::support::shop::Shop;
+use crate::support::{now_ms, wait_until};
+
+/// Most slices that one answer tells.
+const MOST: i64 = 900;
+const STEP: i64 = 5;
+/// Slices that are still asked again.
+const NEW: i64 = 90;
+
+/// Fails the test unless both come to know the same of every slice since `from` (seconds).
+pub async fn same(killed: &Damper, whole: &Damper, services: &[&str], from: i64) -> usize {
+    let to = now_ms() / 1000 / STEP * STEP - NEW;
+    let mut slices = 0;
+    for service in services {
+        for from in (from / STEP * STEP..to).step_by(usize::try_from(MOST * STEP).unwrap()) {
+            let path = format!(
+                "/api/v1/slos/{service}/availability/series?from={from}&to={}&step={STEP}s",
+                to.min(from + MOST * STEP)
+            );
+            let what = format!("{service} from {from} on to be counted as if nobody had been killed");
+            let mut last = String::new();
+            let alike = wait_until(LIMIT, &what, async || {
+                let (one, other) = (points(killed, &path).await?, points(whole, &path).await?);
+                last = difference(&one, &other);
+                (last.is_empty() && !one.is_empty()).then_some(one.len())
+            });
+            slices += alike.await;
+        }
+    }
+    slices
+}
+
+/// When, bad, total, coverage.
+async fn points(damper: &Damper, path: &str) -> Option<Vec<[Value; 4]>> {
+    let (status, text) = damper.try_get(path).await?;
+    let view: Value = serde_json::from_str(&text).ok().filter(|_| status.is_success())?;
+    let of = |point: &Value| ["t", "bad", "total", "coverage"].map(|name| point[name].clone());
+    Some(view["points"].as_array()?.iter().map(of).collect())
+}
+
+fn difference(one: &[[Value; 4]], other: &[[Value; 4]]) -> String {
+    let differ = one.iter().zip(other).find(|(one, other)| one != other || one[3] != 1.0);
+    match differ {
+        Some((one, other)) => format!("killed {one:?}, never killed {other:?}"),
+        None if one.len() != other.len() => format!("{} and {} slices", one.len(), other.len()),
+        None => String::new(),
+    }
+}
+
+/// One that is never killed, and tells nobody.
+pub fn whole(shop: &Shop, services: &[&str]) -> Damper {
+    let damper = Damper::new(&shop.settings());
+    for service in services {
+        damper.definition(&format!("{service}.yaml"), &Shop::slo(service));
+    }
+    damper
+}
