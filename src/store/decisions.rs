@@ -38,6 +38,21 @@ pub struct Decisions {
     pub repeated: bool,
 }
 
+impl Decisions {
+    /// Whether there is nothing to write.
+    fn is_empty(&self) -> bool {
+        self.removed.is_empty()
+            && self.states.is_empty()
+            && self.outbox.is_empty()
+            && self.delivered.is_empty()
+            && self.superseded.is_empty()
+            && self.levels.is_empty()
+            && self.history.is_empty()
+            && self.judged.is_empty()
+            && self.commands_done.is_empty()
+    }
+}
+
 /// State of one alert, policy or SLO.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StatePut {
@@ -149,6 +164,10 @@ both! {
         }
         Self::put_judged(&mut tx, &decisions.judged).await?;
         Self::remove_commands(&mut tx, &decisions.commands_done).await?;
+        if decisions.repeated || decisions.is_empty() {
+            // SQLite writes no page that stays as it is, and what was not written proves nothing.
+            sqlx::query("update lease set until_ms = until_ms + 1 where id = 1").execute(&mut *tx).await?;
+        }
         Self::end(tx).await?;
         Ok(Committed { new_outbox })
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::process::Process;
-use super::{long, port, wait_until};
+use super::{port, wait_until};
 
 /// A running Damper, or a stopped one that can be started again on the same port, settings and store.
 pub struct Damper {

@@ -25,7 +25,7 @@ fn transition(severity: Severity, incident: &str, at: i64, event: Event) -> Tran
         ends_at: (event == Event::Resolved).then_some(Ts(at)),
         evidence: None,
     };
-    let (incident, told) = (incident.to_owned(), vec!["main".to_owned()]);
+    let (incident, told) = (incident.to_owned(), vec!["main".into()]);
     Transition { key: key(severity), event, at: Ts(at), incident, told, alert }
 }
 
@@ -35,11 +35,11 @@ pub(super) fn fires(severity: Severity, incident: &str, at: i64) -> Delta {
         at: Ts(at),
         labels: labels(severity),
         annotations: Labels::new(),
-        told: vec!["main".to_owned()],
+        told: vec!["main".into()],
         targets: None,
         rules: vec![],
     };
-    let state = AlertState { timers: BTreeMap::new(), firing: Some(firing), at: Some(Ts(at)) };
+    let state = AlertState { firing: Some(firing), at: Some(Ts(at)), ..AlertState::default() };
     let transitions = vec![transition(severity, incident, at, Event::Firing)];
     Delta { changes: BTreeMap::from([(key(severity), Some(state))]), transitions }
 }
@@ -52,6 +52,6 @@ pub(super) fn ends(severity: Severity, incident: &str, at: i64) -> Delta {
 pub(super) fn pending(severity: Severity, at: i64) -> Delta {
     let timer = Timer { since: Ts(at), frozen: Span::ZERO, held: Ts(at), firing: false };
     let timers = BTreeMap::from([("r".to_owned(), timer)]);
-    let state = AlertState { timers, firing: None, at: Some(Ts(at)) };
+    let state = AlertState { timers, at: Some(Ts(at)), ..AlertState::default() };
     Delta { changes: BTreeMap::from([(key(severity), Some(state))]), transitions: vec![] }
 }

@@ -130,6 +130,7 @@ fn copy(world: &World) -> World {
         observed: world.observed.clone(),
         targets: world.targets,
         receivers: world.receivers.clone(),
+        shadow: world.shadow,
         now: world.now,
         told: Vec::new(),
     }
