@@ -18,7 +18,7 @@ use super::slos::{group_of, known_group};
 use crate::engine::ledger::Wanted;
 use crate::engine::view::{LedgerView, ledger_view, slots};
 use crate::service::clock;
-use crate::service::exclusions::{COMMAND, Command, check};
+use crate::service::exclusions::{COMMAND, Command, check, of_parts};
 use crate::service::shared::Shared;
 use crate::slo::time::{Span, Ts};
 
@@ -38,6 +38,7 @@ const NOBODY: &str = "the API";
         (status = 200, body = Answer<LedgerView>),
         (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 409, body = Problem, content_type = "application/problem+json"),
         (status = 503, body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -56,6 +57,9 @@ pub(super) async fn show(
     let id = format!("{service}/{name}");
     let view = aside(&shared, move |shared| {
         with_slo(shared, &id, None, |planned, look| {
+            if let Some(why) = of_parts(planned) {
+                return Err(Problem::conflict(format!("{why}.")));
+            }
             let changing = || Problem::unavailable("The definitions are just being changed; ask again.");
             let mut view = ledger_view(planned, look).ok_or_else(changing)?;
             if from.is_some() || to.is_some() {

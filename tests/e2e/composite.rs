@@ -48,6 +48,8 @@ async fn a_composite_pages_names_the_part_that_burns_and_goes_on_over_a_restart(
         until_told(&shop.receiver, SOON, how, "resolved").await;
         assert_eq!(events(&shop.receiver, how, "page"), ["firing", "resolved"], "{how}");
     }
+    let (status, words) = damper.try_get("/api/v1/slos/shop/weighted/ledger").await.unwrap();
+    assert!(status == 409 && words.contains("its parts, shop/cart, shop/pay"), "{status}: {words}");
     let at = damper.get("/api/v1/slos/shop/weighted").await["at"].as_i64().unwrap();
     let path = format!("/api/v1/slos/shop/weighted/series?from={}&step=5s", at - 300);
     let points = damper.get(&path).await;

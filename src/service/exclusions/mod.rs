@@ -180,7 +180,21 @@ pub fn check(
 ) -> Result<Exclusion, String> {
     let planned = world.plan.slos.iter().find(|planned| planned.id == slo);
     let planned = planned.ok_or_else(|| format!("there is no SLO `{slo}`"))?;
-    exclusion(id, wanted, list, kept(world, planned), world.now())
+    match of_parts(planned) {
+        Some(why) => Err(why),
+        None => exclusion(id, wanted, list, kept(world, planned), world.now()),
+    }
+}
+
+/// Why a composite has no ledger of its own; `None` of any other SLO.
+pub fn of_parts(planned: &Planned) -> Option<String> {
+    let parts = &planned.parts.as_ref()?.parts;
+    let names: Vec<String> = parts.iter().map(|part| part.named.slo.to_string()).collect();
+    Some(format!(
+        "`{}` is a composite, which books nothing itself: ask about its parts, {}",
+        planned.id,
+        names.join(", ")
+    ))
 }
 
 /// How far back an SLO looks.
