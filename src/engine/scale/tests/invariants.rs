@@ -88,6 +88,8 @@ struct World {
     version: u64,
     stale: Option<(u64, State, Workload)>,
     foreign: Option<(i64, u32)>,
+    /// The same when it was last looked at.
+    foreign_seen: Option<(i64, u32)>,
     writes: Vec<Write>,
 }
 
@@ -115,17 +117,32 @@ impl World {
         if matches!(kind, Kind::Autoscaled) {
             case.workload().lever = floor(2, 90);
         }
-        Self { time: 100_000, case, version: 0, stale: None, foreign: None, writes: Vec::new() }
+        Self {
+            time: 100_000,
+            case,
+            version: 0,
+            stale: None,
+            foreign: None,
+            foreign_seen: None,
+            writes: Vec::new(),
+        }
     }
 
     fn happens(&mut self, event: &Event) {
         self.time += event.passes;
         if let Some(count) = event.foreign {
             let at = Ts(self.time);
-            // What is where it was already nobody can see; before the first look it is where it began.
-            let is_seen = self.case.state.seen.is_some() && self.case.workload().position() != count;
-            if is_seen {
-                self.foreign = Some((self.time, count));
+            // What is where it was already, or was brought back before anybody looked, nobody can see;
+            // before the first look it is where it began.
+            let stands = self.case.workload().position();
+            match self.case.state.seen {
+                Some(seen) if seen == count => {
+                    self.foreign = self.foreign_seen.filter(|(_, count)| *count == seen);
+                }
+                Some(_) if stands != count => {
+                    self.foreign = Some((self.time, count));
+                }
+                _ => {}
             }
             self.moves(count);
             let workload = self.case.workload();
@@ -174,6 +191,7 @@ impl World {
             return Ok(());
         }
         (self.version, self.case.state) = (version + 1, next.clone());
+        self.foreign_seen = self.foreign;
         let Verdict::Scale { from, to } = decision.verdict else { return Ok(()) };
         if event.dry {
             prop_assert_eq!(next.intent, None, "I10");
