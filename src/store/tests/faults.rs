@@ -75,7 +75,7 @@ async fn a_file_that_is_gone_takes_nothing_until_it_is_back() {
     assert!(error.to_string().contains("the file was removed") && error.is_retryable(), "{error}");
     std::fs::write(&file, "another one").unwrap();
     let error = store.commit(epoch, &big()).await.unwrap_err();
-    assert!(error.to_string().contains("replaced by another file"), "{error}");
+    assert!(error.to_string().contains("exchanged for another one"), "{error}");
     std::fs::rename(&away, &file).unwrap();
     store.commit(epoch, &big()).await.unwrap();
     assert_eq!(due(&store, 0).await, ["m"]);

@@ -298,7 +298,11 @@ async fn a_backup_that_cannot_be_written_leaves_nothing_and_harms_nothing() {
     let open = home.open_with_backups_in(&home.file("damper.db")).await;
     assert!(open.contains("folder of backups") && open.contains("cannot be made"), "{open}");
     store.commit(epoch, &owing(&[message("n", "j", 0)])).await.unwrap();
-    assert_eq!(std::fs::read_dir(home.file("")).unwrap().count(), 4, "file, log, its index and the lock");
+    assert_eq!(
+        std::fs::read_dir(home.file("")).unwrap().count(),
+        5,
+        "file, log, its index, reserve and lock"
+    );
 }
 
 /// Pages of a table that is damaged are not copied as if they were whole.
