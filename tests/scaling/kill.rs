@@ -223,11 +223,15 @@ impl Fleet {
     async fn reach(&mut self, moment: Moment, random: &mut Random) -> Option<Moment> {
         self.load(&SERVICES);
         let Some(trap) = moment.trap() else {
-            pass(Duration::from_millis(random.between(100, 4000).unsigned_abs())).await;
-            self.load(&SERVICES);
             let cooling =
-                |one: &Workload| one.moves().last().is_some_and(|last| last.at.elapsed() < RULES.down);
-            return self.workloads.iter().any(cooling).then_some(moment);
+                |one: &Workload| one.moves().last().is_some_and(|last| last.at.elapsed() < RULES.down / 2);
+            let cools = wait_until(SETTLED, "a cooldown", async || {
+                self.load(&SERVICES);
+                self.workloads.iter().any(cooling).then_some(moment)
+            });
+            let reached = tokio::time::timeout(Duration::from_secs(40), cools).await.ok();
+            pass(Duration::from_millis(random.between(100, 4000).unsigned_abs())).await;
+            return reached;
         };
         self.workloads.iter().for_each(|workload| workload.trap(Some(trap)));
         let sprung = wait_until(SETTLED, "a request", async || {
