@@ -143,16 +143,23 @@ pub enum CompareOp {
     NotEqual,
 }
 
-impl fmt::Display for CompareOp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl CompareOp {
+    /// As it is written in PromQL.
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Less => "<",
             Self::LessOrEqual => "<=",
             Self::Greater => ">",
             Self::GreaterOrEqual => ">=",
             Self::Equal => "==",
             Self::NotEqual => "!=",
-        })
+        }
+    }
+}
+
+impl fmt::Display for CompareOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

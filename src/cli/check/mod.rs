@@ -17,7 +17,7 @@ use crate::slo::policy::ScalePolicy;
 use crate::slo::problem::Problem;
 use crate::slo::{Context, Document, Loaded, SourceFile, load};
 pub use report::report;
-use report::usage;
+pub(super) use report::usage;
 
 /// How results are printed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]

@@ -31,7 +31,7 @@ fn gave_up(checked: &Checked) -> Option<&String> {
     live.or(checked.kube.as_ref().and_then(|kube| kube.gave_up.as_ref()))
 }
 
-pub(super) fn usage(why: &str, output: Output, out: &mut dyn Write) -> io::Result<Verdict> {
+pub(in crate::cli) fn usage(why: &str, output: Output, out: &mut dyn Write) -> io::Result<Verdict> {
     match output {
         Output::Json => writeln!(out, "{}", json!({ "error": why }))?,
         Output::Text => writeln!(out, "error: {why}")?,

@@ -1,8 +1,10 @@
 //! How bad and total events of a window are asked in plain PromQL. Windows are counted by `increase`,
 //! as Prometheus's own rules do: good enough for a net, not for a budget.
 
+use crate::engine::plan::form::aggregate;
 use crate::slo::model::{Reduce, Sli, Timeslice};
-use crate::slo::query::{Atom, Counting, Linear, Name, Term};
+use crate::slo::promql::{factor, with_window};
+use crate::slo::query::{Atom, Counting, Linear, Term};
 use crate::slo::time::Span;
 
 /// The error ratio over a window, and its bad events where events are counted.
@@ -13,7 +15,7 @@ pub(super) struct Window {
 
 /// Over this window, by these labels; `step` is how densely a query is sampled that is judged by time.
 /// `None` of a composite, whose parts have rules of their own.
-pub(super) fn window(sli: &Sli, by: &[String], over: Span, step: Span) -> Option<Window> {
+pub(super) fn window(sli: &Sli, by: &[&str], over: Span, step: Span) -> Option<Window> {
     Some(match sli {
         Sli::Counted { bad, total } => {
             let (bad, total) = (linear(bad, by, over), linear(total, by, over));
@@ -21,7 +23,7 @@ pub(super) fn window(sli: &Sli, by: &[String], over: Span, step: Span) -> Option
         }
         Sli::Timeslice(slices) => Window { ratio: timeslice(slices, over, step), bad: None },
         Sli::Direct { error_ratio } => {
-            let ratio = error_ratio.replace("{{.window}}", &over.to_string());
+            let ratio = with_window(error_ratio, over);
             Window { ratio: format!("({ratio})"), bad: None }
         }
         Sli::Composite(_) => return None,
@@ -30,36 +32,36 @@ pub(super) fn window(sli: &Sli, by: &[String], over: Span, step: Span) -> Option
 
 /// What is added, less what is taken off. Terms that are added need not all exist; one that is taken
 /// off must, or all of the rest would count.
-fn linear(linear: &Linear, by: &[String], over: Span) -> String {
+fn linear(linear: &Linear, by: &[&str], over: Span) -> String {
     let (added, taken): (Vec<&Term>, Vec<&Term>) = linear.terms.iter().partition(|term| term.weight > 0);
     let added = sum(&added, by, over);
     let all = taken.iter().fold(added, |all, term| format!("{all} - {}", sum(&[term], by, over)));
     if taken.is_empty() { all } else { format!("({all})") }
 }
 
-fn sum(terms: &[&Term], by: &[String], over: Span) -> String {
-    if let [Term { weight, atom: Atom { selector, counting: Counting::NativeAbove(bound) } }] = terms {
-        let histogram = aggregate(&format!("increase({selector}[{over}])"), by);
-        let above = format!("histogram_fraction({bound}, +Inf, {histogram}) * histogram_count({histogram})");
-        return format!("({})", weighted(*weight, &above));
-    }
+fn sum(terms: &[&Term], by: &[&str], over: Span) -> String {
     match terms {
-        [one] => aggregate(&weighted(one.weight, &events(&one.atom, over)), by),
+        [one @ Term { atom: Atom { selector, counting: Counting::NativeAbove(bound) }, .. }] => {
+            let all = aggregate("sum", by, &format!("increase({selector}[{over}])"));
+            let above = format!("histogram_fraction({bound}, +Inf, {all}) * histogram_count({all})");
+            format!("({}{above})", factor(one))
+        }
+        [one] => aggregate("sum", by, &events(one, over)),
         several => {
             // Two metrics may have the same labels otherwise, and `or` would keep only one.
             let apart = |(i, term): (usize, &&Term)| {
-                let events = weighted(term.weight, &events(&term.atom, over));
+                let events = events(term, over);
                 format!("label_replace({events}, \"damper_term\", \"{i}\", \"\", \"\")")
             };
             let all: Vec<String> = several.iter().enumerate().map(apart).collect();
-            aggregate(&all.join(" or "), by)
+            aggregate("sum", by, &all.join(" or "))
         }
     }
 }
 
-fn events(atom: &Atom, over: Span) -> String {
-    let x = format!("{}[{over}]", atom.selector);
-    match &atom.counting {
+fn events(term: &Term, over: Span) -> String {
+    let x = format!("{}[{over}]", term.atom.selector);
+    let events = match &term.atom.counting {
         Counting::Counter => format!("increase({x})"),
         // A recorded sum falls when a member leaves, and that is no restart.
         Counting::Aggregated => format!("clamp_min(delta({x}), 0)"),
@@ -69,25 +71,8 @@ fn events(atom: &Atom, over: Span) -> String {
         Counting::NativeAbove(bound) => {
             format!("histogram_count(increase({x})) * histogram_fraction({bound}, +Inf, increase({x}))")
         }
-    }
-}
-
-fn weighted(millionths: i64, events: &str) -> String {
-    match millionths.unsigned_abs() {
-        1_000_000 => events.to_owned(),
-        weight => {
-            let text = format!("{}.{:06}", weight / 1_000_000, weight % 1_000_000);
-            format!("{} * {events}", text.trim_end_matches('0').trim_end_matches('.'))
-        }
-    }
-}
-
-fn aggregate(of: &str, by: &[String]) -> String {
-    if by.is_empty() {
-        return format!("sum({of})");
-    }
-    let labels: Vec<String> = by.iter().map(|label| Name(label).to_string()).collect();
-    format!("sum by ({}) ({of})", labels.join(", "))
+    };
+    format!("{}{events}", factor(term))
 }
 
 /// The share of slices whose value is not good.

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::CommandError;
-use super::check::{Checked, Output, Verdict, read, report};
+use super::check::{Checked, Output, Verdict, read, report, usage};
 use crate::settings::Settings;
 use crate::slo::Context;
 use crate::slo::model::{Labels, Slo};
@@ -56,11 +56,11 @@ pub(super) struct GenerateArgs {
 pub(super) fn run(args: &GenerateArgs) -> Result<u8, CommandError> {
     let wanted = match Wanted::of(args) {
         Ok(wanted) => wanted,
-        Err(why) => return usage(&why),
+        Err(why) => return refuse(&why),
     };
     let checked = match read(&args.paths, &wanted.context) {
         Ok(checked) => checked,
-        Err(why) => return usage(&why),
+        Err(why) => return refuse(&why),
     };
     let mut told = Vec::new();
     let verdict = report(&checked, args.output, false, &mut told)?;
@@ -75,9 +75,8 @@ pub(super) fn run(args: &GenerateArgs) -> Result<u8, CommandError> {
     }
 }
 
-fn usage(why: &str) -> Result<u8, CommandError> {
-    writeln!(io::stderr(), "error: {why}")?;
-    Ok(Verdict::Usage.exit_code())
+fn refuse(why: &str) -> Result<u8, CommandError> {
+    Ok(usage(why, Output::Text, &mut io::stderr())?.exit_code())
 }
 
 /// For which Damper, and for which of its sources.

@@ -92,18 +92,18 @@ pub(super) fn groups(rules: Vec<Alert>) -> Vec<Group> {
 }
 
 fn expr(slo: &Slo, rule: &Rule, step: Step, labels: &Labels, watched: &str) -> Option<String> {
-    let by = slo.group_by.as_ref().map_or(&[][..], |group| &group.labels);
+    let by: Vec<&str> = slo.group_by.iter().flat_map(|group| &group.labels).map(String::as_str).collect();
     let threshold = threshold(rule.burn_rate, mildest(slo));
     let windows = std::iter::once(rule.long).chain(rule.short);
     let mut all: Vec<String> = Vec::new();
     for over in windows {
-        let asked = window(&slo.sli, by, over, step.span())?;
+        let asked = window(&slo.sli, &by, over, step.span())?;
         all.push(format!("{} >= {threshold}", asked.ratio));
         if let Some(bad) = asked.bad.filter(|_| over == rule.long && rule.min_bad_events > Events::ZERO) {
             all.push(format!("{bad} >= {}", rule.min_bad_events.as_f64()));
         }
     }
-    let burns = apart(all.join("\nand\n"), by, labels);
+    let burns = apart(all.join("\nand\n"), &by, labels);
     Some(format!("(\n{burns}\n)\nunless on ()\n({watched})"))
 }
 
@@ -120,8 +120,8 @@ pub(super) fn watched(job: &str, source: Option<&str>) -> String {
 }
 
 /// A group's label that a label of the alert has the name of would be overwritten, and all groups be one.
-fn apart(burns: String, by: &[String], labels: &Labels) -> String {
-    by.iter().filter(|label| labels.contains_key(*label)).fold(burns, |burns, label| {
+fn apart(burns: String, by: &[&str], labels: &Labels) -> String {
+    by.iter().filter(|label| labels.contains_key(**label)).fold(burns, |burns, label| {
         format!(
             "label_replace({burns}, {}, \"$1\", {}, \"(.*)\")",
             Quoted(&format!("group_{label}")),

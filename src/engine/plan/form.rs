@@ -191,7 +191,7 @@ fn increase(group: &QueryGroup, at: &Around) -> String {
 }
 
 /// `sum by (a, b) (of)`, or `sum(of)`.
-pub(super) fn aggregate(operator: &str, labels: &[&str], of: &str) -> String {
+pub fn aggregate(operator: &str, labels: &[&str], of: &str) -> String {
     if labels.is_empty() {
         return format!("{operator}({of})");
     }

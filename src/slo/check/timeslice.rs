@@ -48,18 +48,18 @@ fn slice(field: &Field<'_>, step: Step, report: &mut Report) -> Option<Span> {
 }
 
 fn comparison(field: &Field<'_>, report: &mut Report) -> Option<Comparison> {
-    const OPS: [(&str, CompareOp); 6] = [
-        ("<=", CompareOp::LessOrEqual),
-        (">=", CompareOp::GreaterOrEqual),
-        ("==", CompareOp::Equal),
-        ("!=", CompareOp::NotEqual),
-        ("<", CompareOp::Less),
-        (">", CompareOp::Greater),
+    const OPS: [CompareOp; 6] = [
+        CompareOp::LessOrEqual,
+        CompareOp::GreaterOrEqual,
+        CompareOp::Equal,
+        CompareOp::NotEqual,
+        CompareOp::Less,
+        CompareOp::Greater,
     ];
     let text = field.text(report)?.trim();
-    let parsed = OPS.iter().find_map(|(sign, op)| {
-        let value: f64 = text.strip_prefix(sign)?.trim().parse().ok()?;
-        value.is_finite().then_some(Comparison { op: *op, value })
+    let parsed = OPS.into_iter().find_map(|op| {
+        let value: f64 = text.strip_prefix(op.as_str())?.trim().parse().ok()?;
+        value.is_finite().then_some(Comparison { op, value })
     });
     if parsed.is_none() {
         let hint = "one of < <= > >= == != and a number, in quotes: \"< 10000\"".to_owned();

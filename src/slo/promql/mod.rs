@@ -30,6 +30,7 @@ use super::query::{Linear, Selector};
 pub use bounds::parse;
 pub use bucket::bucket_bound_regex;
 pub use placeholders::with_window;
+pub use print::factor;
 
 /// What an events query turned out to be.
 #[derive(Clone, PartialEq, Debug)]

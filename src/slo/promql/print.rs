@@ -29,8 +29,8 @@ impl fmt::Display for Linear {
     }
 }
 
-/// `0.5 * `, or nothing for one.
-fn factor(term: &Term) -> String {
+/// What a term is multiplied by, whatever its sign: `0.5 * `, or nothing for one.
+pub fn factor(term: &Term) -> String {
     const ONE: u64 = 1_000_000;
     let weight = term.weight.unsigned_abs();
     if weight == ONE {
