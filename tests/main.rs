@@ -21,6 +21,7 @@ mod check;
 mod check_kube;
 mod cluster;
 mod collect;
+#[cfg(debug_assertions)]
 mod crash;
 mod delivery;
 mod deploy;

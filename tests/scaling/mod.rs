@@ -5,6 +5,7 @@ mod cli;
 mod clock;
 mod faults;
 mod hands;
+#[cfg(debug_assertions)]
 mod kill;
 mod kubernetes;
 

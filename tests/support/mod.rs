@@ -6,6 +6,8 @@
 pub mod alertmanager;
 pub mod damper;
 pub mod exporter;
+// Only builds for tests can be told where to die.
+#[cfg(debug_assertions)]
 pub mod failpoint;
 pub mod faketime;
 pub mod kubernetes;

@@ -6,6 +6,7 @@ mod dry_run;
 mod fight;
 mod floor;
 mod human;
+#[cfg(debug_assertions)]
 mod killed;
 mod moves;
 mod obstacles;
