@@ -103,7 +103,7 @@ async fn what_nobody_counts_any_more_is_not_told() {
             reason: "samples came late".into(),
             by: "ann".into(),
         };
-        let made = exclusion(1, &wanted, &[], Span::from_days(28), clock::now()).unwrap();
+        let made = exclusion(1, &wanted, &[], (Span::from_days(28), Step::DEFAULT.span()), clock::now()).unwrap();
         let series: Vec<_> = planned.bad.iter().chain(&planned.total).map(|(_, ix)| *ix).collect();
         world.ledger.exclude(&planned.id, vec![made], &series);
     }
