@@ -108,7 +108,7 @@ pub struct ExclusionAsked {
     pub slo: String,
     /// Where it really begins, rounded outward to what the ledger can tell apart.
     pub from: i64,
-    /// Where it really ends.
+    /// Where it really ends, rounded in the same way, but not into what is still to come.
     pub to: i64,
 }
 

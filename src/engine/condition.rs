@@ -99,14 +99,16 @@ pub(super) fn as_it_is(counts: &Counts, absent: AbsentMeans) -> (Events, Events)
     (counts.bad.plus(lost), counts.total.plus(lost))
 }
 
-/// The same with all that is missing as if it were good, at the mean traffic.
+/// The same with all that is missing as if it were good, at the mean traffic. What somebody took out
+/// was not good, but what is left beside it must not weigh more than it did: correcting the ledger
+/// pages nobody.
 pub(super) fn missing_as_good(counts: &Counts, absent: AbsentMeans) -> (Events, Events) {
     let (bad, total) = as_it_is(counts, absent);
     let unknown = match absent {
         AbsentMeans::Unknown => counts.missing() + counts.absent,
         AbsentMeans::Good | AbsentMeans::Bad | AbsentMeans::Idle => counts.missing(),
     };
-    (bad, total.plus(counts.mean_traffic(unknown)))
+    (bad, total.plus(counts.mean_traffic(unknown + counts.excluded)))
 }
 
 #[cfg(test)]
@@ -167,6 +169,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_beside_time_taken_out_pages_nobody_and_goes_on_burning() {
+        let rule = rule("14.4", 3);
+        // 55 of the hour's minutes are out, and what is left burns 15 times: beside good traffic it
+        // would not have paged, and what fires does not end by it.
+        let long = Counts { excluded: 3300, ..window(3600, 15, 1000, 300, 0) };
+        let short = window(300, 15, 1000, 300, 0);
+        assert_eq!(verdicts(&rule, long, short, &terms(Means::Unknown)), (Clear, Holds));
+        let outage = Counts { bad: Events::whole(400), ..long };
+        assert_eq!(verdicts(&rule, outage, short, &terms(Means::Unknown)), (Holds, Holds));
+        // Nothing is left to judge by: that is no end.
+        let [long, short] = [3600, 300].map(|span| Counts { excluded: span, ..window(span, 0, 0, 0, 0) });
+        assert_eq!(verdicts(&rule, long, short, &terms(Means::Unknown)), (Unknown, Unknown));
+    }
+
+    #[test]
     fn under_half_of_the_short_window_nothing_can_be_said() {
         let rule = rule("14.4", 3);
         let long = window(3600, 3600, 3600, 3400, 0);
@@ -182,14 +199,14 @@ mod tests {
     }
 
     #[test]
-    fn time_taken_out_dilutes_nothing_and_half_of_the_short_window_must_be_left() {
+    fn time_taken_out_ends_nothing_and_half_of_the_short_window_must_be_left() {
         let rule = rule("14.4", 3);
         let taken = |span: i64, bad, total, excluded: i64| Counts {
             excluded,
             ..window(span, bad, total, span - excluded, 0)
         };
-        // 50 minutes of the hour are out; what is left burns 15 times.
-        let long = taken(3600, 15, 1000, 3000);
+        // 50 minutes of the hour are out; were they good, it would burn 15 times.
+        let long = taken(3600, 90, 1000, 3000);
         assert_eq!(long.uncovered() + long.missing(), 0);
         let whole = window(300, 15, 500, 300, 0);
         assert_eq!(verdicts(&rule, long, whole, &terms(Means::Unknown)), (Holds, Holds));

@@ -163,7 +163,7 @@ fn gaps(ledger: &Ledger, parts: &[Arc<QueryGroup>], now: Ts) -> (Gaps, usize) {
     let mut gaps = Gaps::default();
     let lacks = |series: &&Series| {
         let keep = series.keep();
-        gaps.add(Shape { grid: keep.key.grid(), keep: keep.span, coarse }, series.answered(), now)
+        gaps.add(Shape { grid: keep.key.grid(), keep: keep.span, coarse }, &series.settled(), now)
     };
     let count = series_of(parts).filter_map(|ix| ledger.series(ix)).filter(lacks).count();
     (gaps, count)

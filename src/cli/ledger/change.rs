@@ -49,7 +49,7 @@ fn excluded(asked: &ExclusionAsked, wanted: (Ts, Ts), moment: &Moment) -> String
     let slo = plain(&asked.slo);
     let mut text = format!("number {}: {} is taken out of {slo}\n", asked.id, span(asked, moment));
     if (Ts(asked.from), Ts(asked.to)) != wanted {
-        text.push_str("it was rounded outward to what the ledger can tell apart at that age\n");
+        text.push_str("it was rounded to what the ledger can tell apart at that age\n");
     }
     text.push_str(&format!(
         "it counts within seconds; `damper ledger show {slo}` shows it, `damper ledger include {}` puts it back\n",
@@ -77,6 +77,6 @@ mod tests {
             "number 7: 18:05:00 UTC to 18:15:00 UTC is taken out of shop/web\n\
              it counts within seconds; `damper ledger show shop/web` shows it, `damper ledger include 7` puts it back\n"
         );
-        assert!(excluded(&asked, (Ts(now - 890), Ts(now - 300)), &AT).contains("rounded outward"));
+        assert!(excluded(&asked, (Ts(now - 890), Ts(now - 300)), &AT).contains("was rounded"));
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::group::Group;
 use super::series::Series;
-use super::track::FIVE_REACH;
+use super::track::{FINE_REACH, FIVE_REACH};
 use crate::engine::fact::SlotFact;
 use crate::slo::model::Labels;
 use crate::slo::time::{Span, Ts};
@@ -20,6 +20,8 @@ use crate::slo::unit::Events;
 
 const FIVE: Span = Span::from_mins(5);
 const HOUR: Span = Span::from_hours(1);
+/// Ends remembered at most of one exclusion: of all series and groups that an SLO ever had.
+const MOST_EDGES: usize = 100_000;
 
 /// One stretch of time that does not count for one SLO.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -52,6 +54,9 @@ pub struct Edge {
     pub head: Events,
     /// From the last full hour on.
     pub tail: Events,
+    /// Of the last five minutes, where it ends within them.
+    #[serde(default)]
+    pub last: Events,
 }
 
 /// What one SLO leaves out.
@@ -68,13 +73,14 @@ pub struct Excluded {
     sums: BTreeMap<u64, BTreeMap<Labels, Vec<i64>>>,
 }
 
-/// Where an exclusion asked for would lie: outward to five minutes, and to hours where the ledger
-/// holds no less.
-pub fn rounded((from, to): (Ts, Ts), now: Ts) -> (Ts, Ts) {
-    let grid = |at: Ts| if is_recent(at.floor_to(HOUR), now) { FIVE } else { HOUR };
+/// Where an exclusion asked for would lie: outward to five minutes, to hours where the ledger holds no
+/// less, and to whole facts, which are `facts` apart. Never into what is still to come, or errors that
+/// begin meanwhile would page nobody: there it ends with the newest fact.
+pub fn rounded((from, to): (Ts, Ts), facts: Span, now: Ts) -> (Ts, Ts) {
+    let grid = |at: Ts| if is_recent(at.floor_to(HOUR), now) { FIVE.max(facts) } else { HOUR };
     let floor = to.floor_to(grid(to));
     let end = if floor == to { to } else { floor.plus(grid(to)) };
-    (from.floor_to(grid(from)), end)
+    (from.floor_to(grid(from)), if end > now { to.floor_to(facts) } else { end })
 }
 
 /// Whether five minutes are held of an hour that begins then, with an hour to spare.
@@ -136,13 +142,13 @@ impl Excluded {
         let mut list = std::mem::take(&mut self.list);
         for exclusion in &mut list {
             let pieces = pieces(exclusion, newest);
-            let mut edges = Vec::new();
+            let known = std::mem::take(&mut exclusion.edges);
+            let mut known: BTreeMap<(u64, Labels), Edge> =
+                known.into_iter().map(|edge| ((edge.series, edge.group.clone()), edge)).collect();
             for series in self.series.iter().filter_map(|id| find(*id)) {
                 for group in series.groups() {
-                    let known = exclusion.edges.iter();
-                    let mut known = known.filter(|edge| edge.series == series.id());
-                    let known = known.find(|edge| edge.group == group.labels);
-                    let edge = edge(exclusion, series.id(), group, known, newest);
+                    let place = (series.id(), group.labels.clone());
+                    let edge = edge(exclusion, series.id(), group, known.get(&place), newest);
                     let sums = self.sums.entry(series.id()).or_default();
                     let sums = sums.entry(group.labels.clone()).or_default();
                     // A group may not have been there yet when the exclusions before were summed up.
@@ -152,11 +158,13 @@ impl Excluded {
                         sum = sum.saturating_add(held(exclusion, &edge, group, *piece).thousandths());
                         sums.push(sum);
                     }
-                    edges.push(edge);
+                    known.insert(place, edge);
                 }
             }
-            // Whole hours can always be told.
-            exclusion.edges = if is_whole(exclusion) { Vec::new() } else { edges };
+            // Whole hours can always be told. Ends of series that are not there for the moment, as while
+            // their definition is moved to another file, stay: nobody could tell them again.
+            let edges = known.into_values().take(if is_whole(exclusion) { 0 } else { MOST_EDGES });
+            exclusion.edges = edges.collect();
             for (from, to) in &pieces {
                 self.seconds.push(before(&self.seconds, self.seconds.len()) + to - from);
             }
@@ -196,11 +204,22 @@ fn is_whole(exclusion: &Exclusion) -> bool {
 /// The ends as they are now, or as they were when they could still be told.
 fn edge(exclusion: &Exclusion, series: u64, group: &Group, known: Option<&Edge>, newest: Ts) -> Edge {
     let (head, tail) = ends(exclusion);
+    let five = exclusion.to.floor_to(FIVE);
+    let last = match known {
+        _ if five == exclusion.to => Events::ZERO,
+        _ if newest.since(five).secs() < FINE_REACH.secs() - HOUR.secs() => group.sum(five, exclusion.to),
+        Some(known) => known.last,
+        None => group.sum(five, five.plus(FIVE)),
+    };
+    let sum = |from: Ts, to: Ts| match to.floor_to(FIVE) == to {
+        true => group.sum(from, to),
+        false => group.sum(from, five).plus(last),
+    };
     let told = |(from, to): (Ts, Ts), known: Option<Events>| {
         let whole = from.floor_to(HOUR) == from && to.floor_to(HOUR) == to;
         match known {
             _ if from >= to => Events::ZERO,
-            _ if whole || is_recent(from.floor_to(HOUR), newest) => group.sum(from, to),
+            _ if whole || is_recent(from.floor_to(HOUR), newest) => sum(from, to),
             // Nobody counted it then: of a series that was defined since, the hour goes as a whole.
             None => group.sum(from.floor_to(HOUR), from.floor_to(HOUR).plus(HOUR)),
             Some(known) => known,
@@ -211,6 +230,7 @@ fn edge(exclusion: &Exclusion, series: u64, group: &Group, known: Option<&Edge>,
         group: group.labels.clone(),
         head: told(head, known.map(|edge| edge.head)),
         tail: told(tail, known.map(|edge| edge.tail)),
+        last,
     }
 }
 
@@ -229,6 +249,8 @@ fn held(exclusion: &Exclusion, edge: &Edge, group: &Group, (from, to): (i64, i64
         edge.head
     } else if piece == tail {
         edge.tail
+    } else if piece.1.floor_to(FIVE) != piece.1 {
+        edge.last
     } else {
         group.sum(piece.0, piece.1)
     }

@@ -67,7 +67,8 @@ impl SeriesImage {
         Self {
             version: VERSION,
             id: series.id(),
-            answered: series.answered.clone(),
+            // What is in doubt is asked again by the next process.
+            answered: series.settled().into_owned(),
             absent: series.absent.clone(),
             born: series.born,
             groups: series.groups.iter().map(GroupImage::of).collect(),

@@ -3,6 +3,7 @@
 //! A ledger holds one [`Series`] per thing counted, shared by every SLO that counts it. It is told
 //! [`Facts`]: absolute, idempotent, in any order. It knows nothing of SLOs.
 
+mod doubted;
 mod excluded;
 mod group;
 mod groups;
@@ -84,21 +85,25 @@ impl Ledger {
         apart.into_iter().for_each(|(labels, decided)| series.follow(labels, decided));
         let id = series.id();
         let late = series.came_late(facts);
+        let turned = series.turned(facts);
         let changed: Vec<SlotFact> =
             facts.slots.iter().filter(|slot| series.apply(facts.tier, slot)).cloned().collect();
+        if let Some(turned) = turned {
+            self.beside(facts.series, |series| series.doubted.add(turned));
+        }
         if let Some(late) = late {
-            self.ask_again(facts.series, late);
+            self.beside(facts.series, |series| series.ask_again(late));
         }
         self.sum_excluded(|excluded| excluded.is_about(id, &changed));
         changed
     }
 
-    /// A total, and all that is read beside it, must be asked again about a stretch.
-    fn ask_again(&mut self, ix: SeriesIx, stretch: (Ts, Ts)) {
+    /// Does something to a total and to all that is read beside it.
+    fn beside(&mut self, ix: SeriesIx, to: impl Fn(&mut Series)) {
         let Some(keep) = self.series(ix).map(Series::keep) else { return };
         for ix in keep.beside.iter().copied().chain([ix]).collect::<Vec<_>>() {
             if let Some(series) = usize::try_from(ix.0).ok().and_then(|ix| self.series.get_mut(ix)) {
-                series.ask_again(stretch);
+                to(series);
             }
         }
     }

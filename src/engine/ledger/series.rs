@@ -1,7 +1,9 @@
 //! One series of slices: which of them are known, and its groups.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::doubted::Doubted;
 use super::group::{Group, MOST_CUTS};
 use super::intervals::Intervals;
 use super::track::FINE_REACH;
@@ -53,6 +55,8 @@ pub struct Series {
     pub(super) by_labels: BTreeMap<Labels, usize>,
     /// Newest slot with at least one group, if there ever was one.
     pub(super) born: Option<Ts>,
+    /// Slots that were told as absent in doubt; see [`super::doubted`].
+    pub(super) doubted: Doubted,
 }
 
 impl Series {
@@ -65,6 +69,7 @@ impl Series {
             groups: Vec::new(),
             by_labels: BTreeMap::new(),
             born: None,
+            doubted: Doubted::default(),
         }
     }
 
@@ -86,6 +91,11 @@ impl Series {
     /// Slots in which no group existed.
     pub fn absent(&self) -> &Intervals {
         &self.absent
+    }
+
+    /// Slots that need not be asked: all that were answered, but for those to be asked once more.
+    pub fn settled(&self) -> Cow<'_, Intervals> {
+        self.doubted.leave_out(&self.answered)
     }
 
     /// The groups, in the order they were first seen.
@@ -133,6 +143,7 @@ impl Series {
     pub(super) fn apply(&mut self, tier: Tier, slot: &SlotFact) -> bool {
         let end = slot.end;
         let from = end.minus(tier.span(self.keep.key.step).max(self.keep.key.grid()));
+        let doubted = slot.state != SlotState::Unknown && self.doubted.told(from, end);
         if tier == Tier::Fine && self.answered.last().is_some_and(|newest| newest.since(end) > FINE_REACH) {
             return false;
         }
@@ -151,7 +162,8 @@ impl Series {
                 changed
             }
             SlotState::Known(facts) => {
-                let told = known_before && self.answered.overlap(from, end) == end.since(from).secs();
+                let told =
+                    known_before && !doubted && self.answered.overlap(from, end) == end.since(from).secs();
                 self.answered.insert(from, end);
                 // A difference reaches back over absence, too.
                 let before = self.born.filter(|born| *born < from && end.since(*born) <= self.keep.reach);
@@ -241,6 +253,7 @@ impl Series {
         let before = now.minus(self.keep.span).minus(Span::from_days(2));
         self.answered.forget(before);
         self.absent.forget(before);
+        self.doubted.forget(before);
         for group in &mut self.groups {
             group.stale.forget(before);
             group.partial.forget(before);
@@ -283,6 +296,7 @@ impl Series {
     pub fn heap(&self) -> usize {
         self.answered.heap()
             + self.absent.heap()
+            + self.doubted.heap()
             + self.groups.iter().map(|g| size_of::<Group>() + g.heap()).sum::<usize>()
     }
 

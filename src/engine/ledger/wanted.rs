@@ -25,7 +25,8 @@ pub struct Wanted {
     pub by: String,
 }
 
-/// The exclusion of this number as it would lie in the ledger.
+/// The exclusion of this number as it would lie in the ledger of an SLO that looks back over `kept` and
+/// has its facts `facts` apart.
 ///
 /// # Errors
 /// In words: what is wrong with it, and what to do.
@@ -33,7 +34,7 @@ pub fn exclusion(
     id: i64,
     wanted: &Wanted,
     list: &[Exclusion],
-    kept: Span,
+    (kept, facts): (Span, Span),
     now: Ts,
 ) -> Result<Exclusion, String> {
     let Wanted { from, to, .. } = *wanted;
@@ -60,7 +61,13 @@ pub fn exclusion(
     if by.is_empty() || by.chars().count() > BY {
         return Err(format!("who says so is needed, with at most {BY} characters"));
     }
-    let (from, to) = rounded((from, to), now);
+    let (from, to) = rounded((from, to), facts, now);
+    if from >= to {
+        return Err(format!(
+            "the {facts} that it lies in are not over, and the ledger tells nothing shorter apart; ask again \
+             when they are"
+        ));
+    }
     if let Some(other) = list.iter().find(|other| other.from < to && from < other.to) {
         return Err(format!(
             "{from} to {to} has time in common with number {} ({} to {}); take that back first, or name \
@@ -85,7 +92,7 @@ mod tests {
     use super::*;
 
     const NOW: i64 = 20_000 * 86_400;
-    const KEPT: Span = Span::from_days(28);
+    const KEPT: (Span, Span) = (Span::from_days(28), Span::from_secs(30));
 
     fn wanted(from: i64, to: i64) -> Wanted {
         Wanted { from: Ts(NOW + from), to: Ts(NOW + to), reason: " load\ntest ".into(), by: "ann".into() }
@@ -100,6 +107,21 @@ mod tests {
         let made = exclusion(7, &wanted(-3601, -10), &[], KEPT, Ts(NOW)).unwrap();
         assert_eq!((made.id, made.from.0 - NOW, made.to.0 - NOW), (7, -3900, 0));
         assert_eq!((made.reason.as_str(), made.by.as_str(), made.at), ("load test", "ann", Ts(NOW)));
+    }
+
+    #[test]
+    fn it_never_reaches_into_what_is_still_to_come() {
+        let wanted = |from: i64, to: i64| Wanted { to: Ts(NOW + to), ..wanted(from, 0) };
+        let made = exclusion(7, &wanted(-900, 100), &[], KEPT, Ts(NOW + 100)).unwrap();
+        assert_eq!((made.from.0 - NOW, made.to.0 - NOW), (-900, 90), "the newest slice");
+        let made = exclusion(7, &wanted(-900, 100), &[], KEPT, Ts(NOW + 300)).unwrap();
+        assert_eq!(made.to.0 - NOW, 300, "five minutes that are over");
+        // Time slices go as a whole.
+        let slices = (KEPT.0, Span::from_mins(10));
+        let made = exclusion(7, &wanted(-900, -700), &[], slices, Ts(NOW)).unwrap();
+        assert_eq!((made.from.0 - NOW, made.to.0 - NOW), (-1200, -600));
+        let told = exclusion(7, &wanted(10, 100), &[], slices, Ts(NOW + 100)).unwrap_err();
+        assert!(told.contains("not over"), "{told}");
     }
 
     #[test]

@@ -215,7 +215,8 @@ mod tests {
         let planned = example.slos[0].clone();
         let at = Ts(example.now);
         let wanted = Wanted { from: Ts(at.0 - 20 * S), to: at, reason: "load test".into(), by: "ann".into() };
-        let made = exclusion(5, &wanted, &[], Span::from_days(28), at).unwrap();
+        let made =
+            exclusion(5, &wanted, &[], (Span::from_days(28), Span::from_secs_saturating(S)), at).unwrap();
         let series: Vec<_> = planned.bad.iter().chain(&planned.total).map(|(_, ix)| *ix).collect();
         example.ledger.exclude(&planned.id, vec![made], &series);
         let view = ledger_view(&planned, &example.look()).unwrap();

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::time::Instant;
 
 use super::backfill;
 use super::linked;
@@ -32,6 +33,8 @@ use turns::{Job, Turns};
 const LIMIT: Duration = Duration::from_secs(10);
 /// The longest pause between two rounds.
 const EVERY: Span = Span::from_mins(1);
+/// A source without an answer is asked half as often each time, sixteen times less in the end.
+const MOST_DOUBLINGS: u32 = 4;
 /// How long after its last tick a slice counts as settled, besides two steps.
 const SETTLED: Span = Span::from_secs(15);
 
@@ -44,17 +47,28 @@ pub(super) async fn run(shared: Arc<Shared>) {
 async fn of_source(shared: &Shared, source: &str, told: &Told) {
     let mut turns = Turns::of(source);
     let every = every(shared.settings.step);
+    let mut rest = every.to_duration();
+    let mut failures = 0;
     loop {
         tokio::select! {
             () = shared.shutdown.cancelled() => return,
-            () = tokio::time::sleep(every.to_duration()) => {}
+            () = tokio::time::sleep(rest) => {}
         }
-        tokio::select! {
+        let began = Instant::now();
+        let answers = tokio::select! {
             () = shared.shutdown.cancelled() => return,
-            () = round(shared, source, &mut turns) => {}
-        }
+            answers = round(shared, source, &mut turns) => answers,
+        };
+        failures = if answers { 0 } else { failures + 1 };
+        rest = pause(every, failures, began.elapsed());
         told.tell(shared, source, &turns);
     }
+}
+
+/// A source that is slow is left alone for at least as long as it was asked, and one that has no answer
+/// for ever longer: whoever has trouble with ticks is not to be asked for comparison.
+fn pause(every: Span, failures: u32, took: Duration) -> Duration {
+    every.to_duration().saturating_mul(1 << failures.min(MOST_DOUBLINGS)).max(took)
 }
 
 /// Every second slice, and each minute at least: what it costs beside ticks is the same at any step.
@@ -62,8 +76,9 @@ fn every(step: Step) -> Span {
     Span::from_secs_saturating(2 * step.secs()).min(EVERY)
 }
 
-/// Asks what has its turn.
-async fn round(shared: &Shared, source: &str, turns: &mut Turns) {
+/// Asks what has its turn, until a question has no answer for a reason that is the source's; whether
+/// there was none such.
+async fn round(shared: &Shared, source: &str, turns: &mut Turns) -> bool {
     let plan = Arc::clone(&shared.world.read().plan);
     let jobs = {
         let world = shared.world.read();
@@ -75,7 +90,7 @@ async fn round(shared: &Shared, source: &str, turns: &mut Turns) {
         let answer = ask(shared, &job).await;
         let world = shared.world.read();
         if !Arc::ptr_eq(&world.plan, &plan) {
-            return;
+            return true;
         }
         match answer {
             Ok(facts) => {
@@ -88,9 +103,13 @@ async fn round(shared: &Shared, source: &str, turns: &mut Turns) {
             Err(failure) => {
                 tell::unanswered(shared, source);
                 turns.failed(&job, &failure);
+                if failure.kind.is_of_source() {
+                    return false;
+                }
             }
         }
     }
+    true
 }
 
 /// The end of the newest slice that no tick asks again.

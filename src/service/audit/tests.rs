@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use super::tell::Told;
 use super::turns::Turns;
-use super::{every, round};
+use super::{every, pause, round};
 use crate::engine::ledger::{Wanted, exclusion};
 use crate::service::clock;
 use crate::service::testing::{Rig, Source, slo};
@@ -103,7 +104,8 @@ async fn what_nobody_counts_any_more_is_not_told() {
             reason: "samples came late".into(),
             by: "ann".into(),
         };
-        let made = exclusion(1, &wanted, &[], Span::from_days(28), clock::now()).unwrap();
+        let made =
+            exclusion(1, &wanted, &[], (Span::from_days(28), Step::DEFAULT.span()), clock::now()).unwrap();
         let series: Vec<_> = planned.bad.iter().chain(&planned.total).map(|(_, ix)| *ix).collect();
         world.ledger.exclude(&planned.id, vec![made], &series);
     }
@@ -120,6 +122,25 @@ async fn a_source_that_refuses_or_has_nothing_is_no_drift() {
     rounds(&rig, &mut turns, &told, 3).await;
     assert!(checks(&rig, "unanswered") >= 3);
     assert_eq!((checks(&rig, "different"), rig.shared.metrics.drift_slices.get()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_source_that_does_not_answer_is_asked_one_question_and_then_left_alone() {
+    let (rig, source, late) = rig(&["cart"]).await;
+    let (mut turns, told) = (Turns::of("local"), Told::default());
+    late.1.store(Step::DEFAULT.floor(clock::now()).minus(Span::from_mins(5)).0, Ordering::Relaxed);
+    late.0.store(70, Ordering::Relaxed);
+    rounds(&rig, &mut turns, &told, 40).await;
+    assert_eq!((rig.shared.metrics.drift_slices.get(), checks(&rig, "unanswered")), (1, 0));
+    drop(source);
+    assert!(!round(&rig.shared, "local", &mut turns).await);
+    told.tell(&rig.shared, "local", &turns);
+    assert_eq!(checks(&rig, "unanswered"), 1, "the turn comes after what differs, and is not asked");
+    assert_eq!(rig.shared.metrics.drift_slices.get(), 1, "no answer heals nothing");
+    let minute = Span::from_mins(1);
+    let secs = |failures, took| pause(minute, failures, Duration::from_secs(took)).as_secs();
+    assert_eq!((secs(0, 1), secs(1, 10), secs(3, 10), secs(60, 10)), (60, 120, 480, 960));
+    assert_eq!(secs(0, 90), 90, "as long as it took");
 }
 
 #[test]

@@ -182,7 +182,7 @@ pub fn check(
     let planned = planned.ok_or_else(|| format!("there is no SLO `{slo}`"))?;
     match of_parts(planned) {
         Some(why) => Err(why),
-        None => exclusion(id, wanted, list, kept(world, planned), world.now()),
+        None => exclusion(id, wanted, list, held(world, planned), world.now()),
     }
 }
 
@@ -197,10 +197,12 @@ pub fn of_parts(planned: &Planned) -> Option<String> {
     ))
 }
 
-/// How far back an SLO looks.
-fn kept(world: &World, planned: &Planned) -> Span {
-    let series = planned.total.iter().filter_map(|(_, ix)| world.ledger.series(*ix));
-    series.map(|series| series.keep().span).max().unwrap_or(FORGET)
+/// How far back an SLO looks, and how far apart its facts are.
+fn held(world: &World, planned: &Planned) -> (Span, Span) {
+    let signals = planned.bad.iter().chain(&planned.total);
+    let keeps = signals.filter_map(|(_, ix)| world.ledger.series(*ix)).map(|series| series.keep());
+    let all = keeps.map(|keep| (keep.span, keep.key.grid().max(keep.key.step.span())));
+    all.reduce(|a, b| (a.0.max(b.0), a.1.max(b.1))).unwrap_or((FORGET, Span::from_mins(5)))
 }
 
 #[cfg(test)]

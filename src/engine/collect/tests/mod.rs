@@ -1,6 +1,7 @@
 //! Streams of samples, asked the way Prometheus would answer, against an ideal observer of every series.
 
 mod births;
+mod booked;
 mod exact;
 mod model;
 mod other;

@@ -128,7 +128,7 @@ fn long_windows_leave_out_what_lies_in_older_tiers() {
     let (from, to) = (NOW - 3 * DAY, NOW);
     let raw = counts(&ledger, of, from, to);
     let (a, b) = (NOW - 2 * DAY - 700, NOW - 2 * DAY + 100);
-    let (a, b) = rounded((Ts(a), Ts(b)), Ts(NOW));
+    let (a, b) = rounded((Ts(a), Ts(b)), Span::from_secs(30), Ts(NOW));
     assert_eq!((a.0, b.0), (NOW - 2 * DAY - 900, NOW - 2 * DAY + 300), "outward to five minutes");
     exclude(&mut ledger, vec![exclusion(1, a.0, b.0)]);
     let told = counts(&ledger, of, from, to);
@@ -187,7 +187,45 @@ fn parts_of_hours_are_remembered_when_only_hours_are_kept_and_survive_the_store(
 #[test]
 fn what_is_too_old_is_rounded_to_hours() {
     let at = |days: i64, seconds: i64| Ts(NOW - days * DAY + seconds);
-    assert_eq!(rounded((at(1, 61), at(1, 599)), Ts(NOW)), (at(1, 0), at(1, 600)));
-    assert_eq!(rounded((at(9, 61), at(9, 3601)), Ts(NOW)), (at(9, 0), at(9, 7200)));
-    assert_eq!(rounded((at(9, 0), at(1, 300)), Ts(NOW)), (at(9, 0), at(1, 300)));
+    let rounded = |from, to| rounded((from, to), Span::from_secs(30), Ts(NOW));
+    assert_eq!(rounded(at(1, 61), at(1, 599)), (at(1, 0), at(1, 600)));
+    assert_eq!(rounded(at(9, 61), at(9, 3601)), (at(9, 0), at(9, 7200)));
+    assert_eq!(rounded(at(9, 0), at(1, 300)), (at(9, 0), at(1, 300)));
+}
+
+/// What is told of the last five minutes, of which a part alone was taken out.
+#[test]
+fn an_end_within_five_minutes_is_remembered_when_slices_and_five_minutes_are_gone() {
+    let (mut ledger, bad, total) = two();
+    let begin = NOW - 2 * HOUR;
+    for end in ((begin + S)..=NOW).step_by(30) {
+        slot(&mut ledger, 0, Tier::Fine, end, end / S % 5);
+        slot(&mut ledger, 1, Tier::Fine, end, 10);
+    }
+    // Up to the present of then: three slices into the last five minutes.
+    let (a, b) = (NOW - 1500, NOW - 300 + 90);
+    exclude(&mut ledger, vec![exclusion(1, a, b)]);
+    let of = (&bad, &total);
+    let expected = |from: i64| {
+        let ends = ((from + S)..=NOW).step_by(30).filter(|end| *end <= a || *end > b);
+        ends.fold((0, 0), |(b, t), end| (b + end / S % 5, t + 10))
+    };
+    let told = counts(&ledger, of, begin, NOW);
+    let (b_, t_) = expected(begin);
+    assert_eq!((told.bad, told.total, told.excluded), (Events::whole(b_), Events::whole(t_), 1290));
+    for later in [DAY, 6 * DAY, 9 * DAY] {
+        slot(&mut ledger, 0, Tier::Fine, NOW + later, 0);
+        slot(&mut ledger, 1, Tier::Fine, NOW + later, 0);
+        let kept = ledger.excluded(SLO).unwrap().list().to_vec();
+        let kept: Vec<Exclusion> = serde_json::from_str(&serde_json::to_string(&kept).unwrap()).unwrap();
+        // The definition is in no file for a moment, and read again.
+        ledger.exclude(SLO, kept, &[]);
+        let kept = ledger.excluded(SLO).unwrap().list().to_vec();
+        exclude(&mut ledger, kept);
+        let book = Book::open(&ledger, &bad, &total, &Labels::new()).unwrap().without(ledger.excluded(SLO));
+        let (bad, total) = book.taken_out(Ts(begin), Ts(NOW));
+        let raw = ((begin + S)..=NOW).step_by(30).fold((0, 0), |(b, t), end| (b + end / S % 5, t + 10));
+        assert_eq!((bad, total), (Events::whole(raw.0 - b_), Events::whole(raw.1 - t_)), "{later}");
+        assert_eq!(book.seconds_taken_out(Ts(begin), Ts(NOW)), 1290);
+    }
 }

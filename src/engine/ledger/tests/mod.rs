@@ -1,6 +1,7 @@
 //! Sequences of facts, told in any order, with gaps, restarts and changes of plan.
 
 mod cuts;
+mod doubted;
 mod excluded;
 mod gaps;
 mod groups;

@@ -1,0 +1,246 @@
+//! The ledger that ticks and backfill fill over random processes with random hazards, two at once among
+//! them, against an observer who sees every sample of every process.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::model::{Model, Stream};
+use super::*;
+use crate::engine::fact::What;
+use crate::engine::ledger::Ledger;
+use crate::engine::testing;
+
+const S: i64 = 30;
+/// A moment on every grid, and how long processes are watched.
+const NOON: i64 = 43_200;
+const END: i64 = NOON + 3000;
+
+/// What happens to a process at one of its scrapes.
+#[derive(Clone, Copy, Debug)]
+enum Hazard {
+    /// It begins again at zero.
+    Restart,
+    /// Its series bear another label from now on.
+    Relabel,
+    /// Both at once.
+    Deploy,
+    /// So many scrapes fail, while it counts on.
+    Miss(i64),
+    /// So many scrapes arrive with the one after them.
+    Late(i64),
+    /// It falls by one and stands still, as after a switch of replicas.
+    Dip,
+}
+
+#[derive(Clone, Debug)]
+struct Process {
+    /// First scrape, distance of scrapes, and events between two.
+    first: i64,
+    every: i64,
+    rate: i64,
+    /// What it had counted before anybody scraped it.
+    life: i64,
+    hazards: Vec<(i64, Hazard)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Scrape {
+    at: i64,
+    arrives: i64,
+    value: i64,
+    /// When its process began, and under which label it is.
+    began: i64,
+    env: i64,
+}
+
+impl Process {
+    fn scrapes(&self) -> Vec<Scrape> {
+        let (mut value, mut env) = (self.life, 0);
+        let mut began = if self.life > 0 { 0 } else { self.first - 1 };
+        let (mut missed, mut late) = (0, 0);
+        let mut scrapes = Vec::new();
+        for n in 0..(END - self.first) / self.every {
+            let at = self.first + n * self.every;
+            value += self.rate * (n % 3);
+            for (_, hazard) in self.hazards.iter().filter(|(scrape, _)| *scrape == n) {
+                match hazard {
+                    Hazard::Restart | Hazard::Deploy => (value, began) = (self.rate, at - 1),
+                    Hazard::Dip if value > 100 => value -= 1 + self.rate * (n % 3),
+                    Hazard::Miss(scrapes) => missed = at + scrapes * self.every,
+                    Hazard::Late(scrapes) => late = at + scrapes * self.every,
+                    Hazard::Relabel | Hazard::Dip => {}
+                }
+                env += i64::from(matches!(hazard, Hazard::Relabel | Hazard::Deploy));
+            }
+            if at >= missed {
+                scrapes.push(Scrape { at, arrives: at.max(late), value, began, env });
+            }
+        }
+        scrapes
+    }
+
+    /// What its samples say that it did, by the end of the slot.
+    fn truth(&self, slots: &mut BTreeMap<i64, i64>) {
+        let mut before: Option<Scrape> = None;
+        for scrape in self.scrapes() {
+            let events = match before {
+                None if self.life > 0 => 0,
+                Some(before) if before.began == scrape.began => (scrape.value - before.value).max(0),
+                _ => scrape.value,
+            };
+            *slots.entry((scrape.at + S - 1).div_euclid(S) * S).or_default() += events;
+            before = Some(scrape);
+        }
+    }
+}
+
+/// All that a source will ever have: each stream with when its samples arrive.
+struct Everything {
+    series: Vec<(Stream, Vec<i64>)>,
+    targets: Vec<(&'static str, Stream, Vec<i64>)>,
+}
+
+impl Everything {
+    fn of(processes: &[Process]) -> Self {
+        let mut all = Self { series: Vec::new(), targets: Vec::new() };
+        for (pod, process) in processes.iter().enumerate() {
+            let target = labels(&[("job", "web"), ("instance", &format!("pod-{pod}"))]);
+            let scrapes = process.scrapes();
+            let arrive: Vec<i64> = scrapes.iter().map(|scrape| scrape.arrives).collect();
+            for own in scrapes.chunk_by(|a, b| a.env == b.env) {
+                let mut labels = target.clone();
+                labels.insert("env".to_owned(), own[0].env.to_string());
+                let samples = own.iter().map(|scrape| (scrape.at, scrape.value as f64)).collect();
+                let arrive = own.iter().map(|scrape| scrape.arrives).collect();
+                all.series.push((Stream { labels, samples, ended: None }, arrive));
+            }
+            let of = |value: fn(&Scrape) -> f64| {
+                let samples = scrapes.iter().map(|scrape| (scrape.at, value(scrape))).collect();
+                Stream { labels: target.clone(), samples, ended: None }
+            };
+            all.targets.push(("up", of(|_| 1.0), arrive.clone()));
+            all.targets.push(("start", of(|scrape| scrape.began as f64), arrive));
+        }
+        all
+    }
+
+    /// What is there by now.
+    fn at(&self, now: i64) -> Model {
+        let arrived = |stream: &Stream, arrive: &[i64]| {
+            let both = stream.samples.iter().zip(arrive).filter(|(_, arrives)| **arrives <= now);
+            Stream { samples: both.map(|(sample, _)| *sample).collect(), ..stream.clone() }
+        };
+        let streams = self.series.iter().map(|(stream, arrive)| arrived(stream, arrive)).collect();
+        let mut model = Model { streams, ..Model::default() };
+        for (name, stream, arrive) in &self.targets {
+            model.targets.entry(name).or_default().push(arrived(stream, arrive));
+        }
+        model
+    }
+}
+
+/// Asks about the slots after `from` up to `to` and books what comes of it.
+fn ask(ledger: &mut Ledger, group: &Arc<QueryGroup>, model: &Model, (from, to): (i64, i64)) {
+    let (mut collect, mut asks) = Collect::begin(group, Tier::Fine, Ts(from), Ts(to));
+    while let Some(ask) = asks.pop() {
+        let past = |ix: SeriesIx, labels: &Labels, end: Ts| ledger.past(ix, labels, Tier::Fine, end);
+        asks.extend(collect.answer(ask.id, model.answer(group, &ask), &past));
+    }
+    for facts in collect.finish() {
+        ledger.apply(&facts);
+    }
+}
+
+/// The ledger after all ticks, and backfill after each; while the source says nothing at all of
+/// anything, as behind a gateway that lost its stores, it is asked all the same.
+fn booked(processes: &[Process], says_nothing: (i64, i64)) -> Ledger {
+    let mut ledger = Ledger::default();
+    ledger.adopt(vec![testing::keep(What::Atom(testing::atom("x")), &[])]);
+    let (group, all) = (Arc::new(group()), Everything::of(processes));
+    for now in ((NOON + S)..=END + 900).step_by(30) {
+        let silent = says_nothing.0 < now && now <= says_nothing.1;
+        let model = if silent { Model::default() } else { all.at(now) };
+        ask(&mut ledger, &group, &model, (now - 3 * S, now));
+        let settled = ledger.series(SeriesIx(0)).unwrap().settled().into_owned();
+        let gaps = settled.outside(Ts(NOON), Ts(now - 3 * S));
+        for (from, to) in gaps.within(Ts(NOON), Ts(now)) {
+            ask(&mut ledger, &group, &model, (from, to));
+        }
+    }
+    ledger
+}
+
+fn sum(ledger: &Ledger) -> i64 {
+    let groups = ledger.series(SeriesIx(0)).unwrap().groups();
+    let sum = groups.iter().map(|group| group.sum(Ts(0), Ts(END + 3600))).fold(Events::ZERO, Events::plus);
+    sum.thousandths() / 1000
+}
+
+/// Whether anything is said not to be known.
+fn is_unsure(ledger: &Ledger) -> bool {
+    let groups = ledger.series(SeriesIx(0)).unwrap().groups();
+    groups.iter().any(|group| group.unsure(Ts(0), Ts(END)) > 0)
+}
+
+fn process(hazards: impl Strategy<Value = Hazard>, lives: &'static [i64]) -> impl Strategy<Value = Process> {
+    let hazards = prop::collection::vec((2i64..180, hazards), 0..5);
+    let every = prop::sample::select(vec![10i64, 15, 30]);
+    (0i64..900, every, 0i64..12, prop::sample::select(lives), hazards).prop_map(
+        |(first, every, rate, life, hazards)| Process { first: NOON + first, every, rate, life, hazards },
+    )
+}
+
+fn hazard() -> impl Strategy<Value = Hazard> {
+    prop_oneof![
+        Just(Hazard::Restart),
+        Just(Hazard::Relabel),
+        Just(Hazard::Deploy),
+        (1i64..70).prop_map(Hazard::Miss),
+        (1i64..40).prop_map(Hazard::Late),
+        Just(Hazard::Dip),
+    ]
+}
+
+fn harmless() -> impl Strategy<Value = Hazard> {
+    prop_oneof![Just(Hazard::Restart), (1i64..14).prop_map(Hazard::Miss)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+    /// What only looks newborn may be booked where it is small beside what is usual, once for each time
+    /// that something happens: never a life.
+    #[test]
+    fn whatever_happens_no_life_is_booked(
+        processes in prop::collection::vec(process(hazard(), &[0, 1_000_000]), 1..4),
+        silent in (0i64..3000, 0i64..1500),
+    ) {
+        let mut truth = BTreeMap::new();
+        processes.iter().for_each(|process| process.truth(&mut truth));
+        let (largest, all) = (truth.values().copied().max().unwrap_or(0), truth.values().sum::<i64>());
+        let times: usize = processes.iter().map(|process| 1 + process.hazards.len()).sum();
+        let spare = (100.max(3 * largest)) * i64::try_from(times).unwrap();
+        let silent = (NOON + silent.0, NOON + silent.0 + silent.1);
+        let booked = sum(&booked(&processes, silent));
+        prop_assert!(booked <= all + spare, "{} booked, {} happened, {} to spare", booked, all, spare);
+    }
+
+    /// What can be known is known: all of it, unless something is said not to be.
+    #[test]
+    fn restarts_short_gaps_and_a_source_that_says_nothing_lose_and_invent_nothing(
+        processes in prop::collection::vec(process(harmless(), &[0]), 1..4),
+        silent in (0i64..1500, 0i64..1500),
+    ) {
+        let mut truth = BTreeMap::new();
+        processes.iter().for_each(|process| process.truth(&mut truth));
+        let all: i64 = truth.values().sum();
+        // Of the first slot of all, only differences count.
+        let first: i64 = processes.iter().map(|process| 3 * process.rate).sum();
+        let begins = NOON + 900 + silent.0;
+        let ledger = booked(&processes, (begins, (begins + silent.1).min(END - 300)));
+        let booked = sum(&ledger);
+        prop_assert!(booked <= all, "{} booked, {} happened", booked, all);
+        prop_assert!(booked + first >= all || is_unsure(&ledger), "{} booked, {} happened", booked, all);
+    }
+}

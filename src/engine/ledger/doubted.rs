@@ -1,0 +1,87 @@
+//! Absence that was none: a source that answers with success and nothing in it, as for a wrong tenant,
+//! behind a gateway that lost its stores, or before late samples came, says "absent", and what is
+//! answered nobody asks again.
+//!
+//! Ticks ask their newest slots several times. Where one of them was absent and has samples now, the
+//! source had not known: what was told as absent right before it is asked once more, four slots for
+//! each that turned, and so on back while more of them turn. It costs as much as it finds: of a series
+//! that was merely scraped late, one question of four slots.
+
+use std::borrow::Cow;
+
+use super::intervals::Intervals;
+use super::series::Series;
+use crate::engine::fact::{Facts, SlotState, Tier, Trust};
+use crate::slo::time::{Span, Ts};
+
+/// Slots asked again for each that turned.
+const MORE: i64 = 4;
+/// Slices are asked one by one a little less far back than they are kept (12h); beyond that what is known of others in
+/// the same query would be told anew.
+const REACH: Span = Span::from_mins(11 * 60 + 30);
+
+/// Slots that were answered and are to be asked once more.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Doubted {
+    slots: Intervals,
+    /// Where the absence began that they lie in. A difference may have closed it meanwhile.
+    since: Option<Ts>,
+}
+
+impl Doubted {
+    /// Notes that a slot was told; whether it was in doubt.
+    pub(super) fn told(&mut self, from: Ts, end: Ts) -> bool {
+        let doubted = self.slots.contains(end);
+        self.slots.remove(from, end);
+        doubted
+    }
+
+    pub(super) fn add(&mut self, (from, to): (Ts, Ts)) {
+        self.slots.insert(from, to);
+    }
+
+    /// A set without what is in doubt.
+    pub(super) fn leave_out<'a>(&self, set: &'a Intervals) -> Cow<'a, Intervals> {
+        if self.slots.is_empty() {
+            return Cow::Borrowed(set);
+        }
+        let mut left = set.clone();
+        for (from, to) in self.slots.within(Ts(i64::MIN), Ts(i64::MAX)) {
+            left.remove(Ts(from), Ts(to));
+        }
+        Cow::Owned(left)
+    }
+
+    pub(super) fn forget(&mut self, before: Ts) {
+        self.slots.forget(before);
+    }
+
+    pub(super) fn heap(&self) -> usize {
+        self.slots.heap()
+    }
+}
+
+impl Series {
+    /// What was told as absent right before slots that were, too, and of which these facts know better.
+    /// Of a total alone, for errors are absent all the time.
+    pub(super) fn turned(&mut self, facts: &Facts) -> Option<(Ts, Ts)> {
+        if facts.tier != Tier::Fine || !self.keep.follows.is_empty() {
+            return None;
+        }
+        let has_samples = |state: &SlotState| match state {
+            SlotState::Known(groups) => groups.iter().any(|fact| fact.trust != Trust::Stale),
+            SlotState::Absent | SlotState::Unknown => false,
+        };
+        let was_absent = |end: Ts| self.absent.contains(end) || self.doubted.slots.contains(end);
+        let turned = facts.slots.iter().filter(|slot| has_samples(&slot.state) && was_absent(slot.end));
+        let turned: Vec<Ts> = turned.map(|slot| slot.end).collect();
+        let first = *turned.first()?;
+        let width = self.keep.key.step.span().max(self.keep.key.grid());
+        self.doubted.since = self.absent.since(first).or(self.doubted.since);
+        let count = MORE * i64::try_from(turned.len()).unwrap_or(i64::MAX / MORE / 86_400);
+        let (to, newest) = (first.minus(width), self.answered.last()?);
+        let most = to.minus(Span::from_secs_saturating(count.saturating_mul(width.secs())));
+        let from = self.doubted.since?.max(most).max(newest.minus(REACH).floor_to(width));
+        (from < to).then_some((from, to))
+    }
+}
