@@ -43,7 +43,7 @@ pub(super) fn step_composite(
 pub fn judge_composite(planned: &Planned, whole: &mut Whole<'_>) -> JudgedGroup {
     let slo = &planned.slo;
     let rules = slo.alerting.rules.iter().map(|rule| JudgedRule::Counted(whole.judge(rule, slo.objective)));
-    JudgedGroup { rules: rules.collect(), standing: whole.standing(), never_was: whole.any_never_was() }
+    JudgedGroup { rules: rules.collect(), standing: whole.standing(), never_were: whole.never_were() }
 }
 
 /// Evidence for the alert of one severity; `None` where the SLO is no composite.
