@@ -36,11 +36,12 @@ pub(super) struct Ours {
 /// Asks it all.
 pub(super) async fn ask(remote: &RemoteArgs, from: Ts) -> Result<Ours, CommandError> {
     let mut all = Ours::default();
-    let mut events: Vec<AlertEventView> = Vec::new();
+    let (mut events, mut fires): (Vec<AlertEventView>, _) = (Vec::new(), BTreeSet::new());
     // What fires is read first: what ends meanwhile is then in the history.
     for alert in list(remote, "api/v1/alerts", PAGE, "", |_| {}).await? {
         if let Some(event) = firing(&alert) {
             all.firing.push(event.labels.clone());
+            fires.insert(event.incident.clone());
             events.push(event);
         }
     }
@@ -56,7 +57,7 @@ pub(super) async fn ask(remote: &RemoteArgs, from: Ts) -> Result<Ours, CommandEr
     for slo in list(remote, "api/v1/slos", SLOS, "", |_| {}).await? {
         all.slos.extend(slo.get("id").and_then(Value::as_str).map(str::to_owned));
     }
-    all.episodes = ours(events);
+    all.episodes = ours(events, &fires);
     Ok(all)
 }
 
