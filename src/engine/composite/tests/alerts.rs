@@ -64,6 +64,20 @@ fn too_few_bad_events_of_a_part_page_nobody_however_many_another_has() {
 }
 
 #[test]
+fn a_page_is_about_the_part_that_made_it_and_not_about_one_failure_of_one() {
+    for (how, burn, share) in [(Combine::Worst, 50.0, None), (Combine::Weighted, 25.0, Some(1.0))] {
+        let mut world = World::two(how, ["1", "1"], vec![rule("14.4", 3)]);
+        world.slices(40, &[Counts(1000, 50), Counts(0, 0)]);
+        world.slice(&[Counts(1000, 50), Counts(1, 1)]);
+        let evidence = evidence(&world);
+        assert!((evidence.rules[0].long.burn.unwrap() - burn).abs() < 1e-9, "{evidence:?}");
+        let first = &evidence.composite.as_ref().unwrap().of[0];
+        assert_eq!((first.slo.as_str(), first.share), ("shop/a", share));
+        assert!(words::summary(&evidence, Severity::Page).contains("most by shop/a"));
+    }
+}
+
+#[test]
 fn one_bad_time_slice_is_not_too_few() {
     let mut world = World::two(Combine::Worst, ["1", "1"], vec![rule("14.4", 3)]);
     world.edit(1, |slo| {
