@@ -151,7 +151,8 @@ fn the_safety_net_is_taken_by_prometheus_and_pages_only_while_no_damper_ticks() 
 fn a_damper_in_shadow_mode_has_a_net_that_pages_for_no_slo() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("slos.yaml"), SLOS.replace("  source: far\n", "")).unwrap();
-    let settings = "prometheus: {url: 'http://127.0.0.1:9'}\ndefinitions: [slos.yaml]\nalerting: {mode: shadow}\n";
+    let settings =
+        "prometheus: {url: 'http://127.0.0.1:9'}\ndefinitions: [slos.yaml]\nalerting: {mode: shadow}\n";
     std::fs::write(folder.path().join("damper.yaml"), settings).unwrap();
     let net = generate(folder.path(), &["--config", "damper.yaml"]);
     let (text, said) = (String::from_utf8_lossy(&net.stdout), String::from_utf8_lossy(&net.stderr));

@@ -77,7 +77,9 @@ mod tests {
             assert_eq!(belongs.slo_of(&labels(pairs)).as_deref(), Some(slo), "{pairs:?}");
         }
         let elsewhere = &[("service", "mail"), ("slo", "latency")];
-        for nobody in [elsewhere, &[("alertname", "NodeDown")][..], &[("slo", "availability")], &[("service", "pay")]] {
+        for nobody in
+            [elsewhere, &[("alertname", "NodeDown")][..], &[("slo", "availability")], &[("service", "pay")]]
+        {
             assert_eq!(belongs.slo_of(&labels(nobody)), None, "{nobody:?}");
         }
     }

@@ -153,10 +153,7 @@ impl Stretches {
 
 /// Our episodes by SLO, out of what happened, in any order. Of an incident that does not fire now and
 /// whose end is not remembered only the begin counts: it must not stand for pages of a later time.
-pub(super) fn ours(
-    events: Vec<AlertEventView>,
-    firing: &BTreeSet<String>,
-) -> BTreeMap<String, Vec<Episode>> {
+pub(super) fn ours(events: Vec<AlertEventView>, firing: &BTreeSet<String>) -> BTreeMap<String, Vec<Episode>> {
     let mut incidents: BTreeMap<(String, String), Episode> = BTreeMap::new();
     for event in events {
         let Some(slo) = event.slo else { continue };
