@@ -47,7 +47,7 @@ spec:
   service: shop
   source: far
   objective: 99.9
-  sli: {ratio: {query: 'sum(rate(bad_total[{{.window}}])) / sum(rate(all_total[{{.window}}]))'}}
+  sli: {ratio: {query: 'sum(rate(bad_total[{{.window}}])) / sum(rate(all_total[{{.window}}])) # of all'}}
 "#;
 
 /// 10 requests a second of which one fails, for two hours, and no Damper from the 90th minute on.
@@ -142,6 +142,22 @@ fn the_safety_net_is_taken_by_prometheus_and_pages_only_while_no_damper_ticks() 
     assert_eq!(names, ["damper", "damper-safety-net-1"]);
     let other = String::from_utf8(generate(folder.path(), &["--job", "slo-engine"]).stdout).unwrap();
     assert!(other.contains("up{job=\"slo-engine\"}") && !other.contains("job=\"damper\""), "{other}");
+    assert!(other.contains("the job `slo-engine`") && !other.contains("job `damper`"), "{other}");
+    let odd = generate(folder.path(), &["--job", "a: b"]);
+    assert_eq!((odd.status.code(), odd.stdout.len()), (Some(2), 0));
+}
+
+#[test]
+fn a_damper_in_shadow_mode_has_a_net_that_pages_for_no_slo() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("slos.yaml"), SLOS.replace("  source: far\n", "")).unwrap();
+    let settings =
+        "prometheus: {url: 'http://127.0.0.1:9'}\ndefinitions: [slos.yaml]\nalerting: {mode: shadow}\n";
+    std::fs::write(folder.path().join("damper.yaml"), settings).unwrap();
+    let net = generate(folder.path(), &["--config", "damper.yaml"]);
+    let (text, said) = (String::from_utf8_lossy(&net.stdout), String::from_utf8_lossy(&net.stderr));
+    assert!(text.contains("DamperDown") && !text.contains("ErrorBudgetBurn"), "{text}");
+    assert!(net.status.success() && said.contains("alerting.mode: shadow"), "{said}");
 }
 
 #[test]

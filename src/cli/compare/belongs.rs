@@ -30,7 +30,8 @@ impl Belongs {
         own.chain(PAIRS)
             .find_map(|(service, slo)| self.known(&format!("{}/{}", labels.get(service)?, labels.get(slo)?)))
             .or_else(|| self.known(labels.get("slo")?))
-            .or_else(|| self.only_one(labels.get("slo")?))
+            // What names another service is about that one's.
+            .or_else(|| self.only_one(labels.get("slo").filter(|_| !labels.contains_key("service"))?))
     }
 
     /// Names of Damper are in lower case, without underscores.
@@ -75,7 +76,10 @@ mod tests {
         ] {
             assert_eq!(belongs.slo_of(&labels(pairs)).as_deref(), Some(slo), "{pairs:?}");
         }
-        for nobody in [&[("alertname", "NodeDown")][..], &[("slo", "availability")], &[("service", "pay")]] {
+        let elsewhere = &[("service", "mail"), ("slo", "latency")];
+        for nobody in
+            [elsewhere, &[("alertname", "NodeDown")][..], &[("slo", "availability")], &[("service", "pay")]]
+        {
             assert_eq!(belongs.slo_of(&labels(nobody)), None, "{nobody:?}");
         }
     }

@@ -15,8 +15,10 @@ use crate::slo::time::Ts;
 
 /// Items of a page.
 const PAGE: usize = 1000;
-/// Pages of one list at most.
-const PAGES: usize = 200;
+/// The same of SLOs, each of which may have fifty groups: a page must stay below what is read of one.
+const SLOS: usize = 100;
+/// Entries of one list at most.
+const MOST: usize = 200_000;
 
 /// What Damper knows.
 #[derive(Debug, Default)]
@@ -34,27 +36,28 @@ pub(super) struct Ours {
 /// Asks it all.
 pub(super) async fn ask(remote: &RemoteArgs, from: Ts) -> Result<Ours, CommandError> {
     let mut all = Ours::default();
-    let mut events: Vec<AlertEventView> = Vec::new();
+    let (mut events, mut fires): (Vec<AlertEventView>, _) = (Vec::new(), BTreeSet::new());
     // What fires is read first: what ends meanwhile is then in the history.
-    for alert in list(remote, "api/v1/alerts", "", |_| {}).await? {
+    for alert in list(remote, "api/v1/alerts", PAGE, "", |_| {}).await? {
         if let Some(event) = firing(&alert) {
             all.firing.push(event.labels.clone());
+            fires.insert(event.incident.clone());
             events.push(event);
         }
     }
     let mut since = None;
     let span = format!("&from={}", from.0);
-    let history = list(remote, "api/v1/alerts/history", &span, |answer| {
+    let history = list(remote, "api/v1/alerts/history", PAGE, &span, |answer| {
         since = answer.get("since").and_then(Value::as_i64);
     });
     for event in history.await? {
         events.push(read(&event)?);
     }
     all.since = since.map(Ts);
-    for slo in list(remote, "api/v1/slos", "", |_| {}).await? {
+    for slo in list(remote, "api/v1/slos", SLOS, "", |_| {}).await? {
         all.slos.extend(slo.get("id").and_then(Value::as_str).map(str::to_owned));
     }
-    all.episodes = ours(events);
+    all.episodes = ours(events, &fires);
     Ok(all)
 }
 
@@ -62,13 +65,14 @@ pub(super) async fn ask(remote: &RemoteArgs, from: Ts) -> Result<Ours, CommandEr
 async fn list(
     remote: &RemoteArgs,
     path: &str,
+    page: usize,
     query: &str,
     mut answered: impl FnMut(&Value),
 ) -> Result<Vec<Value>, CommandError> {
     let mut items = Vec::new();
     let mut next = String::new();
-    for _ in 0..PAGES {
-        let mut answer = get(remote, Method::GET, &format!("{path}?limit={PAGE}{query}{next}"), None).await?;
+    for _ in 0..MOST / page {
+        let mut answer = get(remote, Method::GET, &format!("{path}?limit={page}{query}{next}"), None).await?;
         answered(&answer);
         if let Some(Value::Array(more)) = answer.get_mut("items").map(Value::take) {
             items.extend(more);
@@ -81,7 +85,7 @@ async fn list(
             }
         }
     }
-    Err(format!("{path} has more than {} entries; compare a shorter time", PAGE * PAGES).into())
+    Err(format!("{path} has more than {MOST} entries; compare a shorter time with --since").into())
 }
 
 /// What fires, as the history would tell it; `None` for what is only pending.

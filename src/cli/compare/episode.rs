@@ -1,6 +1,6 @@
 //! Times in which an alert fired: ours out of history, theirs out of points on a grid.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -151,8 +151,9 @@ impl Stretches {
     }
 }
 
-/// Our episodes by SLO, out of what happened, in any order.
-pub(super) fn ours(events: Vec<AlertEventView>) -> BTreeMap<String, Vec<Episode>> {
+/// Our episodes by SLO, out of what happened, in any order. Of an incident that does not fire now and
+/// whose end is not remembered only the begin counts: it must not stand for pages of a later time.
+pub(super) fn ours(events: Vec<AlertEventView>, firing: &BTreeSet<String>) -> BTreeMap<String, Vec<Episode>> {
     let mut incidents: BTreeMap<(String, String), Episode> = BTreeMap::new();
     for event in events {
         let Some(slo) = event.slo else { continue };
@@ -176,7 +177,10 @@ pub(super) fn ours(events: Vec<AlertEventView>) -> BTreeMap<String, Vec<Episode>
         }
     }
     let mut all: BTreeMap<String, Vec<Episode>> = BTreeMap::new();
-    for ((slo, _), episode) in incidents {
+    for ((slo, incident), mut episode) in incidents {
+        if episode.to.is_none() && !firing.contains(&incident) {
+            episode.to = Some(episode.from);
+        }
         all.entry(slo).or_default().push(episode);
     }
     all
@@ -259,14 +263,17 @@ pub(super) mod tests {
 
     #[test]
     fn an_incident_is_one_episode_whatever_of_it_is_remembered() {
-        let all = ours(vec![
+        let firing = BTreeSet::from(["lasts".to_owned()]);
+        let events = vec![
             event("resolved", "a", 100, Some(200)),
             event("firing", "a", 100, None),
             event("resolved", "before", 0, Some(50)),
             event("firing", "lasts", 300, None),
+            event("firing", "lost", 350, None),
             event("missed", "unseen", 400, Some(410)),
             AlertEventView { slo: None, ..event("firing", "SourceBlind", 1, None) },
-        ]);
+        ];
+        let all = ours(events, &firing);
         let pay: Vec<_> = all["shop/pay"].iter().map(|e| (e.from.0, e.to.map(|to| to.0), e.weight)).collect();
         assert_eq!(
             pay,
@@ -274,6 +281,7 @@ pub(super) mod tests {
                 (100, Some(200), Weight::Page),
                 (0, Some(50), Weight::Page),
                 (300, None, Weight::Page),
+                (350, Some(350), Weight::Page),
                 (400, Some(410), Weight::Missed)
             ]
         );

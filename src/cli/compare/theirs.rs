@@ -93,9 +93,12 @@ pub(super) async fn ask(sources: &[Client], read: &Reading<'_>, notes: &mut Note
         }
         any |= seen;
         if seen || recorded.stretches.len() > before {
-            let begins = begins(source, first, last).await;
+            let name = source.config().name();
+            let begins = begins(source, first, last).await.unwrap_or_else(|why| {
+                notes.lack(format!("it is not known since when source `{name}` has data: {why}"));
+                None
+            });
             if let Some(begins) = begins {
-                let name = source.config().name();
                 notes.say(format!(
                     "the data of source `{name}` begins only at {begins}; what was before is not compared"
                 ));
@@ -158,11 +161,11 @@ async fn alerts(
 }
 
 /// When its data begins, if that is later than the first moment; as `up` shows it, where it has that.
-async fn begins(source: &Client, first: Ts, last: Ts) -> Option<Ts> {
+async fn begins(source: &Client, first: Ts, last: Ts) -> Result<Option<Ts>, String> {
     let every = Span::from_secs_saturating((last.since(first).secs() / LOOKS).max(60));
-    let frames = frames(source, "max(up)", (first, last), every).await.ok()?;
-    let (begins, _) = *frames.first()?.points.first()?;
-    (begins > first.plus(every)).then_some(begins)
+    let frames = frames(source, "max(up)", (first, last), every).await.map_err(|(_, why)| why)?;
+    let begins = frames.first().and_then(|frame| frame.points.first()).map(|(begins, _)| *begins);
+    Ok(begins.filter(|begins| *begins > first.plus(every)))
 }
 
 async fn frames(

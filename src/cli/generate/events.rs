@@ -4,7 +4,7 @@
 use crate::engine::plan::form::aggregate;
 use crate::slo::model::{Reduce, Sli, Timeslice};
 use crate::slo::promql::{factor, with_window};
-use crate::slo::query::{Atom, Counting, Linear, Term};
+use crate::slo::query::{Counting, Linear, Term};
 use crate::slo::time::Span;
 
 /// The error ratio over a window, and its bad events where events are counted.
@@ -24,7 +24,9 @@ pub(super) fn window(sli: &Sli, by: &[&str], over: Span, step: Span) -> Option<W
         Sli::Timeslice(slices) => Window { ratio: timeslice(slices, over, step), bad: None },
         Sli::Direct { error_ratio } => {
             let ratio = with_window(error_ratio, over);
-            Window { ratio: format!("({ratio})"), bad: None }
+            // It is as it was written, and may end with a comment.
+            let end = if ratio.contains('#') { "\n" } else { "" };
+            Window { ratio: format!("({ratio}{end})"), bad: None }
         }
         Sli::Composite(_) => return None,
     })
@@ -41,16 +43,16 @@ fn linear(linear: &Linear, by: &[&str], over: Span) -> String {
 
 fn sum(terms: &[&Term], by: &[&str], over: Span) -> String {
     match terms {
-        [one @ Term { atom: Atom { selector, counting: Counting::NativeAbove(bound) }, .. }] => {
-            let all = aggregate("sum", by, &format!("increase({selector}[{over}])"));
-            let above = format!("histogram_fraction({bound}, +Inf, {all}) * histogram_count({all})");
-            format!("({}{above})", factor(one))
-        }
-        [one] => aggregate("sum", by, &events(one, over)),
+        [one] if is_above(one) => format!("({})", events(one, by, over)),
+        [one] => aggregate("sum", by, &events(one, by, over)),
         several => {
             // Two metrics may have the same labels otherwise, and `or` would keep only one.
             let apart = |(i, term): (usize, &&Term)| {
-                let events = events(term, over);
+                let mut events = events(term, by, over);
+                if is_above(term) {
+                    // Of no events at all the share is not a number, and neither were any sum with it.
+                    events.push_str(" >= 0");
+                }
                 format!("label_replace({events}, \"damper_term\", \"{i}\", \"\", \"\")")
             };
             let all: Vec<String> = several.iter().enumerate().map(apart).collect();
@@ -59,7 +61,12 @@ fn sum(terms: &[&Term], by: &[&str], over: Span) -> String {
     }
 }
 
-fn events(term: &Term, over: Span) -> String {
+fn is_above(term: &Term) -> bool {
+    matches!(term.atom.counting, Counting::NativeAbove(_))
+}
+
+/// What is counted of each series; of a native histogram above a bound by these labels already.
+fn events(term: &Term, by: &[&str], over: Span) -> String {
     let x = format!("{}[{over}]", term.atom.selector);
     let events = match &term.atom.counting {
         Counting::Counter => format!("increase({x})"),
@@ -69,7 +76,8 @@ fn events(term: &Term, over: Span) -> String {
         Counting::GaugeCount => format!("count_over_time({x})"),
         Counting::NativeCount => format!("histogram_count(increase({x}))"),
         Counting::NativeAbove(bound) => {
-            format!("histogram_count(increase({x})) * histogram_fraction({bound}, +Inf, increase({x}))")
+            let all = aggregate("sum", by, &format!("increase({x})"));
+            format!("histogram_fraction({bound}, +Inf, {all}) * histogram_count({all})")
         }
     };
     format!("{}{events}", factor(term))

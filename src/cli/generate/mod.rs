@@ -44,11 +44,21 @@ pub(super) struct GenerateArgs {
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
     /// The job as which your Prometheus scrapes Damper
-    #[arg(long, value_name = "NAME", default_value = JOB)]
+    #[arg(long, value_name = "NAME", default_value = JOB, value_parser = job)]
     job: String,
     /// YAML, or JSON for programs
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
+}
+
+/// A name that stands in rules as it is.
+fn job(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("write letters, digits and any of _-./:@".to_owned())
+    }
 }
 
 /// Prints the rules; gives the exit code. Definitions with errors give none: a net with holes that
@@ -83,6 +93,8 @@ fn refuse(why: &str) -> Result<u8, CommandError> {
 struct Wanted {
     context: Context,
     external: Labels,
+    /// It tells nobody of any alert, and neither must its net.
+    shadow: bool,
     /// SLOs that name no source are asked of this one; `None` while its name is not known.
     first: Option<String>,
     source: Option<String>,
@@ -90,12 +102,13 @@ struct Wanted {
 
 impl Wanted {
     fn of(args: &GenerateArgs) -> Result<Self, String> {
-        let (context, external) = match &args.config {
+        let (context, external, shadow) = match &args.config {
             Some(file) => {
                 let settings = Settings::load(file, &[]).map_err(|error| error.to_string())?;
-                (settings.context(), settings.external_labels)
+                let shadow = settings.alerting.shadow().all;
+                (settings.context(), settings.external_labels, shadow)
             }
-            None => (Context::without_settings(Step::DEFAULT), Labels::new()),
+            None => (Context::without_settings(Step::DEFAULT), Labels::new(), false),
         };
         let first = context.sources.first().cloned();
         if let Some(name) =
@@ -106,7 +119,7 @@ impl Wanted {
                 context.sources.join(", ")
             ));
         }
-        Ok(Self { context, external, source: args.source.clone().or_else(|| first.clone()), first })
+        Ok(Self { context, external, shadow, source: args.source.clone().or_else(|| first.clone()), first })
     }
 
     fn has(&self, slo: &Slo) -> bool {
@@ -116,6 +129,11 @@ impl Wanted {
 
 fn rules(checked: &Checked, wanted: &Wanted, args: &GenerateArgs) -> Result<String, CommandError> {
     let (own, others): (Vec<&Slo>, Vec<&Slo>) = checked.loaded.slos().partition(|slo| wanted.has(slo));
+    if wanted.shadow {
+        let what = "the settings say `alerting.mode: shadow`: nobody is paged for an SLO, so there are only the rules that watch Damper itself";
+        writeln!(io::stderr(), "{what}")?;
+        return printed(text_for(&args.job, Vec::new())?, args.output);
+    }
     let step = wanted.context.step;
     let watched = net::watched(&args.job, wanted.source.as_deref());
     let rules: Vec<_> =
@@ -130,11 +148,20 @@ fn rules(checked: &Checked, wanted: &Wanted, args: &GenerateArgs) -> Result<Stri
         let names = names.into_iter().collect::<Vec<_>>().join(", ");
         writeln!(io::stderr(), "{} SLOs are of other sources, see --source: {names}", others.len())?;
     }
-    let mut text = WATCH.replace(&format!("job=\"{JOB}\""), &format!("job=\"{}\"", args.job));
+    printed(text_for(&args.job, rules)?, args.output)
+}
+
+fn text_for(job: &str, rules: Vec<net::Alert>) -> Result<String, CommandError> {
+    let mut text = WATCH.replace(&format!("job=\"{JOB}\""), &format!("job=\"{job}\""));
+    text = text.replace(&format!("job `{JOB}`"), &format!("job `{job}`"));
     if !rules.is_empty() {
         text.push_str(&indented(&serde_saphyr::to_string(&net::groups(rules))?));
     }
-    match args.output {
+    Ok(text)
+}
+
+fn printed(text: String, output: Output) -> Result<String, CommandError> {
+    match output {
         Output::Text => Ok(text),
         Output::Json => {
             let rules: serde_json::Value = serde_saphyr::from_str(&text)?;

@@ -37,8 +37,9 @@ pub(super) struct Alert {
 /// The rules of one SLO's fastest page; none where nobody is to be paged, and
 /// of a composite, whose parts have their own.
 pub(super) fn alert(slo: &Slo, external: &Labels, step: Step, watched: &str) -> Option<Alert> {
-    let pages = |rule: &&Rule| rule.severity == Severity::Page;
-    let rule = slo.alerting.rules.iter().find(pages).filter(|_| slo.alerting.mode == AlertMode::Live)?;
+    let pages = slo.alerting.rules.iter().filter(|rule| rule.severity == Severity::Page);
+    let fastest = pages.min_by_key(|rule| rule.long);
+    let rule = fastest.filter(|_| slo.alerting.mode == AlertMode::Live)?;
     let key = AlertKey {
         subject: Subject::Burn { slo: slo.id.to_string(), group: Labels::new() },
         severity: Severity::Page,

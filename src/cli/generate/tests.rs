@@ -70,3 +70,28 @@ fn a_source_that_is_known_by_name_must_answer_too() {
         "max(increase(damper_ticks_total{job=\"d\"}[5m])) > 0\nand on ()\nmax(damper_source_up{job=\"d\",source=\"eu\"}) == 1"
     );
 }
+
+#[test]
+fn of_several_pages_the_fastest_counts_wherever_it_is_written() {
+    let rules = "[{severity: page, burnRate: 5.6, long: 6h, short: 30m}, {severity: page, burnRate: 14, long: 1h, short: 5m}]";
+    let fastest = rule(&format!(
+        "  objective: 99.9\n  sli: {{events: {{bad: 'r{{code=~\"5..\"}}', total: r}}}}\n  alerting: {{rules: {rules}}}\n"
+    ));
+    assert!(fastest.contains("[1h]") && !fastest.contains("[6h]"), "{fastest}");
+}
+
+/// One idle series, or nothing but errors, is not a number times nothing, which no sum gets over.
+#[test]
+fn what_is_above_a_bound_is_counted_of_all_series_together_and_left_out_where_there_is_none() {
+    let rule = rule(
+        "  sli: {latency: {histogram: h, native: true, objectives: [{percent: 99, within: 300ms}], errorsAre: bad, errors: 'code=\"5\"'}}\n",
+    );
+    let above = r#"histogram_fraction(0.3, +Inf, sum(increase(h{code!="5"}[1h]))) * histogram_count(sum(increase(h{code!="5"}[1h]))) >= 0, "damper_term""#;
+    assert!(rule.contains(above), "{rule}");
+}
+
+#[test]
+fn a_comment_that_ends_a_ratio_ends_no_more() {
+    let text = rule("  objective: 99\n  sli: {ratio: {query: 'avg_over_time(a[{{.window}}]) # note'}}\n");
+    assert_eq!(text.matches("# note\n").count(), 2, "{text}");
+}

@@ -1,6 +1,6 @@
 //! One alert and the timers of its rules. The alert fires while any of its rules does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,9 @@ pub struct AlertState {
     /// Of a composite that fires: how many targets of each part, by its SLO, were up then, where known.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub targets: BTreeMap<String, u64>,
+    /// Likewise the parts that never had a series, then or since: they are idle, and hold nothing.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unborn: BTreeSet<String>,
 }
 
 /// What is remembered of a firing alert, so that its resolve reaches who was told.

@@ -53,6 +53,14 @@ impl Whole<'_> {
         };
         Judged { begins, goes_on }
     }
+
+    /// Which parts have bad events enough to make a rule hold. Where none has, all are looked at.
+    pub fn counting(&mut self, rule: &Rule) -> Vec<bool> {
+        let enough =
+            |part: &mut Read<'_>| as_it_is(&part.window(rule.long), part.absent).0 >= least(part, rule);
+        let counting: Vec<bool> = self.parts.iter_mut().map(enough).collect();
+        if counting.contains(&true) { counting } else { vec![true; counting.len()] }
+    }
 }
 
 /// Whether enough of the newest window of a part is known to say anything.
@@ -65,13 +73,16 @@ fn is_known(part: &mut Read<'_>, newest: crate::slo::time::Span) -> bool {
     (counts.covered + absent) * 2 >= counts.span() && !more_bad_than_total(&counts)
 }
 
+/// The bad events that a part needs.
+fn least(part: &Read<'_>, rule: &Rule) -> Events {
+    if part.is_timeslice() { rule.min_bad_events.min(Events::whole(1)) } else { rule.min_bad_events }
+}
+
 fn says_of(part: &mut Read<'_>, rule: &Rule) -> Says {
     let long = part.window(rule.long);
     let short = rule.short.map_or(long, |short| part.window(short));
     let read = |read: Reading| [ratio(read, &long, part), ratio(read, &short, part)];
-    let least =
-        if part.is_timeslice() { rule.min_bad_events.min(Events::whole(1)) } else { rule.min_bad_events };
-    let enough = as_it_is(&long, part.absent).0 >= least;
+    let enough = as_it_is(&long, part.absent).0 >= least(part, rule);
     let filled = long.from >= part.begun;
     let whole = long.uncovered() == 0 && (part.absent != AbsentMeans::Unknown || long.absent == 0);
     let mut says = Says::default();

@@ -96,9 +96,10 @@ impl<'a> Whole<'a> {
         self.parts.iter().map(Read::known_until).collect::<Option<Vec<_>>>()?.into_iter().min()
     }
 
-    /// Whether the series of any part never were, see [`JudgedGroup`](super::step::JudgedGroup).
-    pub fn any_never_was(&self) -> bool {
-        self.parts.iter().any(|part| part.never_was(self.at))
+    /// The parts whose series never were, see [`JudgedGroup`](super::step::JudgedGroup).
+    pub fn never_were(&self) -> Vec<String> {
+        let never = self.parts.iter().filter(|part| part.never_was(self.at));
+        never.map(|part| part.part.named.slo.to_string()).collect()
     }
 
     /// Whether a part of the newest slice was withheld without proof.

@@ -54,6 +54,16 @@ impl Whole<'_> {
         self.show(&counts)
     }
 
+    /// The same as a rule is held to it: parts with too few bad events are read as without errors.
+    pub fn held_to(&mut self, window: Span, counting: &[bool]) -> Seen {
+        let seen = self.seen(window);
+        let ratio = |(value, counts): (&Value, &bool)| match value {
+            Value::Ratio(ratio) if *counts => *ratio,
+            _ => 0.0,
+        };
+        Seen { least: combined(self.of, seen.parts.iter().zip(counting).map(ratio)), ..seen }
+    }
+
     /// The window `(from, to]`, whose old edge is one that the ledger has.
     pub fn between(&self, from: Ts, to: Ts) -> Seen {
         let counts: Vec<Counts> = self.parts.iter().map(|part| part.between(from, to)).collect();

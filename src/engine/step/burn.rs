@@ -122,7 +122,8 @@ pub(super) fn step_group(
         let key = AlertKey { subject, severity };
         let before = alerts.and_then(|alerts| alerts.get(&key));
         let targets = targets_of(planned, inputs.observed, inputs.at);
-        let hold = judged.never_was
+        let is_news = |id: &String| before.is_none_or(|state| !state.unborn.contains(id));
+        let hold = judged.never_were.iter().any(is_news)
             || before.is_some_and(|state| is_half_gone(planned, state, inputs.observed, inputs.at));
         let rules = rule_inputs(planned, judged, severity, hold);
         let tell = || {
@@ -141,6 +142,7 @@ pub(super) fn step_group(
         advance(&subjected, before, inputs, delta);
         if let (Some(_), Some(Some(state))) = (&planned.parts, delta.changes.get_mut(&key)) {
             note_targets(planned, state, inputs);
+            note_unborn(state, before, &judged.never_were);
         }
     }
 }
@@ -235,6 +237,13 @@ fn half_of_targets_gone(planned: &Planned, observed: &Observed, at_fire: Option<
         (None, _) | (_, None | Some(0)) => false,
         (Some(ix), Some(fired)) => observed.alive.get(&ix).is_none_or(|targets| targets.half_gone(fired, at)),
     }
+}
+
+/// Remembers which parts of a composite had no series yet when it began to fire, until they have some.
+fn note_unborn(state: &mut AlertState, before: Option<&AlertState>, never_were: &[String]) {
+    let fired = before.filter(|before| before.firing.is_some());
+    let is_so = |id: &&String| state.firing.is_some() && fired.is_none_or(|fired| fired.unborn.contains(*id));
+    state.unborn = never_were.iter().filter(is_so).cloned().collect();
 }
 
 /// Remembers how many targets of each part are up while a composite begins to fire, or, where that was

@@ -43,7 +43,7 @@ pub(super) fn step_composite(
 pub fn judge_composite(planned: &Planned, whole: &mut Whole<'_>) -> JudgedGroup {
     let slo = &planned.slo;
     let rules = slo.alerting.rules.iter().map(|rule| JudgedRule::Counted(whole.judge(rule, slo.objective)));
-    JudgedGroup { rules: rules.collect(), standing: whole.standing(), never_was: whole.any_never_was() }
+    JudgedGroup { rules: rules.collect(), standing: whole.standing(), never_were: whole.never_were() }
 }
 
 /// Evidence for the alert of one severity; `None` where the SLO is no composite.
@@ -57,19 +57,24 @@ pub fn composite_evidence(
     let parts = planned.parts.as_ref()?;
     let left: Option<Left> = whole.left(slo.objective);
     let rules = slo.alerting.rules.iter().zip(&planned.rule_names).zip(&judged.rules);
-    let rules: Vec<RuleEvidence> = rules
+    let rules: Vec<(RuleEvidence, Vec<bool>)> = rules
         .filter(|((rule, _), _)| rule.severity == severity)
-        .map(|((rule, name), judged)| RuleEvidence {
-            rule: name.clone(),
-            severity,
-            threshold: rule.burn_rate.value(),
-            holds: judged.holds(),
-            long: window_evidence(planned, whole, rule.long),
-            short: rule.short.map(|short| window_evidence(planned, whole, short)),
+        .map(|((rule, name), judged)| {
+            let counting = whole.counting(rule);
+            let evidence = RuleEvidence {
+                rule: name.clone(),
+                severity,
+                threshold: rule.burn_rate.value(),
+                holds: judged.holds(),
+                long: window_evidence(planned, whole, rule.long, &counting),
+                short: rule.short.map(|short| window_evidence(planned, whole, short, &counting)),
+            };
+            (evidence, counting)
         })
         .collect();
-    let about = rules.iter().find(|rule| rule.holds).or(rules.first());
-    let composite = about.map(|rule| whose(planned, parts, whole, rule.long.window));
+    let about = rules.iter().find(|(rule, _)| rule.holds).or(rules.first());
+    let composite = about.map(|(rule, counting)| whose(planned, parts, whole, rule.long.window, counting));
+    let rules = rules.into_iter().map(|(evidence, _)| evidence).collect();
     Some(Evidence {
         at: whole.at(),
         slo: planned.id.clone(),
@@ -86,8 +91,13 @@ pub fn composite_evidence(
 }
 
 /// The ratio that a rule was held to: the least that it is by what is known.
-fn window_evidence(planned: &Planned, whole: &mut Whole<'_>, window: Span) -> WindowEvidence {
-    let seen = whole.seen(window);
+fn window_evidence(
+    planned: &Planned,
+    whole: &mut Whole<'_>,
+    window: Span,
+    counting: &[bool],
+) -> WindowEvidence {
+    let seen = whole.held_to(window, counting);
     let is_known = matches!(seen.ratio, Value::Ratio(_)) || seen.least > 0.0;
     let burn = is_known.then(|| seen.least / planned.slo.objective.budget());
     WindowEvidence {
@@ -102,30 +112,43 @@ fn window_evidence(planned: &Planned, whole: &mut Whole<'_>, window: Span) -> Wi
     }
 }
 
-/// Which part burns how fast, and how much of it all is its.
-fn whose(planned: &Planned, of: &Parts, whole: &mut Whole<'_>, window: Span) -> CompositeEvidence {
-    let seen = whole.seen(window);
+/// Which part burns how fast, and how much of it all is its; those that count for the rule first.
+fn whose(
+    planned: &Planned,
+    of: &Parts,
+    whole: &mut Whole<'_>,
+    window: Span,
+    counting: &[bool],
+) -> CompositeEvidence {
+    let seen = whole.held_to(window, counting);
     let unknown = whole.standings().map(|(_, why)| why.map(str::to_owned));
     let budget = planned.slo.objective.budget();
-    let part = |((part, value), unknown): ((&crate::engine::plan::PlannedPart, &Value), Option<String>)| {
+    let part = |((part, value), (unknown, counts)): (
+        (&crate::engine::plan::PlannedPart, &Value),
+        (Option<String>, &bool),
+    )| {
         let ratio = match value {
             Value::Ratio(ratio) => Some(*ratio),
             Value::Idle => Some(0.0),
             Value::Unknown => None,
         };
         let weight = part.share(of);
-        let all = (of.how == Combine::Weighted && seen.least > 0.0).then_some(seen.least);
-        PartEvidence {
+        let all = (of.how == Combine::Weighted && seen.least > 0.0 && *counts).then_some(seen.least);
+        let evidence = PartEvidence {
             slo: part.named.slo.to_string(),
             group: part.named.group.clone().unwrap_or_default(),
             weight,
             burn: ratio.map(|ratio| ratio / budget),
             share: ratio.zip(all).map(|(ratio, all)| weight * ratio / all),
             unknown,
-        }
+        };
+        (*counts, evidence)
     };
-    let mut parts: Vec<PartEvidence> = of.parts.iter().zip(&seen.parts).zip(unknown).map(part).collect();
+    let all = of.parts.iter().zip(&seen.parts).zip(unknown.zip(counting));
+    let mut parts: Vec<(bool, PartEvidence)> = all.map(part).collect();
     let counts = |part: &PartEvidence| part.weight * part.burn.unwrap_or(-1.0);
-    parts.sort_by(|a, b| counts(b).total_cmp(&counts(a)));
+    parts
+        .sort_by(|(a_counts, a), (b_counts, b)| b_counts.cmp(a_counts).then(counts(b).total_cmp(&counts(a))));
+    let parts = parts.into_iter().map(|(_, part)| part).collect();
     CompositeEvidence { how: of.how.as_str().to_owned(), window, of: parts }
 }

@@ -34,9 +34,10 @@ pub struct JudgedGroup {
     pub standing: Standing,
     /// One entry per rule of the SLO.
     pub rules: Vec<JudgedRule>,
-    /// Series that never were end no alert, though the workload is up: there were some when it began, so
-    /// the definition was edited since, and what it asks for now may not exist at all.
-    pub never_was: bool,
+    /// The SLO, or parts of a composite, whose series never were. They end no alert though the workload is
+    /// up: there were some when it began, so the definition was edited since, and what it asks for now may
+    /// not exist at all. Of a part that had none then either, see `AlertState::unborn`.
+    pub never_were: Vec<String>,
 }
 
 /// Judges every rule of one SLO and group.
@@ -73,7 +74,8 @@ pub fn judge_group(
         .collect();
     let means_nothing = slo.absent.means == AbsentMeans::Unknown;
     let never_was = means_nothing && book.slice(at) == Slice::Absent { born: false };
-    JudgedGroup { standing, rules, never_was }
+    let never_were = if never_was { vec![planned.id.clone()] } else { Vec::new() };
+    JudgedGroup { standing, rules, never_were }
 }
 
 /// The objective of a group: the first match of `groupBy.objectives`, or the SLO's own.

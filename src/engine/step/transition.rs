@@ -98,7 +98,8 @@ fn fire<E: Fn() -> Telling>(
     firing
 }
 
-/// An edited label sends the resolve of the old label set and the firing of the new one together.
+/// An edited label sends the resolve of the old label set and the firing of the new one together; of the
+/// new one only who is told in the mode that holds now, so that shadow mode begins no page.
 /// Who is to be told only now, because a route was added or shadow mode ended, is told of the same
 /// incident.
 fn go_on<E: Fn() -> Telling>(
@@ -125,6 +126,8 @@ fn go_on<E: Fn() -> Telling>(
         return firing;
     }
     resolve(&subjected.key, &firing, (subjected.tell)(), inputs.at, delta);
+    let is_live = !is_shadow(subjected, inputs);
+    firing.told.retain(|one| one.is_live() == is_live);
     firing.told.extend(missing);
     firing.incident = subjected.key.incident(&labels, inputs.at);
     firing.labels = labels;
@@ -137,12 +140,15 @@ fn firing_rules(state: &AlertState) -> Vec<String> {
 }
 
 fn recipients_of<E: Fn() -> Telling>(subjected: &Subjected<'_, E>, inputs: &Inputs<'_>) -> Vec<Recipient> {
-    let own = subjected.slo.is_some_and(|slo| slo.alerting.mode == AlertMode::Shadow);
-    if own || inputs.shadow.all {
+    if is_shadow(subjected, inputs) {
         inputs.shadow.receiver.map(|name| Recipient::Shadow { shadow: name.to_owned() }).into_iter().collect()
     } else {
         inputs.receivers.iter().cloned().map(Recipient::Live).collect()
     }
+}
+
+fn is_shadow<E: Fn() -> Telling>(subjected: &Subjected<'_, E>, inputs: &Inputs<'_>) -> bool {
+    inputs.shadow.all || subjected.slo.is_some_and(|slo| slo.alerting.mode == AlertMode::Shadow)
 }
 
 /// Tells that it fires: `only` some of its receivers, or all.

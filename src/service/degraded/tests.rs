@@ -10,6 +10,7 @@ use super::recover::recover;
 use super::testing::{ends, fires, key};
 use super::{Degraded, count, deliver, resume};
 use crate::engine::notice::Notice;
+use crate::engine::recipient::Recipient;
 use crate::engine::step::Delta;
 use crate::notify::{Outcome, Reason, Receiver};
 use crate::service::commits::Commits;
@@ -254,4 +255,15 @@ async fn what_a_replica_told_that_leads_no_more_the_leader_tells_the_end_of() {
     assert_eq!(night.rows("main").await, [row("p-firing-main", Status::Delivered)]);
     assert!(night.tick(ends(Page, "p", 90)).await);
     assert_eq!(night.history().await, [line("p", "firing"), line("p", "resolved")]);
+}
+
+#[tokio::test]
+async fn what_shadow_mode_shows_and_nobody_takes_is_told_no_fallback() {
+    let night = Night::begin().await;
+    let mut shown = fires(Page, "a", 30);
+    shown.transitions[0].told = vec![Recipient::Shadow { shadow: "main".into() }];
+    night.degrade(shown).await;
+    let deaf = Ears { deaf: true, ..Ears::default() };
+    assert_eq!(night.deliver("main", &deaf).await.len(), 1);
+    assert_eq!(night.deliver("other", &Ears::default()).await, [""; 0]);
 }

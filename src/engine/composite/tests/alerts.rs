@@ -64,6 +64,20 @@ fn too_few_bad_events_of_a_part_page_nobody_however_many_another_has() {
 }
 
 #[test]
+fn a_page_is_about_the_part_that_made_it_and_not_about_one_failure_of_one() {
+    for (how, burn, share) in [(Combine::Worst, 50.0, None), (Combine::Weighted, 25.0, Some(1.0))] {
+        let mut world = World::two(how, ["1", "1"], vec![rule("14.4", 3)]);
+        world.slices(40, &[Counts(1000, 50), Counts(0, 0)]);
+        world.slice(&[Counts(1000, 50), Counts(1, 1)]);
+        let evidence = evidence(&world);
+        assert!((evidence.rules[0].long.burn.unwrap() - burn).abs() < 1e-9, "{evidence:?}");
+        let first = &evidence.composite.as_ref().unwrap().of[0];
+        assert_eq!((first.slo.as_str(), first.share), ("shop/a", share));
+        assert!(words::summary(&evidence, Severity::Page).contains("most by shop/a"));
+    }
+}
+
+#[test]
 fn one_bad_time_slice_is_not_too_few() {
     let mut world = World::two(Combine::Worst, ["1", "1"], vec![rule("14.4", 3)]);
     world.edit(1, |slo| {
@@ -141,4 +155,38 @@ fn the_budget_is_gone_when_the_first_part_of_the_worst_has_spent_it() {
     assert!((left.remaining - 0.825).abs() < 1e-9, "{left:?}");
     let days = left.exhausts_in.unwrap().secs() / 86_400;
     assert_eq!(days, 231, "0.825 at a burn of 0.1");
+}
+
+/// A part that is up and was never asked for anything, as a new service: it is idle. Only series that went
+/// since the alert began, by an edit, say nothing of its end.
+#[test]
+fn a_part_that_never_had_a_series_keeps_no_alert_from_its_end() {
+    let slices = |world: &mut World, count, a: &Slice, b: &Slice| {
+        for _ in 0..count {
+            let next = Ts(world.example.now).plus(Span::from_secs(30));
+            world.example.observed.saw(AliveIx(0), next, Some(AliveReading { up: 10, known: 10 }));
+            world.slices(1, &[a.clone(), b.clone(), Absent]);
+        }
+    };
+    let (well, burns) = (Counts(100, 0), Counts(100, 50));
+    for edited in [false, true] {
+        let of = vec![part("a", "1"), part("b", "1")];
+        let mut world = World::new(&["a", "b", "c"], &[], Combine::Worst, of, vec![rule("14.4", 3)]);
+        world.example.slos[1].alive = Some(AliveIx(0));
+        find_parts(&mut world.example.slos);
+        let b = if edited { &well } else { &Absent };
+        slices(&mut world, 40, &well, b);
+        assert_eq!(world.whole().standing(), Standing::Ok);
+        slices(&mut world, 5, &burns, b);
+        assert_eq!(world.fires(), ["page ErrorBudgetBurn"]);
+        if edited {
+            world.example.slos[1].total = world.example.slos[2].total.clone();
+            find_parts(&mut world.example.slos);
+        }
+        let (key, state) = world.example.control.iter().find(|(_, s)| s.firing.is_some()).unwrap();
+        let (key, kept) = (key.clone(), serde_json::to_string(state).unwrap());
+        world.example.control.put(key, serde_json::from_str(&kept).unwrap());
+        slices(&mut world, 30, &well, b);
+        assert_eq!(world.fires().is_empty(), !edited);
+    }
 }

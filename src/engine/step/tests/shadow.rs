@@ -124,3 +124,29 @@ fn shadow_mode_that_begins_while_it_fires_keeps_nobody_from_its_end() {
         ]
     );
 }
+
+/// As when a deployment sets the mode and a label at once: the new label set is another incident.
+#[test]
+fn a_label_edited_together_with_the_mode_tells_only_whom_the_new_mode_tells() {
+    for (before, after) in [(AlertMode::Live, AlertMode::Shadow), (AlertMode::Shadow, AlertMode::Live)] {
+        let mut world = firing(CHAT, before);
+        let mut slo = (*world.planned.slo).clone();
+        slo.labels.insert("tier".into(), "1".into());
+        world.planned.slo = Arc::new(slo);
+        set(&mut world, after);
+        world.tick(100, 100);
+        end(&mut world);
+        let name = |mode| if mode == AlertMode::Live { "oncall" } else { "chat" };
+        let all: Vec<_> = notices(&world).into_iter().map(|n| (n.receiver, n.event)).collect();
+        let pair = |mode, event| (name(mode).to_owned(), event);
+        assert_eq!(
+            all,
+            [
+                pair(before, Event::Firing),
+                pair(before, Event::Resolved),
+                pair(after, Event::Firing),
+                pair(after, Event::Resolved)
+            ]
+        );
+    }
+}
