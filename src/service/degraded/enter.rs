@@ -103,11 +103,12 @@ pub(in crate::service) async fn take(shared: &Shared, delta: &Delta, judged: &[(
     true
 }
 
-/// Owes the fallback receiver pages that their own receiver does not take.
+/// Owes the fallback receiver pages that their own receiver does not take. What is only shown nobody
+/// else is told.
 pub(in crate::service) async fn stand_in(shared: &Shared, notices: &[Notice]) {
     let at = clock::now_ms();
     let mut records = Vec::new();
-    for notice in notices {
+    for notice in notices.iter().filter(|notice| !notice.shadow) {
         let is_page = notice.event == Event::Firing && notice.alert.severity == Severity::Page;
         let Some(fallback) = fallback_for(shared, &notice.receiver).filter(|_| is_page) else { continue };
         let id = Notice::id_of(&notice.incident, notice.event, fallback);

@@ -9,10 +9,12 @@ use tempfile::TempDir;
 use super::recover::recover;
 use super::testing::{ends, fires, key};
 use super::{Degraded, count, deliver, resume};
-use crate::engine::notice::Notice;
+use crate::engine::notice::{Event, Notice};
+use crate::engine::recipient::Recipient;
 use crate::engine::step::Delta;
 use crate::notify::{Outcome, Reason, Receiver};
 use crate::service::commits::Commits;
+use crate::service::owed::owe_fallback;
 use crate::service::shared::Shared;
 use crate::service::state::Guarded;
 use crate::service::testing::{FALLBACK, again, messages, service};
@@ -180,6 +182,21 @@ async fn a_page_that_nobody_took_is_owed_by_the_next_process() {
     let night = Box::pin(night.die()).await;
     assert_eq!(night.rows("main").await, [row("p-firing-main", Status::Pending)]);
     assert_eq!(night.rows("other").await, [row("p-firing-other", Status::Delivered)]);
+}
+
+/// By the receiver that is shown it, in memory and where the store can still be read.
+#[tokio::test]
+async fn no_fallback_is_paged_for_what_is_only_shown_and_refused() {
+    let (night, deaf) = (Night::begin().await, Ears { deaf: true, ..Ears::default() });
+    let mut shown = fires(Page, "p", 30);
+    let told = vec![Recipient::Shadow { shadow: "main".into() }];
+    shown.transitions.iter_mut().for_each(|transition| transition.told.clone_from(&told));
+    night.degrade(shown).await;
+    assert_eq!(night.deliver("main", &deaf).await.len(), 1);
+    let mut notice = crate::service::testing::page("main", Event::Firing);
+    notice.shadow = true;
+    owe_fallback(&night.shared, 1, &[notice]).await.unwrap();
+    assert_eq!(night.deliver("other", &Ears::default()).await, [""; 0]);
 }
 
 #[tokio::test]
