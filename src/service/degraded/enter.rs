@@ -60,6 +60,7 @@ pub(in crate::service) async fn enter(shared: &Shared, why: &StoreError) -> bool
         let Some(doubt) = doubt else { return begun(shared) };
         let told = inner.memory.doubt(&doubt.delta, clock::now_ms());
         world.control.apply(&doubt.delta);
+        shared.owed.write().values_mut().for_each(|owed| owed.note(&doubt.delta));
         world.judged.extend(doubt.judged);
         inner.owe(&told);
         announce(shared, &doubt.delta);
