@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::recover::recover;
 use super::testing::{ends, fires, key};
-use super::{Degraded, count, deliver, resume};
+use super::{Degraded, count, deliver, is_finished, resume, without_outbox};
 use crate::engine::notice::{Event, Notice};
 use crate::engine::recipient::Recipient;
 use crate::engine::step::Delta;
@@ -239,7 +239,7 @@ async fn what_was_committed_unseen_is_not_written_twice() {
 async fn a_page_on_its_way_while_it_is_stored_is_not_sent_by_the_outbox_too() {
     let night = Night::begin().await;
     night.degrade(fires(Page, "p", 30)).await;
-    let due = night.shared.degraded.inner.write().messages.due("main", i64::MAX, 1);
+    let due = night.shared.degraded.inner.write().messages.due("main", i64::MAX, 1, |_| false);
     assert_eq!(due.len(), 1);
     night.find();
     recover(&night.shared).await.unwrap();
@@ -247,6 +247,40 @@ async fn a_page_on_its_way_while_it_is_stored_is_not_sent_by_the_outbox_too() {
     assert_eq!(night.shared.store.due("main", now, 10).await.unwrap(), [], "it has time to arrive");
     super::deliver::taken(&night.shared, &["p-firing-main".into()]).await;
     assert!(night.shared.degraded.is_taken("p-firing-main"), "and is only marked when its time comes");
+}
+
+#[tokio::test]
+async fn a_page_that_waits_in_an_outbox_that_cannot_be_read_is_sent_from_memory() {
+    let night = Night::begin().await;
+    assert!(night.tick(fires(Page, "p", 30)).await);
+    without_outbox(&night.shared, "main");
+    assert_eq!(night.deliver("main", &Ears::default()).await, [""; 0], "its own loop sends it");
+    night.degrade(fires(Ticket, "t", 60)).await;
+    without_outbox(&night.shared, "main");
+    assert_eq!(night.deliver("main", &Ears::default()).await, ["p-firing-main"]);
+    without_outbox(&night.shared, "main");
+    assert_eq!(night.deliver("main", &Ears::default()).await, [""; 0], "once");
+    // A death does not forget it.
+    night.find();
+    let night = Box::pin(night.die()).await;
+    assert_eq!(night.rows("main").await, [row("p-firing-main", Status::Delivered)]);
+    assert_eq!(night.history().await, [line("p", "firing")]);
+}
+
+#[tokio::test]
+async fn what_was_taken_from_the_outbox_or_is_over_is_not_sent_from_memory() {
+    for over in [true, false] {
+        let night = Night::begin().await;
+        assert!(night.tick(fires(Page, "p", 30)).await);
+        if over {
+            assert!(night.tick(ends(Page, "p", 60)).await);
+        } else {
+            is_finished(&night.shared, "p-firing-main");
+        }
+        night.degrade(fires(Ticket, "t", 90)).await;
+        without_outbox(&night.shared, "main");
+        assert_eq!(night.deliver("main", &Ears::default()).await, [""; 0], "over: {over}");
+    }
 }
 
 /// The folder of a container that is made anew is empty.
