@@ -163,6 +163,10 @@ async fn book(shared: &Shared, plan: &Arc<Plan>, journal: &mut Journal, facts: &
     reach!(Asked, "history");
     journal.book(shared, plan, facts);
     reach!(Booked, "history");
+    // The store takes nothing, which ticks tell: what is learned stays in memory until it is back.
+    if shared.degraded.is_on() {
+        return;
+    }
     if let Err(error) = during!("writing history", journal.write_facts(shared)).await {
         tracing::warn!(%error, "backfilled slices were not written; they are kept in memory");
     }

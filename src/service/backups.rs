@@ -37,6 +37,9 @@ pub(super) async fn run(shared: Arc<Shared>) {
 
 async fn look(shared: &Shared, due: &mut Instant, told: &mut bool) {
     let keep = shared.settings.backups.keep;
+    if keep > 0 {
+        measure(shared);
+    }
     if let Err(error) = shared.store.sound() {
         if !std::mem::replace(told, true) {
             tracing::error!(%error, "the store is in trouble");
@@ -55,7 +58,18 @@ async fn look(shared: &Shared, due: &mut Instant, told: &mut bool) {
     }
     if keep > 0 && *due <= Instant::now() {
         *due = Instant::now() + back_up(shared, keep).await;
+        measure(shared);
     }
+}
+
+/// How old the newest backup is, for who watches Damper.
+#[expect(clippy::cast_precision_loss, reason = "seconds since a backup")]
+fn measure(shared: &Shared) {
+    let newest = shared.store.newest_backup().map(|backup| backup.at.timestamp());
+    let since = newest.unwrap_or(shared.started_at_ms.div_euclid(1000));
+    let (age, every) = (clock::now().0.saturating_sub(since).max(0), shared.settings.backups.every);
+    shared.metrics.backup_age_seconds.get_or_create(&[]).set(age as f64);
+    shared.metrics.backup_every_seconds.get_or_create(&[]).set(every.secs() as f64);
 }
 
 /// Makes a backup; gives when the next one is due.
@@ -109,6 +123,8 @@ mod tests {
         let (mut due, mut told) = (Instant::now() + FIRST, false);
         look(shared, &mut due, &mut told).await;
         assert_eq!(shared.store.newest_backup(), None);
+        let says = |line: &str| shared.metrics.encode(|_, _| {}).lines().any(|said| said == line);
+        assert!(says("damper_backup_every_seconds{} 21600.0"), "{}", shared.metrics.encode(|_, _| {}));
         due = Instant::now();
         look(shared, &mut due, &mut told).await;
         let newest = shared.store.newest_backup().unwrap();

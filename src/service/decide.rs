@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::clock;
-use super::degraded::Doubt;
+use super::degraded::{self, Doubt};
 use super::owed::owe;
 use super::restart;
 use super::shared::Shared;
@@ -26,8 +26,10 @@ pub(super) async fn decide(
         let epoch = shared.epoch().ok_or_else(|| lost(shared))?;
         let mut decisions = decisions(shared, delta);
         decisions.judged = of_decided(delta, &judged);
+        degraded::owes(shared, delta, clock::now_ms());
         let commit = shared.store.commit(epoch, &decisions);
         if let Err(error) = during!(of_first(delta), commit).await {
+            degraded::is_in_doubt(shared, delta);
             *shared.in_doubt.write() = Some(Doubt { delta: delta.clone(), judged });
             return Err(error);
         }
@@ -54,7 +56,11 @@ pub(super) async fn commit(
     all.removed.extend(more.removed);
     all.history.extend(more.history);
     all.commands_done.extend(more.commands_done);
-    shared.store.commit(epoch, &all).await?;
+    degraded::owes(shared, delta, clock::now_ms());
+    if let Err(error) = shared.store.commit(epoch, &all).await {
+        degraded::is_in_doubt(shared, delta);
+        return Err(error);
+    }
     shared.world.write().control.apply(delta);
     announce(shared, delta);
     Ok(())

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::backoff::delay;
 use super::clock;
+use super::degraded;
 use super::owed::owe_fallback;
 use super::shared::Shared;
 use super::state::Guarded;
@@ -30,7 +31,7 @@ const SCHEDULE_MS: i64 = 2 * 60 * 1000;
 /// A clock is set by less than this all the time.
 const BACK_MS: i64 = 10_000;
 /// A message older than this is late: what happened to its alert since is told in one message.
-const LATE_MS: i64 = 10 * 60 * 1000;
+pub(super) const LATE_MS: i64 = 10 * 60 * 1000;
 /// A message that fails for so long is given up and listed as dead.
 const FAILED_FOR_MS: i64 = 3 * 24 * 3600 * 1000;
 /// But not before so many attempts: what is that old and sent again by hand has its time too.
@@ -96,7 +97,8 @@ impl Queue {
             }
             *self.seen.write() = Some((now, Instant::now()));
             let unmarked = i64::try_from(self.taken.read().len()).unwrap_or(0);
-            let rows = self.shared.store.due(&self.name, now, TOGETHER.saturating_add(unmarked)).await?;
+            let rows = self.shared.store.due(&self.name, now, TOGETHER.saturating_add(unmarked)).await;
+            let rows = rows.inspect_err(|_| degraded::without_outbox(&self.shared, &self.name))?;
             if rows.is_empty() || self.shared.drained.is_cancelled() {
                 let next = self.shared.store.next_due(&self.name).await?;
                 if next.is_none() {
@@ -147,6 +149,8 @@ impl Queue {
                 self.mark_taken(epoch, row).await
             }
             Outcome::Retry { after, error, .. } => {
+                // One that the process before stored.
+                degraded::waits(&self.shared, &notice, row.created_at);
                 self.refused.write().remove(&row.id);
                 self.warn(row, &error);
                 let old = now.saturating_sub(row.created_at) > FAILED_FOR_MS;
@@ -198,6 +202,7 @@ impl Queue {
 
     async fn mark_taken(&self, epoch: i64, row: &OutboxRow) -> Result<(), StoreError> {
         self.taken.write().insert(row.id.clone());
+        degraded::is_finished(&self.shared, &row.id);
         self.shared.store.delivered(epoch, &row.id, clock::now_ms()).await?;
         self.taken.write().remove(&row.id);
         self.shared.degraded.forget(&row.id);
@@ -230,6 +235,7 @@ impl Queue {
         error: &str,
     ) -> Result<(), StoreError> {
         tracing::error!(receiver = self.name, id = row.id, error, "not delivered and given up");
+        degraded::is_finished(&self.shared, &row.id);
         owe_fallback(&self.shared, epoch, std::slice::from_ref(notice)).await?;
         self.shared.store.dead(epoch, &row.id, clock::now_ms(), error).await?;
         self.refused.write().remove(&row.id);
@@ -247,6 +253,7 @@ impl Queue {
             return Ok(false);
         }
         let Some(by) = self.shared.store.waits_behind(row).await? else { return Ok(false) };
+        degraded::is_finished(&self.shared, &row.id);
         let superseded = vec![Superseded { id: row.id.clone(), by }];
         let decisions = Decisions { superseded, ..Decisions::default() };
         self.shared.store.commit(epoch, &decisions).await.map(|_| true)

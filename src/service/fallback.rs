@@ -64,8 +64,11 @@ async fn tell_fallback(
     };
     let read = payloads.iter().filter_map(|payload| serde_json::from_str(payload).ok());
     let notices: Vec<Notice> = read.collect();
-    for Notice { receiver, id, .. } in &notices {
-        tracing::warn!(receiver, id, "not taken in time; the fallback is told");
+    // From memory it is said once, by who does it.
+    if !shared.degraded.is_on() {
+        for Notice { receiver, id, .. } in &notices {
+            tracing::warn!(receiver, id, "not taken in time; the fallback is told");
+        }
     }
     owe_fallback(shared, epoch, &notices).await?;
     let full = payloads.len() >= usize::try_from(MOST).unwrap_or(usize::MAX);

@@ -176,6 +176,10 @@ async fn stop(shared: &Shared) {
         tracing::warn!("some tasks did not end in time");
     }
     release(shared).await;
+    if shared.epoch().is_none() && shared.degraded.is_on() {
+        // The lease was lost meanwhile. What is not handed over in time the next process finds noted.
+        let _ = tokio::time::timeout(END, degraded::hand_over(shared)).await;
+    }
     tracing::info!("stopped");
 }
 

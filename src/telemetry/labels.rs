@@ -20,6 +20,9 @@ macro_rules! label_sets {
     )*};
 }
 
+/// No label: a family of this has one series, once there is something to tell.
+pub type NoLabels = [(&'static str, &'static str); 0];
+
 label_sets! {
     /// `{source}`
     SourceLabels { source }

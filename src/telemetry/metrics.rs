@@ -13,8 +13,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
 use super::labels::{
-    DeliveryLabels, KindLabels, OutcomeLabels, QueryLabels, ReceiverLabels, SeverityLabels, SourceLabels,
-    VersionLabels,
+    DeliveryLabels, KindLabels, NoLabels, OutcomeLabels, QueryLabels, ReceiverLabels, SeverityLabels,
+    SourceLabels, VersionLabels,
 };
 use super::logs::VERSION;
 use super::scale_gauges::ScaleGauges;
@@ -82,6 +82,8 @@ pub struct Metrics {
     pub drift_events: Gauge,
     pub drift_checks: Family<QueryLabels, Counter>,
     pub store_errors: Family<KindLabels, Counter>,
+    pub backup_age_seconds: Family<NoLabels, Gauge>,
+    pub backup_every_seconds: Family<NoLabels, Gauge>,
     pub scale_writes: Family<OutcomeLabels, Counter>,
 }
 
@@ -193,6 +195,16 @@ impl Metrics {
                 Family::default(),
             ),
             store_errors: set.add("store_errors", "Failed calls of the store", Family::default()),
+            backup_age_seconds: set.add(
+                "backup_age_seconds",
+                "Age of the store's newest backup, or of this process while there is none; not there where none are made",
+                Family::default(),
+            ),
+            backup_every_seconds: set.add(
+                "backup_every_seconds",
+                "How often a backup of the store is made; not there where none are made",
+                Family::default(),
+            ),
             scale_writes: set.add(
                 "scale_writes",
                 "Writes of replicas by outcome: done, or why not",
@@ -270,6 +282,8 @@ mod tests {
         metrics.outbox_shed.get_or_create(&receiver).inc();
         metrics.delivery("r", &Outcome::DELIVERED, Duration::from_millis(100));
         metrics.alerts_firing.get_or_create(&SeverityLabels::new("page")).set(1);
+        metrics.backup_age_seconds.get_or_create(&[]).set(1.5);
+        metrics.backup_every_seconds.get_or_create(&[]).set(600.0);
         metrics.store_errors.get_or_create(&KindLabels::new("busy")).inc();
         metrics.scale_writes.get_or_create(&OutcomeLabels::new("done")).inc();
         metrics.drift_checks.get_or_create(&QueryLabels::new("s", "equal")).inc();

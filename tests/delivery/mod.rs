@@ -3,6 +3,7 @@
 mod alertmanager;
 mod compare;
 mod crash;
+mod cut_off;
 mod email;
 mod fallback;
 mod restored;

@@ -185,6 +185,31 @@ async fn a_server_that_is_stopped_and_started_again() {
     night.with_it_again().await;
 }
 
+#[tokio::test]
+async fn a_page_that_waits_in_a_server_that_vanishes_is_sent_from_memory() {
+    let address = postgres::fresh_database();
+    let mut night = Night::falls(Some(&address)).await;
+    night.start().await;
+    night.receiver.behave(Behaviour::Fail(503, None));
+    night.shop.fail("pay", true);
+    let tried = async || night.receiver.requests().first().map(Told::read);
+    let tried = wait_until(LIMIT, "an attempt", tried).await;
+    outage::stop(&address);
+    night.receiver.behave(Behaviour::Accept);
+    let taken = async || night.receiver.accepted().first().map(Told::read);
+    let taken = wait_until(LIMIT, "the page from memory", taken).await;
+    assert_eq!(taken.key, tried.key);
+    night.degraded(true).await;
+    outage::start_again(&address);
+    night.degraded(false).await;
+    night.ends("pay").await;
+    let end = async || (events(&night.receiver) == ["firing", "resolved"]).then_some(());
+    wait_until(LIMIT, "its end", end).await;
+    all_told(&night.damper).await;
+    night.damper.stop().await;
+    told::check(&night.store, &night.receiver, &night.shop.phases()).await;
+}
+
 /// A disk of its own, as an unprivileged user can make one.
 #[tokio::test]
 async fn a_full_disk_costs_no_page_and_one_without_any_reserve_left_none_either() {

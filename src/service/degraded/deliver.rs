@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::Shared;
 use super::enter::{spill, stand_in};
 use super::record::Record;
+use super::{Inner, Shared, untaken};
 use crate::engine::notice::Notice;
 use crate::notify::{Outcome, Receiver};
 use crate::service::backoff::delay;
@@ -45,7 +45,10 @@ pub(super) async fn look(shared: &Shared, name: &str, receiver: &dyn Receiver) -
         return REST;
     }
     loop {
-        let due = shared.degraded.inner.write().messages.due(name, clock::now_ms(), TOGETHER);
+        let due = {
+            let Inner { memory, messages, .. } = &mut *shared.degraded.inner.write();
+            messages.due(name, clock::now_ms(), TOGETHER, |incident| memory.is_over(incident))
+        };
         if due.is_empty() {
             break;
         }
@@ -76,6 +79,7 @@ async fn send(shared: &Shared, name: &str, receiver: &dyn Receiver, notice: &Not
 /// A receiver has these messages.
 pub(super) async fn taken(shared: &Shared, ids: &[String]) {
     let at = clock::now_ms();
+    ids.iter().for_each(|id| untaken::is_finished(shared, id));
     let news: Vec<Record> = {
         let mut inner = shared.degraded.inner.write();
         inner.generation += 1;
@@ -101,7 +105,10 @@ pub(super) async fn late(shared: &Shared, name: &str) {
     let Some(route) = shared.settings.route.as_ref().filter(|route| route.receiver == name) else { return };
     let Some(fallback) = fallback_for(shared, name) else { return };
     let before = clock::now_ms().saturating_sub(route.fallback_after.secs().saturating_mul(1000));
-    let overdue = shared.degraded.inner.read().messages.overdue(name, fallback, before);
+    let overdue = {
+        let inner = shared.degraded.inner.read();
+        inner.messages.overdue(name, fallback, before, |incident| inner.memory.is_over(incident))
+    };
     if !overdue.is_empty() {
         stand_in(shared, &overdue).await;
     }

@@ -60,6 +60,7 @@ pub(in crate::service) async fn enter(shared: &Shared, why: &StoreError) -> bool
         let Some(doubt) = doubt else { return begun(shared) };
         let told = inner.memory.doubt(&doubt.delta, clock::now_ms());
         world.control.apply(&doubt.delta);
+        shared.owed.write().values_mut().for_each(|owed| owed.note(&doubt.delta));
         world.judged.extend(doubt.judged);
         inner.owe(&told);
         announce(shared, &doubt.delta);
@@ -103,14 +104,13 @@ pub(in crate::service) async fn take(shared: &Shared, delta: &Delta, judged: &[(
     true
 }
 
-/// Owes the fallback receiver pages that their own receiver does not take. What is only shown nobody else
-/// is told.
+/// Owes the fallback receiver pages that their own receiver does not take. What is only shown nobody
+/// else is told.
 pub(in crate::service) async fn stand_in(shared: &Shared, notices: &[Notice]) {
     let at = clock::now_ms();
     let mut records = Vec::new();
-    for notice in notices {
-        let is_page =
-            notice.event == Event::Firing && notice.alert.severity == Severity::Page && !notice.shadow;
+    for notice in notices.iter().filter(|notice| !notice.shadow) {
+        let is_page = notice.event == Event::Firing && notice.alert.severity == Severity::Page;
         let Some(fallback) = fallback_for(shared, &notice.receiver).filter(|_| is_page) else { continue };
         let id = Notice::id_of(&notice.incident, notice.event, fallback);
         let instead = Notice { id, receiver: fallback.to_owned(), ..notice.clone() };

@@ -1,6 +1,8 @@
 //! On a server another replica leads while this one cannot reach the store and pages all the same. What
 //! it told then becomes the leader's business: it hands that over as commands, which need no lease, and
 //! the leader takes them up between two ticks. So the end of every page is told, whoever told the page.
+//! It does so before it ends, and what it could not hand over then, or did not live to, the next process
+//! finds in the spill file: a container that is made anew has none.
 
 use super::record::Record;
 use super::resume::take_up;
@@ -13,15 +15,19 @@ pub(super) const TOLD: &str = "told-without-store";
 /// Commands looked at at once.
 const MOST: i64 = 1000;
 
-/// Hands over what this process's spill file holds to the replica that leads.
+/// Hands over to the replica that leads what this process told without the store, and what its spill
+/// file held at the start.
 pub(in crate::service) async fn hand_over(shared: &Shared) {
-    let left = shared.degraded.left();
-    if left.is_empty() {
+    let records = shared.degraded.records();
+    if records.is_empty() {
         return;
     }
-    match put(shared, &left).await {
+    match put(shared, &records).await {
         Ok(()) => {
-            tracing::info!(records = left.len(), "what was told without the store is handed to the leader");
+            tracing::info!(
+                records = records.len(),
+                "what was told without the store is handed to the leader"
+            );
             shared.degraded.left.write().clear();
             shared.degraded.empty().await;
         }
@@ -44,10 +50,11 @@ pub(super) async fn look(shared: &Shared) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Takes up what was handed over; between ticks, as it moves alerts.
+/// Takes up what was handed over; between ticks, as it moves alerts. Not while it is in doubt how these
+/// stand: an incident that the store has would be written over, and never end.
 pub(in crate::service) async fn take_over(shared: &Shared) {
     let handed = std::mem::take(&mut *shared.degraded.handed.write());
-    if handed.is_empty() || shared.degraded.is_on() {
+    if handed.is_empty() || shared.degraded.is_on() || shared.in_doubt.read().is_some() {
         return;
     }
     let ids = handed.iter().map(|command| command.id).collect();

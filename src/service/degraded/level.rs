@@ -1,15 +1,17 @@
 //! Tells an Alertmanager from memory what fires, again and again: what it is not told it soon takes to
-//! be over. Everything that people know counts as firing until its end is stored.
+//! be over. Everything that people know counts as firing until its end is stored; on a server only what
+//! still fires, since another replica may lead and have told the end of the rest.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Shared;
 use super::deliver::{failed, late, taken};
 use super::enter::stand_in;
+use super::{Inner, Shared};
 use crate::engine::alert::{AlertKey, Firing};
 use crate::engine::notice::{Alert, Notice};
+use crate::engine::step::Control;
 use crate::notify::alertmanager::{Alertmanager, AmAlert};
 use crate::service::clock;
 
@@ -42,7 +44,11 @@ async fn look(shared: &Shared, name: &str, alertmanager: &Alertmanager) -> Durat
     if !shared.degraded.is_on() {
         return REST;
     }
-    let firing = firing(shared, name);
+    let firing = {
+        let (inner, world) = (shared.degraded.inner.read(), shared.world.read());
+        let now = shared.store.is_shared().then_some(&world.control);
+        firing(&inner, now, name, &shared.settings.external_url)
+    };
     let mut all_took = true;
     for some in firing.chunks(MOST) {
         all_took &= tell(shared, name, alertmanager, some).await;
@@ -58,13 +64,14 @@ struct Level {
     message: Option<Notice>,
 }
 
-fn firing(shared: &Shared, name: &str) -> Vec<Level> {
-    let external = &shared.settings.external_url;
-    let inner = shared.degraded.inner.read();
+/// `now` is given where an alert that does not fire in it is not told on.
+fn firing(inner: &Inner, now: Option<&Control>, name: &str, external: &str) -> Vec<Level> {
+    let goes_on =
+        |key: &AlertKey| now.is_none_or(|now| now.get(key).is_some_and(|state| state.firing.is_some()));
     let messages: BTreeMap<&str, &Notice> =
         inner.messages.waiting(name).map(|message| (&*message.notice.incident, &message.notice)).collect();
     let known = inner.memory.known().iter().filter_map(|(key, state)| Some((key, state.firing.as_ref()?)));
-    let told = known.filter(|(_, firing)| firing.told.iter().any(|told| *told == name));
+    let told = known.filter(|(key, firing)| goes_on(key) && firing.told.iter().any(|told| *told == name));
     let told = told.filter(|(_, firing)| !messages.contains_key(&*firing.incident));
     let known =
         told.map(|(key, firing)| Level { alert: AmAlert::new(&alert(key, firing), external), message: None });
@@ -109,4 +116,23 @@ async fn tell(shared: &Shared, name: &str, alertmanager: &Alertmanager, levels: 
     taken(shared, &got).await;
     stand_in(shared, &refused).await;
     why.is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::memory::Memory;
+    use super::super::testing::{ends, fires};
+    use super::*;
+    use crate::slo::model::Severity::Page;
+
+    #[test]
+    fn what_is_over_is_told_on_only_where_nobody_else_can_have_told_its_end() {
+        let mut stored = Control::default();
+        stored.apply(&fires(Page, "p", 30));
+        let inner = Inner { memory: Memory::of(stored.clone()), ..Inner::default() };
+        let mut over = stored.clone();
+        over.apply(&ends(Page, "p", 60));
+        let told = |now: Option<&Control>| firing(&inner, now, "main", "").len();
+        assert_eq!((told(None), told(Some(&stored)), told(Some(&over))), (1, 1, 0));
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::engine::notice::{Event, Notice};
+use crate::service::deliver::LATE_MS;
 use crate::slo::model::Severity;
 
 /// One message to one receiver. Times are milliseconds since the epoch.
@@ -33,6 +34,15 @@ pub(super) struct Messages(BTreeMap<String, Message>);
 impl Messages {
     /// Adds a message that is to be noted before it is sent; whether it is new.
     pub(super) fn owe(&mut self, notice: Notice, fallback_of: Option<String>, at: i64) -> bool {
+        self.add(notice, fallback_of, at, false)
+    }
+
+    /// Takes over a message that the store has, which needs no noting; whether it is new.
+    pub(super) fn take_over(&mut self, notice: Notice, at: i64) -> bool {
+        self.add(notice, None, at, true)
+    }
+
+    fn add(&mut self, notice: Notice, fallback_of: Option<String>, at: i64, noted: bool) -> bool {
         let id = notice.id.clone();
         if self.0.contains_key(&id) {
             return false;
@@ -45,7 +55,7 @@ impl Messages {
             under_way: false,
             attempts: 0,
             next_at: at,
-            noted: false,
+            noted,
             stored: false,
         };
         self.0.insert(id, message);
@@ -57,10 +67,19 @@ impl Messages {
         self.0.values_mut().for_each(|message| message.noted = true);
     }
 
-    /// What is to be sent to a receiver now, the oldest first; each counts as under way.
-    pub(super) fn due(&mut self, receiver: &str, now: i64, most: usize) -> Vec<Notice> {
-        let mut due: Vec<&mut Message> =
-            self.waiting_mut(receiver).filter(|m| !m.under_way && m.next_at <= now).collect();
+    /// What is to be sent to a receiver now, the oldest first; each counts as under way. A late page of
+    /// an incident that `is_over` is told by its end.
+    pub(super) fn due(
+        &mut self,
+        receiver: &str,
+        now: i64,
+        most: usize,
+        is_over: impl Fn(&str) -> bool,
+    ) -> Vec<Notice> {
+        let is_told_by_its_end =
+            |m: &Message| now.saturating_sub(m.at) >= LATE_MS && is_over(&m.notice.incident);
+        let is_due = |m: &&mut Message| !m.under_way && m.next_at <= now && !is_told_by_its_end(m);
+        let mut due: Vec<&mut Message> = self.waiting_mut(receiver).filter(is_due).collect();
         due.sort_by_key(|message| message.at);
         due.truncate(most);
         due.into_iter()
@@ -101,13 +120,20 @@ impl Messages {
         message.attempts += 1;
     }
 
-    /// Pages to a receiver that it has not taken since before a moment, and of which `fallback` is not
-    /// told yet.
-    pub(super) fn overdue(&self, receiver: &str, fallback: &str, before: i64) -> Vec<Notice> {
+    /// Pages to a receiver that it has not taken since before a moment, of incidents that are not over,
+    /// and of which `fallback` is not told yet.
+    pub(super) fn overdue(
+        &self,
+        receiver: &str,
+        fallback: &str,
+        before: i64,
+        is_over: impl Fn(&str) -> bool,
+    ) -> Vec<Notice> {
         let is_late = |m: &&Message| {
             let is_page = m.notice.event == Event::Firing && m.notice.alert.severity == Severity::Page;
             let own = Notice::id_of(&m.notice.incident, m.notice.event, fallback);
-            is_page && m.fallback_of.is_none() && m.at <= before && !self.0.contains_key(&own)
+            let waits = is_page && m.fallback_of.is_none() && m.at <= before;
+            waits && !is_over(&m.notice.incident) && !self.0.contains_key(&own)
         };
         self.waiting(receiver).filter(is_late).map(|message| message.notice.clone()).collect()
     }
@@ -161,6 +187,10 @@ mod tests {
         messages
     }
 
+    fn goes_on(_: &str) -> bool {
+        false
+    }
+
     fn ids(notices: &[Notice]) -> Vec<&str> {
         notices.iter().map(|notice| notice.id.as_str()).collect()
     }
@@ -168,18 +198,18 @@ mod tests {
     #[test]
     fn nothing_is_sent_before_it_is_noted_nor_twice_at_once_nor_after_it_was_taken() {
         let mut messages = owed(vec![page("main", Event::Firing)]);
-        assert_eq!(ids(&messages.due("main", 1, 9)), [""; 0]);
+        assert_eq!(ids(&messages.due("main", 1, 9, goes_on)), [""; 0]);
         messages.noted();
-        assert_eq!(ids(&messages.due("main", 1, 9)), ["p-firing-main"]);
-        assert_eq!(ids(&messages.due("main", 1, 9)), [""; 0], "it is under way");
+        assert_eq!(ids(&messages.due("main", 1, 9, goes_on)), ["p-firing-main"]);
+        assert_eq!(ids(&messages.due("main", 1, 9, goes_on)), [""; 0], "it is under way");
         messages.failed("p-firing-main", |attempts| {
             assert_eq!(attempts, 0);
             5
         });
-        assert_eq!(ids(&messages.due("main", 4, 9)), [""; 0], "it rests");
-        assert_eq!(ids(&messages.due("main", 5, 9)), ["p-firing-main"]);
+        assert_eq!(ids(&messages.due("main", 4, 9, goes_on)), [""; 0], "it rests");
+        assert_eq!(ids(&messages.due("main", 5, 9, goes_on)), ["p-firing-main"]);
         assert!(messages.taken("p-firing-main", 7));
-        assert_eq!(ids(&messages.due("main", i64::MAX, 9)), [""; 0]);
+        assert_eq!(ids(&messages.due("main", i64::MAX, 9, goes_on)), [""; 0]);
         assert!(!messages.owe(page("main", Event::Firing), None, 9), "owed once");
         assert!(!messages.any_waits());
     }
@@ -189,13 +219,25 @@ mod tests {
         let ticket = notice("main", "t", Severity::Ticket, Event::Firing);
         let mut messages = owed(vec![page("main", Event::Firing), ticket]);
         messages.noted();
-        assert_eq!(ids(&messages.overdue("main", "other", -1)), [""; 0]);
-        let overdue = messages.overdue("main", "other", MINUTE);
+        assert_eq!(ids(&messages.overdue("main", "other", -1, goes_on)), [""; 0]);
+        let overdue = messages.overdue("main", "other", MINUTE, goes_on);
         assert_eq!(ids(&overdue), ["p-firing-main"]);
         messages.owe(page("other", Event::Firing), Some(overdue[0].id.clone()), MINUTE);
-        assert_eq!(ids(&messages.overdue("main", "other", MINUTE)), [""; 0]);
+        assert_eq!(ids(&messages.overdue("main", "other", MINUTE, goes_on)), [""; 0]);
         messages.noted();
-        assert_eq!(ids(&messages.overdue("other", "main", MINUTE)), [""; 0], "a stand-in has none");
+        assert_eq!(ids(&messages.overdue("other", "main", MINUTE, goes_on)), [""; 0], "a stand-in has none");
+    }
+
+    #[test]
+    fn a_late_page_of_what_is_over_is_not_sent_and_no_fallback_is_told_of_it() {
+        let mut messages = Messages::default();
+        assert!(messages.take_over(page("main", Event::Firing), 0));
+        let is_over = |incident: &str| incident == "p";
+        assert_eq!(ids(&messages.overdue("main", "other", MINUTE, is_over)), [""; 0]);
+        assert_eq!(ids(&messages.due("main", LATE_MS, 9, is_over)), [""; 0]);
+        assert_eq!(ids(&messages.due("main", LATE_MS - 1, 9, is_over)), ["p-firing-main"], "it is news");
+        messages.failed("p-firing-main", |_| 0);
+        assert_eq!(ids(&messages.due("main", LATE_MS, 9, goes_on)), ["p-firing-main"], "it fires again");
     }
 
     #[test]
@@ -203,7 +245,7 @@ mod tests {
         for taken in [true, false] {
             let mut messages = owed(vec![page("main", Event::Firing), page("other", Event::Firing)]);
             messages.noted();
-            messages.due("main", 1, 1);
+            messages.due("main", 1, 1, goes_on);
             messages.stored();
             assert_eq!(messages.all().count(), 0, "nothing is to be stored any more");
             if taken {

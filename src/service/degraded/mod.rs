@@ -8,6 +8,7 @@
 //! - `spill`: the file
 //! - `enter`: how a tick decides meanwhile
 //! - `deliver`, `level`: who tells
+//! - `untaken`: pages that the store has and nobody took, for when it cannot be read
 //! - `recover`, `resume`, `handover`: what the store gets, after the trouble, at a start, and from a
 //!   replica that does not lead any more
 //!
@@ -29,6 +30,7 @@ mod spill;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod untaken;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -40,6 +42,7 @@ use self::memory::Memory;
 use self::messages::Messages;
 use self::record::Record;
 use self::spill::Spill;
+use self::untaken::Untaken;
 use super::state::Guarded;
 use crate::engine::step::Delta;
 use crate::notify::alertmanager::subject;
@@ -53,6 +56,7 @@ pub(super) use handover::{hand_over, take_over};
 pub(super) use level::run as tell_levels;
 pub(super) use recover::run;
 pub(super) use resume::resume;
+pub(super) use untaken::{is_finished, is_in_doubt, owes, waits, without_outbox};
 
 /// Ticks in a row without a commit after which Damper is degraded.
 const TICKS: u32 = 2;
@@ -73,6 +77,8 @@ pub struct Degraded {
     /// Ticks in a row without a commit.
     missed: AtomicU32,
     inner: Guarded<Inner>,
+    /// Pages that wait in the store.
+    untaken: Guarded<Untaken>,
     spill: Option<Spill>,
     /// What an earlier process left.
     left: Guarded<Vec<Record>>,

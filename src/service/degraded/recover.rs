@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Inner, Shared, handover};
+use super::{Inner, Shared, handover, untaken};
 use crate::engine::step::Delta;
 use crate::service::clock;
 use crate::service::decide::{decisions, history};
@@ -58,6 +58,13 @@ pub(super) async fn recover(shared: &All) -> Result<(), StoreError> {
         let (inner, world) = (shared.degraded.inner.read(), shared.world.read());
         (inner.generation, owed(shared, &inner, &world, clock::now_ms()))
     };
+    {
+        let inner = shared.degraded.inner.read();
+        let waiting = inner.messages.all().filter(|message| message.taken_at.is_none());
+        let waiting: Vec<_> = waiting.map(|message| (message.notice.clone(), message.at)).collect();
+        drop(inner);
+        waiting.into_iter().for_each(|(notice, at)| untaken::waits(shared, &notice, at));
+    }
     shared.store.commit(epoch, &owed).await?;
     let told = {
         let mut inner = shared.degraded.inner.write();

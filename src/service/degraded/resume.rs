@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::memory::Memory;
+use super::messages::Message;
 use super::record::Record;
 use super::recover::recover;
 use super::{Degraded, Inner};
@@ -40,8 +41,10 @@ pub(super) async fn take_up(
         inner.since = Some(clock::now());
         inner.commands = commands;
         inner.take_up(records, &stored, &mut world.control);
+        shared.owed.write().values_mut().for_each(|owed| owed.note_firing(&world.control));
         tracing::warn!(pages = inner.memory.told().len(), "another process told pages without the store");
     }
+    shared.metrics.degraded.set(1);
     shared.degraded.begin();
     if let Err(error) = recover(shared).await {
         tracing::error!(%error, "what was told without the store is not written yet");
@@ -77,6 +80,23 @@ impl Inner {
         self.messages.noted();
         self.generation += 1;
     }
+
+    /// All of it as it is noted.
+    fn records(&self) -> Vec<Record> {
+        let told = self.memory.told().iter().map(|told| Record::Told(Box::new(told.clone())));
+        let taken = |message: &Message| {
+            message.taken_at.map(|at| Record::Taken { id: message.notice.id.clone(), at })
+        };
+        let stand_in = |message: &Message| {
+            let (notice, at) = (Box::new(message.notice.clone()), message.at);
+            let fallback_of = message.fallback_of.clone()?;
+            Some(Record::StandIn { notice, fallback_of, at })
+        };
+        let messages = self.messages.all().flat_map(|one| stand_in(one).into_iter().chain(taken(one)));
+        let delivered =
+            self.delivered.iter().map(|Delivered { id, at }| Record::Taken { id: id.clone(), at: *at });
+        told.chain(messages).chain(delivered).collect()
+    }
 }
 
 /// Incidents whose beginning the store has.
@@ -93,8 +113,12 @@ async fn stored(shared: &Shared, records: &[Record]) -> Result<BTreeSet<String>,
 }
 
 impl Degraded {
-    /// What an earlier process told and nobody took up yet.
-    pub(super) fn left(&self) -> Vec<Record> {
-        self.left.read().clone()
+    /// What an earlier process told and nobody took up yet, and what this one tells.
+    pub(super) fn records(&self) -> Vec<Record> {
+        let mut all = self.left.read().clone();
+        if self.is_on() {
+            all.extend(self.inner.read().records());
+        }
+        all
     }
 }

@@ -8,12 +8,13 @@ use tempfile::TempDir;
 
 use super::recover::recover;
 use super::testing::{ends, fires, key};
-use super::{Degraded, count, deliver, resume};
-use crate::engine::notice::Notice;
+use super::{Degraded, count, deliver, is_finished, resume, without_outbox};
+use crate::engine::notice::{Event, Notice};
 use crate::engine::recipient::Recipient;
 use crate::engine::step::Delta;
 use crate::notify::{Outcome, Reason, Receiver};
 use crate::service::commits::Commits;
+use crate::service::owed::owe_fallback;
 use crate::service::shared::Shared;
 use crate::service::state::Guarded;
 use crate::service::testing::{FALLBACK, again, messages, service};
@@ -183,6 +184,21 @@ async fn a_page_that_nobody_took_is_owed_by_the_next_process() {
     assert_eq!(night.rows("other").await, [row("p-firing-other", Status::Delivered)]);
 }
 
+/// By the receiver that is shown it, in memory and where the store can still be read.
+#[tokio::test]
+async fn no_fallback_is_paged_for_what_is_only_shown_and_refused() {
+    let (night, deaf) = (Night::begin().await, Ears { deaf: true, ..Ears::default() });
+    let mut shown = fires(Page, "p", 30);
+    let told = vec![Recipient::Shadow { shadow: "main".into() }];
+    shown.transitions.iter_mut().for_each(|transition| transition.told.clone_from(&told));
+    night.degrade(shown).await;
+    assert_eq!(night.deliver("main", &deaf).await.len(), 1);
+    let mut notice = crate::service::testing::page("main", Event::Firing);
+    notice.shadow = true;
+    owe_fallback(&night.shared, 1, &[notice]).await.unwrap();
+    assert_eq!(night.deliver("other", &Ears::default()).await, [""; 0]);
+}
+
 #[tokio::test]
 async fn a_death_between_the_commit_and_the_emptying_of_the_file_repeats_nothing() {
     let (night, ears) = (Night::begin().await, Ears::default());
@@ -223,7 +239,7 @@ async fn what_was_committed_unseen_is_not_written_twice() {
 async fn a_page_on_its_way_while_it_is_stored_is_not_sent_by_the_outbox_too() {
     let night = Night::begin().await;
     night.degrade(fires(Page, "p", 30)).await;
-    let due = night.shared.degraded.inner.write().messages.due("main", i64::MAX, 1);
+    let due = night.shared.degraded.inner.write().messages.due("main", i64::MAX, 1, |_| false);
     assert_eq!(due.len(), 1);
     night.find();
     recover(&night.shared).await.unwrap();
@@ -231,6 +247,93 @@ async fn a_page_on_its_way_while_it_is_stored_is_not_sent_by_the_outbox_too() {
     assert_eq!(night.shared.store.due("main", now, 10).await.unwrap(), [], "it has time to arrive");
     super::deliver::taken(&night.shared, &["p-firing-main".into()]).await;
     assert!(night.shared.degraded.is_taken("p-firing-main"), "and is only marked when its time comes");
+}
+
+#[tokio::test]
+async fn a_page_that_waits_in_an_outbox_that_cannot_be_read_is_sent_from_memory() {
+    let night = Night::begin().await;
+    assert!(night.tick(fires(Page, "p", 30)).await);
+    without_outbox(&night.shared, "main");
+    assert_eq!(night.deliver("main", &Ears::default()).await, [""; 0], "its own loop sends it");
+    night.degrade(fires(Ticket, "t", 60)).await;
+    without_outbox(&night.shared, "main");
+    assert_eq!(night.deliver("main", &Ears::default()).await, ["p-firing-main"]);
+    without_outbox(&night.shared, "main");
+    assert_eq!(night.deliver("main", &Ears::default()).await, [""; 0], "once");
+    // A death does not forget it.
+    night.find();
+    let night = Box::pin(night.die()).await;
+    assert_eq!(night.rows("main").await, [row("p-firing-main", Status::Delivered)]);
+    assert_eq!(night.history().await, [line("p", "firing")]);
+}
+
+#[tokio::test]
+async fn what_was_taken_from_the_outbox_or_is_over_is_not_sent_from_memory() {
+    for over in [true, false] {
+        let night = Night::begin().await;
+        assert!(night.tick(fires(Page, "p", 30)).await);
+        if over {
+            assert!(night.tick(ends(Page, "p", 60)).await);
+        } else {
+            is_finished(&night.shared, "p-firing-main");
+        }
+        night.degrade(fires(Ticket, "t", 90)).await;
+        without_outbox(&night.shared, "main");
+        assert_eq!(night.deliver("main", &Ears::default()).await, [""; 0], "over: {over}");
+    }
+}
+
+/// The folder of a container that is made anew is empty.
+#[tokio::test]
+async fn what_a_replica_told_is_handed_over_before_it_ends() {
+    let (night, ears) = (Night::begin().await, Ears::default());
+    night.degrade(fires(Page, "p", 30)).await;
+    night.deliver("main", &ears).await;
+    night.find();
+    super::hand_over(&night.shared).await;
+    let night = Box::pin(night.die()).await;
+    assert_eq!(night.fires(), None, "nothing is left in its folder");
+    super::handover::look(&night.shared).await.unwrap();
+    super::take_over(&night.shared).await;
+    assert_eq!(night.fires().as_deref(), Some("p"));
+    assert_eq!(night.rows("main").await, [row("p-firing-main", Status::Delivered)]);
+}
+
+/// Else the state of the incident that the store has would be that of the other one, and it would never end.
+#[tokio::test]
+async fn nothing_is_taken_over_while_it_is_in_doubt_what_the_store_has() {
+    let (night, ears) = (Night::begin().await, Ears::default());
+    night.degrade(fires(Page, "theirs", 30)).await;
+    night.deliver("main", &ears).await;
+    night.find();
+    super::hand_over(&night.shared).await;
+    let night = Box::pin(night.die()).await;
+    // The answer was lost, not the commit.
+    assert!(night.tick(fires(Page, "own", 60)).await);
+    night.shared.world.write().control = Default::default();
+    *night.shared.in_doubt.write() = Some(super::Doubt { delta: fires(Page, "own", 60), judged: vec![] });
+    for _ in 0..2 {
+        super::handover::look(&night.shared).await.unwrap();
+        super::take_over(&night.shared).await;
+        assert!(night.tick(Delta::default()).await);
+        assert_eq!(night.fires().as_deref(), Some("own"));
+    }
+    let all = [line("own", "firing"), line("theirs", "firing"), line("theirs", "resolved")];
+    assert_eq!(night.history().await, all);
+}
+
+#[tokio::test]
+async fn a_process_that_cannot_write_what_was_told_says_that_it_is_degraded() {
+    let night = Night::begin().await;
+    night.degrade(fires(Page, "p", 30)).await;
+    night.find();
+    let Night { shared, folder } = night;
+    Arc::into_inner(shared).unwrap().store.close().await;
+    let night = Night::of(Box::pin(again(&folder, FALLBACK)).await, folder);
+    night.lose();
+    Box::pin(resume(&night.shared)).await.unwrap();
+    assert!(night.shared.degraded.is_on());
+    assert_eq!(night.shared.metrics.degraded.get(), 1);
 }
 
 #[tokio::test]
@@ -255,15 +358,4 @@ async fn what_a_replica_told_that_leads_no_more_the_leader_tells_the_end_of() {
     assert_eq!(night.rows("main").await, [row("p-firing-main", Status::Delivered)]);
     assert!(night.tick(ends(Page, "p", 90)).await);
     assert_eq!(night.history().await, [line("p", "firing"), line("p", "resolved")]);
-}
-
-#[tokio::test]
-async fn what_shadow_mode_shows_and_nobody_takes_is_told_no_fallback() {
-    let night = Night::begin().await;
-    let mut shown = fires(Page, "a", 30);
-    shown.transitions[0].told = vec![Recipient::Shadow { shadow: "main".into() }];
-    night.degrade(shown).await;
-    let deaf = Ears { deaf: true, ..Ears::default() };
-    assert_eq!(night.deliver("main", &deaf).await.len(), 1);
-    assert_eq!(night.deliver("other", &Ears::default()).await, [""; 0]);
 }

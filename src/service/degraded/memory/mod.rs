@@ -104,6 +104,18 @@ impl Memory {
         &self.told
     }
 
+    /// Whether people know an incident that nobody told the end of.
+    pub(super) fn knows(&self, incident: &str) -> bool {
+        let mut firing = self.known.iter().filter_map(|(_, state)| state.firing.as_ref());
+        firing.any(|firing| firing.incident == incident)
+    }
+
+    /// Whether the end of an incident waits to be told.
+    pub(super) fn is_over(&self, incident: &str) -> bool {
+        let held = self.held.get(incident).into_iter().flatten();
+        held.into_iter().any(|transition| transition.event == Event::Resolved)
+    }
+
     /// What the store is owed besides the pages: every alert that moved, as it is `now`, and what
     /// waited, in the order in which it happened.
     pub(super) fn owed(&self, now: &Control) -> Delta {

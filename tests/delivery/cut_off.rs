@@ -1,0 +1,54 @@
+//! Two replicas, one of which cannot reach PostgreSQL any more: it pages on, the other one takes over, and
+//! the end of every page is told, whoever told the page.
+
+use serde_json::Value;
+
+use super::store::settings;
+use super::{LIMIT, all_told, events, on, taken, told};
+use crate::support::damper::Damper;
+use crate::support::outage::Way;
+use crate::support::receiver::Receiver;
+use crate::support::shop::Shop;
+use crate::support::{postgres, wait_until};
+
+fn replica(shop: &Shop, receiver: &Receiver, heart: &Receiver, store: &str) -> Damper {
+    on(shop, "pay", &format!("{}store: '{store}'\n", settings(receiver, heart)))
+}
+
+#[tokio::test]
+async fn what_a_replica_tells_that_is_cut_off_the_one_that_leads_brings_to_its_end() {
+    let shop = Shop::open(&["pay"]).await;
+    let (receiver, heart) = (Receiver::start(), Receiver::start());
+    let address = postgres::fresh_database();
+    let mut way = Way::to(&address);
+    let mut first = replica(&shop, &receiver, &heart, way.address());
+    let mut second = replica(&shop, &receiver, &heart, &address);
+    first.start().await;
+    way.cut();
+    let is_on = async || (first.metric("damper_degraded").await? > 0.0).then_some(());
+    wait_until(LIMIT, "degraded", is_on).await;
+    // A page comes and goes before anybody else leads.
+    shop.fail("pay", true);
+    let page = taken(&receiver, "firing").await;
+    shop.fail("pay", false);
+    let over = |json: &Value| json["items"].as_array()?.is_empty().then_some(());
+    first.wait_for(LIMIT, "/api/v1/alerts", "its end in memory", over).await;
+
+    second.spawn();
+    let leads = async || (second.metric("damper_ticks_total").await? > 0.0).then_some(());
+    wait_until(LIMIT, "the second one to lead", leads).await;
+    assert!(!events(&receiver).contains(&"resolved".to_owned()));
+    way.mend();
+    let ended = wait_until(LIMIT, "the first one to end", async || first.ended()).await;
+    assert!(!ended.success(), "it says so");
+    assert_eq!(std::fs::read_to_string(first.path("damper.spill")).unwrap(), "damper spill 1\n");
+    let end = taken(&receiver, "resolved").await;
+    assert_eq!(end.incident, page.incident);
+    all_told(&second).await;
+    second.stop().await;
+    // Who did not see it begin may have summed it up.
+    let mut told = events(&receiver);
+    told.retain(|event| event != "missed");
+    assert_eq!(told, ["firing", "resolved"]);
+    told::decided(&address).await;
+}
