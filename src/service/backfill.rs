@@ -159,10 +159,15 @@ fn before(shared: &Shared, job: &Job) -> Span {
     }
 }
 
-async fn book(shared: &Shared, plan: &Arc<Plan>, journal: &mut Journal, facts: &[Facts]) {
+/// Books history, and writes it.
+pub(super) async fn book(shared: &Shared, plan: &Arc<Plan>, journal: &mut Journal, facts: &[Facts]) {
     reach!(Asked, "history");
-    journal.book(shared, plan, facts);
+    journal.book_history(shared, plan, facts);
     reach!(Booked, "history");
+    // What is decided is not in the store either.
+    if shared.degraded.is_on() {
+        return;
+    }
     if let Err(error) = during!("writing history", journal.write_facts(shared)).await {
         tracing::warn!(%error, "backfilled slices were not written; they are kept in memory");
     }

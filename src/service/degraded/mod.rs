@@ -30,6 +30,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -40,6 +41,7 @@ use self::memory::Memory;
 use self::messages::Messages;
 use self::record::Record;
 use self::spill::Spill;
+use super::catchup::Debts;
 use super::state::Guarded;
 use crate::engine::step::Delta;
 use crate::notify::alertmanager::subject;
@@ -64,6 +66,8 @@ pub(super) struct Doubt {
     pub delta: Delta,
     /// Until when SLOs are judged by it.
     pub judged: Vec<(String, Ts)>,
+    /// What is owed of gaps by it.
+    pub debts: Debts,
 }
 
 /// Whether the store takes what is decided, and what is done while it does not.
@@ -90,6 +94,8 @@ struct Inner {
     delivered: Vec<Delivered>,
     /// What came from other replicas, by the ids of their commands.
     commands: Vec<i64>,
+    /// SLOs of which the store may say that a gap is owed, which is not so any more.
+    paid: BTreeSet<String>,
     /// Grows with every change, so that a commit knows whether it wrote the newest.
     generation: u64,
     /// Why, and since when.

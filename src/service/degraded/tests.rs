@@ -205,7 +205,7 @@ async fn what_was_committed_unseen_is_not_written_twice() {
     let (night, ears) = (Night::begin().await, Ears::default());
     // The answer was lost, not the commit.
     assert!(night.tick(fires(Page, "p", 30)).await);
-    let doubt = super::Doubt { delta: fires(Page, "p", 30), judged: vec![] };
+    let doubt = super::Doubt { delta: fires(Page, "p", 30), judged: vec![], ..super::Doubt::default() };
     night.shared.world.write().control = Default::default();
     *night.shared.in_doubt.write() = Some(doubt);
     night.lose();
