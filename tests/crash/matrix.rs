@@ -25,7 +25,7 @@ use crate::support::{now_ms, postgres as server, wait_until};
 
 const SERVICES: [&str; 8] = ["cart", "checkout", "login", "mail", "pay", "search", "ship", "stock"];
 /// How many Dampers share the points of a kind.
-const LANES: [(Kind, usize); 3] = [(Kind::Webhook, 7), (Kind::Postgres, 2), (Kind::Levels, 3)];
+const LANES: [(Kind, usize); 3] = [(Kind::Webhook, 9), (Kind::Postgres, 2), (Kind::Levels, 4)];
 
 /// What a Damper is killed with.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -21,7 +21,7 @@ use crate::support::workload::{Trap, Workload};
 /// Each has a workload and a policy of its own.
 const SERVICES: [&str; 5] = ["cart", "login", "pay", "search", "ship"];
 /// How many Dampers share the moments, each with a shop and workloads of its own.
-const LANES: usize = 3;
+const LANES: usize = 6;
 /// Where every workload begins, and ends.
 const BASE: u32 = 3;
 /// The cooldowns are longer than it takes to start again and see all replicas ready: one that was
@@ -35,6 +35,8 @@ const RULES: Rules = Rules {
 };
 /// How much later the load of each workload begins than that of the one before.
 const APART: Duration = Duration::from_secs(5);
+/// How long a moment may take to come, before any is as good.
+const REACHED: Duration = Duration::from_secs(80);
 /// For everything to be calm and given back.
 const SETTLED: Duration = Duration::from_secs(180);
 
@@ -246,7 +248,7 @@ impl Fleet {
                 self.load(&SERVICES);
                 self.workloads.iter().any(cooling).then_some(moment)
             });
-            let reached = tokio::time::timeout(Duration::from_secs(40), cools).await.ok();
+            let reached = tokio::time::timeout(REACHED, cools).await.ok();
             pass(Duration::from_millis(random.between(100, 4000).unsigned_abs())).await;
             return reached;
         };
@@ -255,7 +257,7 @@ impl Fleet {
             self.load(&SERVICES);
             self.workloads.iter().any(Workload::is_sprung).then_some(moment)
         });
-        tokio::time::timeout(Duration::from_secs(40), sprung).await.ok()
+        tokio::time::timeout(REACHED, sprung).await.ok()
     }
 
     /// Waits until it has died at a fail point.

@@ -10,7 +10,7 @@ use crate::service::clock;
 use crate::service::testing::{Rig, Source, document};
 use crate::slo::time::{Span, Step, Ts};
 
-const SLO: &str = "  objective: 99\n  sli:\n    events: {bad: 'r_total{job=\"cart\",code=\"500\"}', total: \
+const SLO: &str = "  objective: 99\n  window: 1d\n  sli:\n    events: {bad: 'r_total{job=\"cart\",code=\"500\"}', total: \
     'r_total{job=\"cart\"}'}\n  alerting: {rules: [{severity: page, burnRate: 2, long: 2m, short: 1m}]}\n";
 
 /// Half of all requests fail in this time.
@@ -25,9 +25,13 @@ async fn failing(from: Ts, to: Ts) -> Source {
     .await
 }
 
+/// When a shop is watched for the last time.
+fn an_hour_ago() -> Ts {
+    Step::DEFAULT.floor(clock::now()).minus(Span::from_hours(1))
+}
+
 /// Watched by Damper until nobody does for a quarter of an hour, in which it fails for five minutes.
-async fn watched() -> (Rig, Source) {
-    let last = Step::DEFAULT.floor(clock::now()).minus(Span::from_hours(1));
+async fn watched(last: Ts) -> (Rig, Source) {
     let source = failing(last.plus(Span::from_mins(3)), last.plus(Span::from_mins(8))).await;
     let mut rig = Rig::of(&document("cart", SLO), &source.url).await;
     rig.at = last.minus(Span::from_mins(4));
@@ -65,7 +69,7 @@ enum Do {
 #[tokio::test]
 async fn what_burned_while_nobody_watched_is_told_once_wherever_the_next_process_dies() {
     use Do::{Die, Fill, Tick};
-    let mut incidents = BTreeSet::new();
+    let (mut incidents, last) = (BTreeSet::new(), an_hour_ago());
     for nights in [
         &[Die][..],
         &[Die, Tick, Die],
@@ -80,7 +84,7 @@ async fn what_burned_while_nobody_watched_is_told_once_wherever_the_next_process
         &[Tick, Fill, Die],
         &[Fill, Die],
     ] {
-        let (mut rig, _source) = watched().await;
+        let (mut rig, _source) = watched(last).await;
         rig.at = rig.at.plus(GAP);
         for one in nights {
             match one {
@@ -114,9 +118,10 @@ async fn cut<T>(work: impl Future<Output = T>, mut steps: usize) -> bool {
 
 #[tokio::test]
 async fn what_burned_is_told_once_wherever_in_a_tick_the_process_dies() {
+    let last = an_hour_ago();
     for filled in [false, true] {
-        for steps in (1..).step_by(3) {
-            let (mut rig, _source) = watched().await;
+        for steps in (1..).step_by(5) {
+            let (mut rig, _source) = watched(last).await;
             rig.at = rig.at.plus(GAP);
             rig = rig.die().await;
             if filled {
@@ -136,8 +141,9 @@ async fn what_burned_is_told_once_wherever_in_a_tick_the_process_dies() {
 
 #[tokio::test]
 async fn what_ticks_could_not_ask_and_history_learned_is_told_once_although_it_was_never_judged() {
+    let last = an_hour_ago();
     for last_is_a_tick in [false, true] {
-        let (mut rig, source) = watched().await;
+        let (mut rig, source) = watched(last).await;
         let end = rig.at.plus(GAP);
         source.refuse(|query| query.contains("r_total"));
         while rig.at < end {
