@@ -21,7 +21,7 @@ use crate::support::workload::{Trap, Workload};
 /// Each has a workload and a policy of its own.
 const SERVICES: [&str; 5] = ["cart", "login", "pay", "search", "ship"];
 /// How many Dampers share the moments, each with a shop and workloads of its own.
-const LANES: usize = 6;
+const LANES: usize = 3;
 /// Where every workload begins, and ends.
 const BASE: u32 = 3;
 /// The cooldowns are longer than it takes to start again and see all replicas ready: one that was
