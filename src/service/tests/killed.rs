@@ -128,7 +128,7 @@ async fn what_burned_is_told_once_wherever_in_a_tick_the_process_dies() {
                 rig.tick().await;
                 rig.fill_all().await;
             }
-            let ended = cut(rig.tick(), steps).await;
+            let ended = cut(Box::pin(rig.tick()), steps).await;
             let told = told(rig.die().await).await;
             let events: Vec<&str> = told.iter().map(|(event, _)| event.as_str()).collect();
             assert_eq!(events, ["missed"], "after {steps} steps, filled: {filled}");
