@@ -159,11 +159,12 @@ fn before(shared: &Shared, job: &Job) -> Span {
     }
 }
 
-async fn book(shared: &Shared, plan: &Arc<Plan>, journal: &mut Journal, facts: &[Facts]) {
+/// Books history, and writes it.
+pub(super) async fn book(shared: &Shared, plan: &Arc<Plan>, journal: &mut Journal, facts: &[Facts]) {
     reach!(Asked, "history");
-    journal.book(shared, plan, facts);
+    journal.book_history(shared, plan, facts);
     reach!(Booked, "history");
-    // The store takes nothing, which ticks tell: what is learned stays in memory until it is back.
+    // The store takes nothing, which ticks tell: what is learned and decided stays in memory until it is back.
     if shared.degraded.is_on() {
         return;
     }

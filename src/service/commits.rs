@@ -1,6 +1,7 @@
 //! The commits of one tick, and the doubt that one without an answer leaves: it may have been written
 //! all the same, and until that is known nothing else is decided.
 
+use super::catchup::Debts;
 use super::decide::{decide, make_sure};
 use super::degraded;
 use super::shared::Shared;
@@ -40,10 +41,20 @@ impl<'a> Commits<'a> {
 
     /// Commits a decision, with until when SLOs are judged then; whether it succeeded.
     pub(super) async fn commit(&mut self, delta: &Delta, judged: Vec<(String, Ts)>) -> bool {
-        if Box::pin(degraded::take(self.shared, delta, &judged)).await {
+        self.commit_owing(delta, judged, Debts::default()).await
+    }
+
+    /// The same with what is owed of gaps from then on.
+    pub(super) async fn commit_owing(
+        &mut self,
+        delta: &Delta,
+        judged: Vec<(String, Ts)>,
+        debts: Debts,
+    ) -> bool {
+        if Box::pin(degraded::take(self.shared, delta, &judged, &debts)).await {
             return true;
         }
-        let committed = Box::pin(decide(self.shared, delta, judged)).await;
+        let committed = Box::pin(decide(self.shared, delta, judged, debts)).await;
         self.note(committed).await
     }
 

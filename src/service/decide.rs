@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::catchup::{self, Debts};
 use super::clock;
 use super::degraded::{self, Doubt};
 use super::owed::owe;
@@ -15,22 +16,25 @@ use crate::engine::step::{Delta, Transition};
 use crate::slo::time::Ts;
 use crate::store::{Decisions, HistoryPut, JudgedPut, StatePut, StoreError};
 
-/// Commits a delta with what `judged` says was judged; memory changes only when that succeeded.
-/// Nothing decided is nothing written.
+/// Commits a delta with what `judged` says was judged, and what is owed of gaps then; memory changes
+/// only when that succeeded. Nothing decided is nothing written.
 pub(super) async fn decide(
     shared: &Shared,
     delta: &Delta,
     judged: Vec<(String, Ts)>,
+    debts: Debts,
 ) -> Result<(), StoreError> {
-    if !delta.is_empty() {
+    let debts = debts.told(delta, &shared.owed.read());
+    if !(delta.is_empty() && debts.is_empty()) {
         let epoch = shared.epoch().ok_or_else(|| lost(shared))?;
         let mut decisions = decisions(shared, delta);
         decisions.judged = of_decided(delta, &judged);
+        debts.write(&mut decisions);
         degraded::owes(shared, delta, clock::now_ms());
         let commit = shared.store.commit(epoch, &decisions);
         if let Err(error) = during!(of_first(delta), commit).await {
             degraded::is_in_doubt(shared, delta);
-            *shared.in_doubt.write() = Some(Doubt { delta: delta.clone(), judged });
+            *shared.in_doubt.write() = Some(Doubt { delta: delta.clone(), judged, debts });
             return Err(error);
         }
     }
@@ -39,6 +43,7 @@ pub(super) async fn decide(
         world.control.apply(delta);
         world.judged.extend(judged);
     }
+    debts.apply(&mut shared.owed.write());
     announce(shared, delta);
     Ok(())
 }
@@ -110,7 +115,7 @@ pub(super) async fn make_sure(shared: &Shared) -> Result<(), StoreError> {
     shared.store.commit(epoch, &Decisions::default()).await?;
     let control = restart::control(shared).await?;
     let judged = restart::judged(shared).await?;
-    shared.owed.write().values_mut().for_each(|owed| owed.note_firing(&control));
+    catchup::restore(shared).await?;
     {
         let mut world = shared.world.write();
         // Policies decide in a loop of their own, which settles its own doubts.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::catchup::{self, Owed};
 use super::clock;
 use super::journal;
 use super::planner::keeps;
@@ -10,8 +11,6 @@ use crate::engine::alert::{AlertKey, AlertState};
 use crate::engine::ledger::Ledger;
 use crate::engine::plan::Plan;
 use crate::engine::step::Control;
-use crate::engine::window::Book;
-use crate::slo::model::Labels;
 use crate::slo::time::Ts;
 use crate::store::StoreError;
 
@@ -19,7 +18,7 @@ use crate::store::StoreError;
 pub(super) async fn control(shared: &Shared) -> Result<Control, StoreError> {
     let mut control = Control::default();
     let states = shared.store.states().await?.into_iter();
-    let others = [super::scaling::PREFIX, super::exclusions::PREFIX];
+    let others = [super::scaling::PREFIX, super::exclusions::PREFIX, catchup::PREFIX];
     for (key, body) in states.filter(|(key, _)| !others.iter().any(|other| key.starts_with(other))) {
         match (AlertKey::from_text(&key), serde_json::from_str::<AlertState>(&body)) {
             (Some(key), Ok(state)) => control.put(key, state),
@@ -37,13 +36,14 @@ pub(super) async fn restore(shared: &Shared, plan: Plan) -> Result<(), StoreErro
     super::exclusions::restore(shared, &plan, &mut ledger).await?;
     let judged = judged(shared).await?;
     let mut world = shared.world.write();
-    // Slices are journaled after the decisions made on them, so what the ledger knows was judged.
+    let owed = shared.owed.read();
+    // Slices are journaled after the decisions made on them, or what is owed of them is noted before;
+    // so what the ledger knows was judged, or will be summed up.
     world.judged = plan
         .slos
         .iter()
         .filter_map(|planned| {
-            let book = Book::of(&ledger, planned, &Labels::new())?;
-            let known = book.known_until()?;
+            let known = catchup::known_until(&ledger, planned).or(owed.get(&planned.id).map(Owed::since))?;
             Some((planned.id.clone(), judged.get(&planned.id).map_or(known, |at| known.max(*at))))
         })
         .collect();
@@ -65,9 +65,10 @@ mod tests {
     use super::*;
     use crate::engine::alert::Subject;
     use crate::engine::step::Delta;
+    use crate::service::catchup::Debts;
     use crate::service::decide::decide;
     use crate::service::testing::Service;
-    use crate::slo::model::Severity;
+    use crate::slo::model::{Labels, Severity};
 
     /// A decision about an alert.
     fn about(subject: Subject) -> Delta {
@@ -81,14 +82,16 @@ mod tests {
         let shared = &service.shared;
         let slo = || "shop/one".to_owned();
         // It could not be judged, which is told, and its slices are still to be judged.
-        decide(shared, &about(Subject::Unknown { slo: slo() }), vec![]).await.unwrap();
+        decide(shared, &about(Subject::Unknown { slo: slo() }), vec![], Debts::default()).await.unwrap();
         assert!(judged(shared).await.unwrap().is_empty());
         let at = clock::now().minus(crate::slo::time::Span::from_mins(5));
         let burn = || about(Subject::Burn { slo: slo(), group: Labels::new() });
-        decide(shared, &burn(), vec![(slo(), at), ("shop/quiet".into(), at)]).await.unwrap();
+        decide(shared, &burn(), vec![(slo(), at), ("shop/quiet".into(), at)], Debts::default())
+            .await
+            .unwrap();
         assert_eq!(judged(shared).await.unwrap(), BTreeMap::from([(slo(), at)]));
         // A clock that was ahead when it was decided.
-        decide(shared, &burn(), vec![(slo(), Ts(clock::now().0 + 3600))]).await.unwrap();
+        decide(shared, &burn(), vec![(slo(), Ts(clock::now().0 + 3600))], Debts::default()).await.unwrap();
         assert!(judged(shared).await.unwrap().is_empty());
     }
 }

@@ -12,8 +12,8 @@ use super::shared::Shared;
 use super::signals::{self, Signals};
 use super::watch::Watch;
 use super::{
-    audit, backfill, backups, degraded, deliver, exclusions, fallback, lease, level, reload, restart,
-    scaling, survey, ticker,
+    audit, backfill, backups, catchup, degraded, deliver, exclusions, fallback, lease, level, reload,
+    restart, scaling, survey, ticker,
 };
 use crate::cluster::kubernetes::Kubernetes;
 use crate::cluster::{self, Actuators};
@@ -114,6 +114,7 @@ async fn lead(
     // First of all: nothing may go away before it is known what fires.
     let control = restart::control(shared).await?;
     shared.world.write().control = control;
+    catchup::restore(shared).await?;
     degraded::resume(shared).await?;
     scaling::restore(shared).await?;
     let (survey, surveyor) = survey::survey();

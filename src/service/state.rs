@@ -7,7 +7,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::clock;
+use super::{clock, journal};
 use crate::engine::ledger::Ledger;
 use crate::engine::step::{Control, Observed};
 use crate::slo::time::Ts;
@@ -25,6 +25,9 @@ pub struct World {
     pub observed: Observed,
     /// Until when each SLO was judged, by id.
     pub judged: BTreeMap<String, Ts>,
+    /// What history learned of slices that were not judged yet, by the ids of series: booked, and to be
+    /// journaled by a tick, after it has judged them or noted that it owes that.
+    pub unjudged: Vec<journal::Entry>,
 }
 
 impl World {

@@ -20,6 +20,8 @@ use crate::support::workload::{Trap, Workload};
 
 /// Each has a workload and a policy of its own.
 const SERVICES: [&str; 5] = ["cart", "login", "pay", "search", "ship"];
+/// How many Dampers share the moments, each with a shop and workloads of its own.
+const LANES: usize = 3;
 /// Where every workload begins, and ends.
 const BASE: u32 = 3;
 /// The cooldowns are longer than it takes to start again and see all replicas ready: one that was
@@ -33,6 +35,8 @@ const RULES: Rules = Rules {
 };
 /// How much later the load of each workload begins than that of the one before.
 const APART: Duration = Duration::from_secs(5);
+/// How long a moment may take to come, before any is as good.
+const REACHED: Duration = Duration::from_secs(80);
 /// For everything to be calm and given back.
 const SETTLED: Duration = Duration::from_secs(180);
 
@@ -97,21 +101,41 @@ struct Fleet {
 
 #[tokio::test]
 async fn kills_while_replicas_come_and_go_move_nothing_twice_and_nothing_too_early() {
-    let mut random = Random::of(Random::seed());
+    let seed = Random::seed();
+    let lanes = (0..LANES).map(|lane| async move {
+        let of = |place: &usize| place % LANES == lane;
+        let moments: Vec<Moment> = (0..MOMENTS.len()).filter(of).map(|place| MOMENTS[place]).collect();
+        let mut random = Random::of(seed + u64::try_from(lane).unwrap());
+        walk(&moments, &mut random).await
+    });
+    let (mut reached, mut ups, mut downs) = (Vec::new(), 0, 0);
+    for (moments, up, down) in futures_util::future::join_all(lanes).await {
+        reached.extend(moments);
+        (ups, downs) = (ups + up, downs + down);
+    }
+    let count = |moment: Moment| reached.iter().filter(|one| **one == moment).count();
+    let counts: Vec<_> = MOMENTS.iter().map(|moment| (*moment, count(*moment))).collect();
+    eprintln!("{ups} up, {downs} down; killed");
+    counts.iter().for_each(|(moment, count)| eprintln!("| {moment:?} | {count} |"));
+    assert!(counts.iter().all(|(_, count)| *count > 0) && ups > 1 && downs > 1, "too little happened");
+}
+
+/// One Damper and its workloads, killed at these moments: those that came, and the moves up and down.
+async fn walk(kills: &[Moment], random: &mut Random) -> (Vec<Moment>, usize, usize) {
     let mut fleet = Fleet::open(&SERVICES).await;
     let mut damper = fleet.damper(&SERVICES, "", &RULES);
     damper.mortal();
     damper.start().await;
     until_whole(&damper, SERVICES[0]).await;
     let (mut moments, mut seen) = (Vec::new(), BTreeSet::new());
-    for moment in MOMENTS.iter().cycle().take(MOMENTS.len() * either(1, 8)) {
+    for moment in kills.iter().cycle().take(kills.len() * either(1, 8)) {
         seen.extend(fleet.lines(&damper).await);
         match moment {
             Moment::At(point) => {
                 fleet.die(&mut damper, point).await;
                 moments.push(*moment);
             }
-            _ => moments.extend(fleet.reach(*moment, &mut random).await),
+            _ => moments.extend(fleet.reach(*moment, random).await),
         }
         seen.extend(fleet.lines(&damper).await);
         damper.kill();
@@ -121,9 +145,6 @@ async fn kills_while_replicas_come_and_go_move_nothing_twice_and_nothing_too_ear
     fleet.calm(&damper).await;
     damper.stop().await;
 
-    moments.sort_unstable();
-    let count = |moment: Moment| moments.iter().filter(|one| **one == moment).count();
-    let counts: Vec<_> = MOMENTS.iter().map(|moment| (*moment, count(*moment))).collect();
     let store = account::store(&format!("sqlite:{}", damper.path("damper.db").display())).await;
     let (mut ups, mut downs) = (0, 0);
     for (service, workload) in SERVICES.iter().zip(&fleet.workloads) {
@@ -137,10 +158,8 @@ async fn kills_while_replicas_come_and_go_move_nothing_twice_and_nothing_too_ear
         let lost: Vec<_> = told.filter(|(_, body)| !kept.contains(body)).collect();
         assert!(lost.is_empty(), "{service}: lost from history: {lost:?}");
     }
-    eprintln!("{ups} up, {downs} down; killed");
-    counts.iter().for_each(|(moment, count)| eprintln!("| {moment:?} | {count} |"));
-    assert!(counts.iter().all(|(_, count)| *count > 0) && ups > 1 && downs > 1, "too little happened");
     store.close().await;
+    (moments, ups, downs)
 }
 
 /// Two replicas and one lease.
@@ -229,7 +248,7 @@ impl Fleet {
                 self.load(&SERVICES);
                 self.workloads.iter().any(cooling).then_some(moment)
             });
-            let reached = tokio::time::timeout(Duration::from_secs(40), cools).await.ok();
+            let reached = tokio::time::timeout(REACHED, cools).await.ok();
             pass(Duration::from_millis(random.between(100, 4000).unsigned_abs())).await;
             return reached;
         };
@@ -238,7 +257,7 @@ impl Fleet {
             self.load(&SERVICES);
             self.workloads.iter().any(Workload::is_sprung).then_some(moment)
         });
-        tokio::time::timeout(Duration::from_secs(40), sprung).await.ok()
+        tokio::time::timeout(REACHED, sprung).await.ok()
     }
 
     /// Waits until it has died at a fail point.

@@ -32,6 +32,14 @@ pub struct Phase {
     pub to: Option<i64>,
 }
 
+impl Phase {
+    /// Whether an alert that began then is about it: windows of ten seconds fire late, and go on for as
+    /// long.
+    pub fn holds(&self, began: i64) -> bool {
+        began >= self.from && self.to.is_none_or(|to| began < to + 15_000)
+    }
+}
+
 #[derive(Default)]
 struct Services {
     failing: BTreeMap<String, bool>,

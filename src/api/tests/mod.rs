@@ -75,6 +75,7 @@ impl Service {
             ledger: example.ledger,
             control: example.control,
             observed: example.observed,
+            ..World::default()
         };
         {
             let mut ticks = shared.ticks.write();

@@ -2,18 +2,24 @@
 //! present is judged on them at once; what lies between comes later, piece by piece. When it is
 //! there, the moments that were passed over are judged in order, each with its own time, and what
 //! opened and closed meanwhile is told once. What was told already, or fires now, is left alone.
+//!
+//! `debts`: how it is remembered by the store until then.
+
+mod debts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
+
+pub(super) use debts::{Debts, PREFIX, is_readable, restore, rows};
 
 use super::missed::{Moment, missed};
 use super::replay::replay;
 use super::state::World;
-use crate::engine::alert::{AlertKey, Subject};
+use crate::engine::alert::{AlertKey, AlertState, Subject};
 use crate::engine::ledger::Ledger;
-use crate::engine::notice::Event;
 use crate::engine::plan::{Plan, Planned};
 use crate::engine::step::{Control, Delta, Inputs, groups};
 use crate::slo::time::{Span, Step, Ts};
@@ -29,6 +35,8 @@ const PATIENCE: Span = Span::from_hours(1);
 const SUMMING: Duration = Duration::from_millis(250);
 
 /// The gap of one SLO.
+#[derive(Clone, PartialEq, Serialize, Deserialize, Debug)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Owed {
     /// Until when it was judged before.
     since: Ts,
@@ -37,7 +45,7 @@ pub(super) struct Owed {
     /// How many moments of it are judged, by the groups there were.
     most: usize,
     /// Its alerts as they were then.
-    before: Control,
+    before: Vec<(AlertKey, AlertState)>,
     /// Alerts that people were told of since.
     told: BTreeSet<AlertKey>,
 }
@@ -54,15 +62,22 @@ pub(super) struct Summed {
 }
 
 impl Owed {
-    /// Remembers what people were told while the gap is not summed up.
-    pub(super) fn note(&mut self, delta: &Delta) {
-        let begun = delta.transitions.iter().filter(|t| t.event != Event::Resolved);
-        self.told.extend(begun.map(|transition| transition.key.clone()));
+    /// A gap from `since` on, of an SLO whose alerts are as the world has them.
+    fn of(world: &World, planned: &Planned, since: Ts, found: Ts) -> Self {
+        let alerts = world.control.of_slo(&planned.id).into_iter().flatten();
+        let before = alerts.map(|(key, state)| (key.clone(), state.clone())).collect();
+        Self { since, found, most: most(&world.ledger, [planned]), before, told: BTreeSet::new() }
     }
 
-    /// The same of alerts that fire by a commit whose answer was lost.
-    pub(super) fn note_firing(&mut self, control: &Control) {
-        let firing = control.iter().filter(|(_, state)| state.firing.is_some());
+    /// Until when the SLO was judged at least.
+    pub(super) fn since(&self) -> Ts {
+        self.since
+    }
+
+    /// Remembers that people were told of what fires.
+    pub(super) fn note_firing(&mut self, slo: &str, control: &Control) {
+        let alerts = control.of_slo(slo).into_iter().flatten();
+        let firing = alerts.filter(|(_, state)| state.firing.is_some());
         self.told.extend(firing.map(|(key, _)| key.clone()));
     }
 
@@ -81,11 +96,13 @@ impl Owed {
         moments: &[Moment],
         inputs: impl Fn(Moment) -> Inputs<'a>,
     ) -> Delta {
-        let mut delta = replay(&[planned], &world.ledger, &self.before, moments, inputs);
+        let mut before = Control::default();
+        self.before.iter().for_each(|(key, state)| before.put(key.clone(), state.clone()));
+        let mut delta = replay(&[planned], &world.ledger, &before, moments, inputs);
         let fires = |control: &Control, key: &AlertKey| control.get(key).is_some_and(|s| s.firing.is_some());
         let is_news = |key: &AlertKey| {
             let burn = matches!(key.subject, Subject::Burn { .. });
-            burn && !fires(&self.before, key) && !fires(&world.control, key) && !self.told.contains(key)
+            burn && !fires(&before, key) && !fires(&world.control, key) && !self.told.contains(key)
         };
         delta.transitions.retain(|transition| is_news(&transition.key));
         delta.changes.retain(|key, now| is_news(key) && now.as_ref().is_some_and(|s| s.firing.is_some()));
@@ -93,20 +110,27 @@ impl Owed {
     }
 }
 
-/// Remembers an SLO that is judged at `at` with a gap behind it. One that is owed already stays as
-/// it is: nothing of it was summed up.
-pub(super) fn note_gap(arrears: &mut Arrears, world: &World, planned: &Planned, at: Ts, step: Step) {
-    let Some(since) = world.judged.get(&planned.id).copied() else { return };
-    if !has_gap(&world.ledger, planned, since, at, step) || arrears.contains_key(&planned.id) {
-        return;
-    }
-    let mut before = Control::default();
-    for (key, state) in world.control.of_slo(&planned.id).into_iter().flatten() {
-        before.put(key.clone(), state.clone());
-    }
-    let most = most(&world.ledger, [planned]);
-    let owed = Owed { since, found: at, most, before, told: BTreeSet::new() };
-    arrears.insert(planned.id.clone(), owed);
+/// The gap behind an SLO that is judged at `at`, if it has one. One that is owed already stays as it
+/// is: nothing of it was summed up.
+pub(super) fn gap(arrears: &Arrears, world: &World, planned: &Planned, at: Ts, step: Step) -> Option<Owed> {
+    let since = world.judged.get(&planned.id).copied()?;
+    let is_new = !arrears.contains_key(&planned.id) && has_gap(&world.ledger, planned, since, at, step);
+    is_new.then(|| Owed::of(world, planned, since, at))
+}
+
+/// The same of an SLO that is not judged, of which the ledger knows more than was judged: history
+/// learned it, or only targets were not answered. A restart takes what the ledger knows for judged.
+pub(super) fn ahead(arrears: &Arrears, world: &World, planned: &Planned) -> Option<Owed> {
+    let since = world.judged.get(&planned.id).copied()?;
+    let known = known_until(&world.ledger, planned).filter(|known| *known > since)?;
+    (!arrears.contains_key(&planned.id)).then(|| Owed::of(world, planned, since, known))
+}
+
+/// Until when everything that an SLO counts is known, perhaps with gaps.
+pub(super) fn known_until(ledger: &Ledger, planned: &Planned) -> Option<Ts> {
+    let series = planned.bad.iter().chain(&planned.total);
+    let last = series.map(|(_, ix)| ledger.series(*ix)?.answered().last());
+    last.collect::<Option<Vec<_>>>()?.into_iter().min()
 }
 
 /// Sums up the gaps in which all is known by now, or will not be.
@@ -124,10 +148,15 @@ pub(super) fn sum_up<'a>(
     }
     let defined: BTreeMap<&str, &Planned> = plan.slos.iter().map(|p| (p.id.as_str(), p)).collect();
     for (id, owed) in arrears {
-        let (Some(planned), Some(at)) = (defined.get(id.as_str()), world.judged.get(id)) else {
-            summed.slos.insert(id.clone());
+        let Some(planned) = defined.get(id.as_str()) else {
+            // One whose definition cannot be read may come back.
+            if !plan.holds(id) {
+                summed.slos.insert(id.clone());
+            }
             continue;
         };
+        // Until it was judged again nobody knows how its alerts stand.
+        let Some(at) = world.judged.get(id).filter(|at| **at >= owed.found) else { continue };
         let over = is_whole(&world.ledger, planned, owed.since, *at) || at.since(owed.found) >= PATIENCE;
         if over && began.elapsed() < SUMMING {
             let moments = owed.moments(*at, step);

@@ -5,6 +5,7 @@ mod composite;
 use std::sync::Arc;
 
 use super::*;
+use crate::engine::notice::Event;
 use crate::engine::step::Observed;
 use crate::engine::view::testing::{Example, S};
 use crate::slo::model::Rule;
@@ -52,17 +53,18 @@ impl Shop {
         let world = &mut self.world;
         world.ledger = self.example.ledger.clone();
         let inputs = |moment| Self::inputs(moment, &self.example.observed, &none, &told);
-        note_gap(&mut self.owed, world, planned, at, Step::DEFAULT);
+        let found = gap(&self.owed, world, planned, at, Step::DEFAULT);
+        let gaps = Arrears::from_iter(found.map(|owed| (planned.id.clone(), owed)));
         let since = world.judged.get(&planned.id).copied();
         let moments = moments(&world.ledger, planned, since, at, Step::DEFAULT, MOST_MISSED);
         let delta = replay(&[planned], &world.ledger, &world.control, &moments, inputs);
         world.control.apply(&delta);
-        self.owed.values_mut().for_each(|owed| owed.note(&delta));
+        Debts::of(gaps).told(&delta, &self.owed).apply(&mut self.owed);
         world.judged.insert(planned.id.clone(), at);
         let plan = Plan { slos: vec![planned.clone()], ..Plan::default() };
         let summed = sum_up(&self.owed, world, &plan, Step::DEFAULT, inputs);
         world.control.apply(&summed.delta);
-        self.owed.retain(|id, _| !summed.slos.contains(id));
+        Debts::paid(summed.slos).told(&summed.delta, &self.owed).apply(&mut self.owed);
         let all = delta.transitions.iter().chain(&summed.delta.transitions);
         self.told.extend(all.map(|t| (t.event, t.key.severity)));
     }

@@ -7,6 +7,7 @@ use super::record::Record;
 use super::{Inner, TICKS};
 use crate::engine::notice::{Event, Notice};
 use crate::engine::step::Delta;
+use crate::service::catchup::Debts;
 use crate::service::clock;
 use crate::service::decide::announce;
 use crate::service::owed::fallback_for;
@@ -60,9 +61,9 @@ pub(in crate::service) async fn enter(shared: &Shared, why: &StoreError) -> bool
         let Some(doubt) = doubt else { return begun(shared) };
         let told = inner.memory.doubt(&doubt.delta, clock::now_ms());
         world.control.apply(&doubt.delta);
-        shared.owed.write().values_mut().for_each(|owed| owed.note(&doubt.delta));
         world.judged.extend(doubt.judged);
         inner.owe(&told);
+        inner.account(shared, doubt.debts);
         announce(shared, &doubt.delta);
         told
     };
@@ -80,7 +81,12 @@ fn begun(shared: &Shared) -> bool {
 
 /// Takes a decision of a tick: the alerts in memory move, and people are told of pages that begin.
 /// `false` where the store is back and takes it itself.
-pub(in crate::service) async fn take(shared: &Shared, delta: &Delta, judged: &[(String, Ts)]) -> bool {
+pub(in crate::service) async fn take(
+    shared: &Shared,
+    delta: &Delta,
+    judged: &[(String, Ts)],
+    debts: &Debts,
+) -> bool {
     if !shared.degraded.is_on() {
         return false;
     }
@@ -91,12 +97,14 @@ pub(in crate::service) async fn take(shared: &Shared, delta: &Delta, judged: &[(
             return false;
         }
         let mut world = shared.world.write();
+        let debts = debts.clone().told(delta, &shared.owed.read());
         let (delta, told) = inner.memory.decide(delta.clone(), clock::now_ms());
         world.control.apply(&delta);
         world.judged.extend(judged.iter().cloned());
         if !delta.is_empty() {
             inner.owe(&told);
         }
+        inner.account(shared, debts);
         announce(shared, &delta);
         told
     };
@@ -156,6 +164,16 @@ pub(super) async fn spill(shared: &Shared, records: &[Record]) {
 }
 
 impl Inner {
+    /// Changes what is owed of gaps.
+    fn account(&mut self, shared: &Shared, debts: Debts) {
+        if debts.is_empty() {
+            return;
+        }
+        self.paid.extend(debts.paid.iter().cloned());
+        debts.apply(&mut shared.owed.write());
+        self.generation += 1;
+    }
+
     /// Owes every receiver of these pages its message; none is sent before it is noted.
     fn owe(&mut self, told: &[Told]) {
         for one in told {

@@ -32,6 +32,7 @@ mod testing;
 mod tests;
 mod untaken;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -43,6 +44,7 @@ use self::messages::Messages;
 use self::record::Record;
 use self::spill::Spill;
 use self::untaken::Untaken;
+use super::catchup::Debts;
 use super::state::Guarded;
 use crate::engine::step::Delta;
 use crate::notify::alertmanager::subject;
@@ -68,6 +70,8 @@ pub(super) struct Doubt {
     pub delta: Delta,
     /// Until when SLOs are judged by it.
     pub judged: Vec<(String, Ts)>,
+    /// What is owed of gaps by it.
+    pub debts: Debts,
 }
 
 /// Whether the store takes what is decided, and what is done while it does not.
@@ -96,6 +100,8 @@ struct Inner {
     delivered: Vec<Delivered>,
     /// What came from other replicas, by the ids of their commands.
     commands: Vec<i64>,
+    /// SLOs of which the store may say that a gap is owed, which is not so any more.
+    paid: BTreeSet<String>,
     /// Grows with every change, so that a commit knows whether it wrote the newest.
     generation: u64,
     /// Why, and since when.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::{Inner, Shared, handover, untaken};
 use crate::engine::step::Delta;
+use crate::service::catchup::{self, Debts};
 use crate::service::clock;
 use crate::service::decide::{decisions, history};
 use crate::service::owed::{is_level, owe};
@@ -75,6 +76,7 @@ pub(super) async fn recover(shared: &All) -> Result<(), StoreError> {
         let memory = std::mem::take(&mut inner.memory);
         inner.delivered.clear();
         inner.commands.clear();
+        inner.paid.clear();
         (inner.unspilled, inner.since) = (None, None);
         shared.degraded.end();
         memory.told().len()
@@ -112,6 +114,8 @@ fn owed(shared: &All, inner: &Inner, world: &World, now: i64) -> Decisions {
     }
     first.history.extend(inner.memory.told().iter().map(|told| history(&told.transition)));
     first.judged = judged(&delta, world);
+    Debts::paid(inner.paid.clone()).write(&mut first);
+    first.states.extend(catchup::rows(&shared.owed.read()));
     then(first, decisions(shared, &delta))
 }
 

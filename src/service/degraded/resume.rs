@@ -41,7 +41,9 @@ pub(super) async fn take_up(
         inner.since = Some(clock::now());
         inner.commands = commands;
         inner.take_up(records, &stored, &mut world.control);
-        shared.owed.write().values_mut().for_each(|owed| owed.note_firing(&world.control));
+        for (slo, owed) in shared.owed.write().iter_mut() {
+            owed.note_firing(slo, &world.control);
+        }
         tracing::warn!(pages = inner.memory.told().len(), "another process told pages without the store");
     }
     shared.metrics.degraded.set(1);

@@ -13,6 +13,7 @@ use crate::engine::notice::{Event, Notice};
 use crate::engine::recipient::Recipient;
 use crate::engine::step::Delta;
 use crate::notify::{Outcome, Reason, Receiver};
+use crate::service::catchup::Debts;
 use crate::service::commits::Commits;
 use crate::service::owed::owe_fallback;
 use crate::service::shared::Shared;
@@ -222,7 +223,7 @@ async fn what_was_committed_unseen_is_not_written_twice() {
     let (night, ears) = (Night::begin().await, Ears::default());
     // The answer was lost, not the commit.
     assert!(night.tick(fires(Page, "p", 30)).await);
-    let doubt = super::Doubt { delta: fires(Page, "p", 30), judged: vec![] };
+    let doubt = super::Doubt { delta: fires(Page, "p", 30), judged: vec![], ..super::Doubt::default() };
     night.shared.world.write().control = Default::default();
     *night.shared.in_doubt.write() = Some(doubt);
     night.lose();
@@ -311,7 +312,8 @@ async fn nothing_is_taken_over_while_it_is_in_doubt_what_the_store_has() {
     // The answer was lost, not the commit.
     assert!(night.tick(fires(Page, "own", 60)).await);
     night.shared.world.write().control = Default::default();
-    *night.shared.in_doubt.write() = Some(super::Doubt { delta: fires(Page, "own", 60), judged: vec![] });
+    *night.shared.in_doubt.write() =
+        Some(super::Doubt { delta: fires(Page, "own", 60), ..super::Doubt::default() });
     for _ in 0..2 {
         super::handover::look(&night.shared).await.unwrap();
         super::take_over(&night.shared).await;
@@ -358,4 +360,28 @@ async fn what_a_replica_told_that_leads_no_more_the_leader_tells_the_end_of() {
     assert_eq!(night.rows("main").await, [row("p-firing-main", Status::Delivered)]);
     assert!(night.tick(ends(Page, "p", 90)).await);
     assert_eq!(night.history().await, [line("p", "firing"), line("p", "resolved")]);
+}
+
+#[tokio::test]
+async fn what_is_owed_of_gaps_is_in_the_store_once_it_is_back() {
+    let gap = r#"{"since": 30, "found": 300, "most": 10, "before": [], "told": []}"#;
+    let of = |slo: &str| [(slo.to_owned(), serde_json::from_str(gap).unwrap())].into_iter().collect();
+    let night = Night::begin().await;
+    let commit = async |debts| {
+        let mut commits = Commits::of(&night.shared);
+        assert!(commits.commit_owing(&Delta::default(), vec![], debts).await);
+    };
+    commit(Debts::of(of("shop/old"))).await;
+    night.degrade(fires(Page, "p", 30)).await;
+    commit(Debts::of(of("shop/cart"))).await;
+    commit(Debts::paid(["shop/old".to_owned()].into())).await;
+    assert!(night.tick(fires(Page, "q", 60)).await);
+    night.find();
+    recover(&night.shared).await.unwrap();
+    let night = Box::pin(night.die()).await;
+    crate::service::catchup::restore(&night.shared).await.unwrap();
+    let owed = night.shared.owed.read().clone();
+    assert_eq!(owed.keys().collect::<Vec<_>>(), ["shop/cart"]);
+    let row = serde_json::to_value(&owed["shop/cart"]).unwrap();
+    assert_eq!(row["told"].as_array().unwrap().len(), 1, "people know of that alert: {row}");
 }

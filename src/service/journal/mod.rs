@@ -2,15 +2,16 @@
 
 mod back;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 pub(super) use back::{is_readable, restore, revive};
 use serde::{Deserialize, Serialize};
 
 use super::shared::Shared;
-use crate::engine::fact::{Facts, SlotFact, SlotState, Tier};
-use crate::engine::ledger::SeriesImage;
+use super::state::World;
+use crate::engine::fact::{Facts, SeriesIx, SlotFact, SlotState, Tier};
+use crate::engine::ledger::{Series, SeriesImage};
 use crate::engine::plan::Plan;
 use crate::slo::time::{Span, Ts};
 use crate::store::{ImageRow, SliceBlob, StoreError};
@@ -30,7 +31,7 @@ const PAGE: usize = 50_000;
 const VERSION: u8 = 1;
 
 /// What one series was told.
-type Entry = (u64, Tier, Vec<SlotFact>);
+pub(super) type Entry = (u64, Tier, Vec<SlotFact>);
 
 /// Facts in the order they were booked.
 #[derive(Serialize, Deserialize, Debug)]
@@ -56,18 +57,30 @@ impl Journal {
     /// more are left out: their positions mean something else now.
     pub(super) fn book(&mut self, shared: &Shared, plan: &Arc<Plan>, all: &[Facts]) {
         let mut world = shared.world.write();
-        if !Arc::ptr_eq(&world.plan, plan) {
-            return;
+        for entry in learn(shared, &mut world, plan, all) {
+            self.note(entry);
         }
-        for facts in all {
-            let changed = world.ledger.apply(facts);
-            let Some(id) = world.ledger.series(facts.series).map(|s| s.id()).filter(|_| !changed.is_empty())
-            else {
-                continue;
-            };
-            super::measure::trust(shared, &changed);
-            self.note((id, facts.tier, changed));
+    }
+
+    /// The same of history. What was not judged yet is left to the next tick: whoever finds it in the
+    /// store takes it for judged.
+    pub(super) fn book_history(&mut self, shared: &Shared, plan: &Arc<Plan>, all: &[Facts]) {
+        let mut world = shared.world.write();
+        let judged = judged(&world, plan, all);
+        for entry in learn(shared, &mut world, plan, all) {
+            let ends = entry.2.iter().map(|slot| slot.end).max();
+            if judged.get(&entry.0).is_some_and(|judged| ends > Some(*judged)) {
+                world.unjudged.push(entry);
+            } else {
+                self.note(entry);
+            }
         }
+    }
+
+    /// Takes over what history left to the tick that begins.
+    pub(super) fn take_over(&mut self, shared: &Shared) {
+        let left = std::mem::take(&mut shared.world.write().unjudged);
+        left.into_iter().for_each(|entry| self.note(entry));
     }
 
     /// Notes facts, however long nothing is written: beyond a bound the oldest are shed.
@@ -145,14 +158,52 @@ impl Journal {
         if self.next >= all.len() {
             self.next = 0;
         }
-        let images = all.iter().skip(self.next).take(share).map(SeriesImage::of).collect::<Vec<_>>();
-        self.next += images.len();
+        let due: Vec<&Series> = all.iter().skip(self.next).take(share).collect();
+        self.next += due.len();
+        // One that history has told more of since this tick began has its turn an hour later.
+        let unjudged: BTreeSet<u64> = world.unjudged.iter().map(|entry| entry.0).collect();
+        let due = due.into_iter().filter(|series| !unjudged.contains(&series.id()));
+        let images = due.map(SeriesImage::of).collect::<Vec<_>>();
         drop(world);
         images
             .into_iter()
             .map(|image| ImageRow { id: image.id().cast_signed(), at: now.0, blob: image.to_bytes() })
             .collect()
     }
+}
+
+/// Books facts in the ledger; what changed.
+fn learn(shared: &Shared, world: &mut World, plan: &Arc<Plan>, all: &[Facts]) -> Vec<Entry> {
+    if !Arc::ptr_eq(&world.plan, plan) {
+        return Vec::new();
+    }
+    let mut entries = Vec::new();
+    for facts in all {
+        let changed = world.ledger.apply(facts);
+        let Some(id) = world.ledger.series(facts.series).map(|s| s.id()).filter(|_| !changed.is_empty())
+        else {
+            continue;
+        };
+        super::measure::trust(shared, &changed);
+        entries.push((id, facts.tier, changed));
+    }
+    entries
+}
+
+/// By the ids of series: until when all SLOs were judged that count them.
+fn judged(world: &World, plan: &Plan, all: &[Facts]) -> BTreeMap<u64, Ts> {
+    let series: BTreeSet<SeriesIx> = all.iter().map(|facts| facts.series).collect();
+    let mut until: BTreeMap<u64, Ts> = BTreeMap::new();
+    for planned in &plan.slos {
+        let Some(judged) = world.judged.get(&planned.id) else { continue };
+        let counted = planned.bad.iter().chain(&planned.total).map(|(_, ix)| *ix);
+        for ix in counted.filter(|ix| series.contains(ix)) {
+            let Some(id) = world.ledger.series(ix).map(Series::id) else { continue };
+            let least = until.entry(id).or_insert(*judged);
+            *least = (*least).min(*judged);
+        }
+    }
+    until
 }
 
 /// How much of a page a slot takes.

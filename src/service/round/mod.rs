@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::answers::{Answers, Next};
 use super::asking::{Asked, Asking};
 use super::blind::Tally;
-use super::catchup::{self, moments};
+use super::catchup::{self, Arrears, Debts, moments};
 use super::commits::Commits;
 use super::degraded;
 use super::journal::Journal;
@@ -41,6 +41,7 @@ pub(super) struct Done {
 /// Runs the tick for the slice that ends at `at`.
 pub(super) async fn round(shared: &Arc<Shared>, asking: &mut Asking, journal: &mut Journal, at: Ts) -> Done {
     degraded::take_over(shared).await;
+    journal.take_over(shared);
     let plan = Arc::clone(&shared.world.read().plan);
     asking.prepare(&plan);
     let waits = {
@@ -149,12 +150,10 @@ impl Round<'_> {
             return;
         }
         let began = Instant::now();
-        self.note_gaps(&ready);
+        let gaps = Debts::of(self.gaps(&ready));
         let (delta, judged) = self.look(&ready);
         self.step_seconds += began.elapsed().as_secs_f64();
-        if self.commits.commit(&delta, judged).await {
-            self.shared.owed.write().values_mut().for_each(|owed| owed.note(&delta));
-        }
+        self.commits.commit_owing(&delta, judged, gaps).await;
     }
 
     /// Fires what begins to, of SLOs that still wait for their targets: those only hold what ends.
@@ -174,9 +173,7 @@ impl Round<'_> {
             }
             delta.beginning(&world.control)
         };
-        if self.commits.commit(&delta, Vec::new()).await {
-            self.shared.owed.write().values_mut().for_each(|owed| owed.note(&delta));
-        }
+        self.commits.commit(&delta, Vec::new()).await;
     }
 
     /// Ends the alerts of SLOs that are not defined any more; tried again in each tick until it is
@@ -224,12 +221,13 @@ impl Round<'_> {
         since.is_some_and(|since| self.moment_of(planned).since(*since) > self.shared.settings.step.span())
     }
 
-    /// Remembers the SLOs that are judged with a gap behind them.
-    fn note_gaps(&self, ready: &[usize]) {
-        let (world, mut owed) = (self.shared.world.read(), self.shared.owed.write());
-        for planned in ready.iter().filter_map(|ix| self.plan.slos.get(*ix)) {
-            catchup::note_gap(&mut owed, &world, planned, self.moment_of(planned), self.shared.settings.step);
-        }
+    /// The gaps that SLOs are judged with behind them.
+    fn gaps(&self, ready: &[usize]) -> Arrears {
+        let (world, owed) = (self.shared.world.read(), self.shared.owed.read());
+        let step = self.shared.settings.step;
+        let of = |planned: &Planned| catchup::gap(&owed, &world, planned, self.moment_of(planned), step);
+        let slos = ready.iter().filter_map(|ix| self.plan.slos.get(*ix));
+        slos.filter_map(|planned| Some((planned.id.clone(), of(planned)?))).collect()
     }
 
     /// Tells what burned in gaps that are filled by now.
@@ -242,9 +240,7 @@ impl Round<'_> {
             let inputs = |moment| self.inputs(moment, &world.observed);
             catchup::sum_up(&owed, &world, &self.plan, self.shared.settings.step, inputs)
         };
-        if self.commits.commit(&summed.delta, Vec::new()).await {
-            self.shared.owed.write().retain(|id, _| !summed.slos.contains(id));
-        }
+        self.commits.commit_owing(&summed.delta, Vec::new(), Debts::paid(summed.slos)).await;
     }
 
     /// The slice that the answers of an SLO's source reach to; of several sources of a composite the one

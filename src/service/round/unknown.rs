@@ -5,6 +5,7 @@ use super::Round;
 use crate::engine::step::{Delta, step_sources, step_unanswered};
 use crate::service::asking::Asking;
 use crate::service::blind::Tally;
+use crate::service::catchup::{self, Arrears, Debts};
 use crate::service::unknown::Unknown;
 
 impl Round<'_> {
@@ -36,7 +37,8 @@ impl Round<'_> {
         self.commits.commit(&delta, Vec::new()).await;
     }
 
-    /// Moves the alerts about not knowing of SLOs that could not be judged.
+    /// Moves the alerts about not knowing of SLOs that could not be judged, and notes what is owed of
+    /// slices that were learned of them all the same: they are journaled with this tick.
     pub(super) async fn judge_unanswered(&mut self, asking: &Asking) {
         let slos = std::mem::take(&mut self.unanswered);
         let unanswered = {
@@ -48,15 +50,16 @@ impl Round<'_> {
         if !self.commits.is_sure().await {
             return;
         }
-        let delta = {
-            let world = self.shared.world.read();
-            let mut delta = Delta::default();
+        let (delta, ahead) = {
+            let (world, owed) = (self.shared.world.read(), self.shared.owed.read());
+            let (mut delta, mut ahead) = (Delta::default(), Arrears::new());
             for planned in slos.iter().filter_map(|ix| self.plan.slos.get(*ix)) {
                 let inputs = self.inputs(self.newest(self.moment_of(planned)), &world.observed);
                 delta.extend(step_unanswered(planned, &world.control, &inputs));
+                ahead.extend(catchup::ahead(&owed, &world, planned).map(|owed| (planned.id.clone(), owed)));
             }
-            delta
+            (delta, ahead)
         };
-        self.commits.commit(&delta, Vec::new()).await;
+        self.commits.commit_owing(&delta, Vec::new(), Debts::of(ahead)).await;
     }
 }

@@ -9,8 +9,10 @@ use tokio::time::Instant;
 use super::{NOWHERE, leader, plan};
 use crate::service::asking::Asking;
 use crate::service::backfill;
+use crate::service::catchup;
 use crate::service::clock;
 use crate::service::journal::Journal;
+use crate::service::restart;
 use crate::service::round::{Done, round};
 use crate::service::shared::Shared;
 use crate::service::swap::adopt;
@@ -24,9 +26,13 @@ pub(in crate::service) struct Rig {
     pub(in crate::service) epoch: i64,
     pub(in crate::service) asking: Asking,
     journal: Journal,
+    /// What history is written by.
+    history: Journal,
     /// End of the slice of the last tick.
     pub(in crate::service) at: Ts,
-    _folder: TempDir,
+    definitions: String,
+    settings: String,
+    folder: TempDir,
 }
 
 impl Rig {
@@ -36,23 +42,46 @@ impl Rig {
             "prometheus: {{name: local, url: '{source}'}}\ndefinitions: [slos]\n\
              receivers: [{{name: oncall, webhook: {{url: '{NOWHERE}'}}}}]\nroute: {{receiver: oncall}}\n"
         );
+        let at = Step::DEFAULT.floor(clock::now()).minus(Step::DEFAULT.span());
+        let mut rig = Self::on(folder, settings, at).await;
+        rig.define(definitions);
+        rig
+    }
+
+    async fn on(folder: TempDir, settings: String, at: Ts) -> Self {
         let shared = Arc::new(leader(folder.path(), &settings).await);
         let epoch = shared.epoch().unwrap();
-        let at = Step::DEFAULT.floor(clock::now()).minus(Step::DEFAULT.span());
-        let mut rig = Self {
+        Self {
             shared,
             epoch,
             asking: Asking::default(),
             journal: Journal::default(),
+            history: Journal::default(),
             at,
-            _folder: folder,
-        };
-        rig.define(definitions);
+            definitions: String::new(),
+            settings,
+            folder,
+        }
+    }
+
+    /// The next process, as after `kill -9`: nothing is left but files.
+    pub(in crate::service) async fn die(self) -> Self {
+        let Self { shared, at, definitions, settings, folder, .. } = self;
+        let shared = Arc::into_inner(shared).expect("nobody else has it");
+        let Shared { store, .. } = shared;
+        store.close().await;
+        let mut rig = Self::on(folder, settings, at).await;
+        let control = restart::control(&rig.shared).await.unwrap();
+        rig.shared.world.write().control = control;
+        catchup::restore(&rig.shared).await.unwrap();
+        restart::restore(&rig.shared, plan(&definitions)).await.unwrap();
+        rig.definitions = definitions;
         rig
     }
 
     /// Puts these definitions into force.
     pub(in crate::service) fn define(&mut self, definitions: &str) {
+        definitions.clone_into(&mut self.definitions);
         let plan = Arc::new(plan(definitions));
         adopt(&mut self.shared.world.write(), plan, self.at);
     }
@@ -70,12 +99,17 @@ impl Rig {
 
     /// The next piece of history; the failure's message if it is to be asked again.
     pub(in crate::service) async fn fill(&mut self, units: &mut Units) -> Result<(), String> {
+        self.try_fill(units).await.expect("something is lacking")
+    }
+
+    /// The same; `None` where nothing lacks.
+    pub(in crate::service) async fn try_fill(&mut self, units: &mut Units) -> Option<Result<(), String>> {
         let plan = Arc::clone(&self.shared.world.read().plan);
         let now = Instant::now();
-        let job = units.next(&self.shared.world.read().ledger, self.at, now).0.unwrap();
-        match backfill::ask(&self.shared, &plan, &job).await {
+        let job = units.next(&self.shared.world.read().ledger, self.at, now).0?;
+        Some(match backfill::ask(&self.shared, &plan, &job).await {
             Ok(facts) => {
-                self.journal.book(&self.shared, &plan, &facts);
+                backfill::book(&self.shared, &plan, &mut self.history, &facts).await;
                 units.answered(&job, &self.shared.world.read().ledger, now);
                 Ok(())
             }
@@ -83,6 +117,14 @@ impl Rig {
                 units.failed(&job, now - Duration::from_secs(3600), false);
                 Err(failure.message)
             }
+        })
+    }
+
+    /// All history that there is to fill.
+    pub(in crate::service) async fn fill_all(&mut self) {
+        let mut units = self.units();
+        while let Some(filled) = self.try_fill(&mut units).await {
+            filled.unwrap();
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::engine::alert::{AlertKey, AlertState, Firing, Subject};
 use crate::engine::step::Delta;
+use crate::service::catchup::Debts;
 use crate::service::decide::{decide, make_sure};
 use crate::service::degraded::Doubt;
 use crate::service::testing::{NOWHERE, Rig, slo};
@@ -100,7 +101,7 @@ async fn what_was_judged_by_a_commit_without_an_answer_is_not_judged_again() {
     let ended = Delta { changes: BTreeMap::from([(key, None)]), transitions: vec![] };
     let judged = |at| BTreeMap::from([("shop/cart".to_owned(), at)]);
     let before = rig.at.minus(Span::from_mins(5));
-    decide(shared, &ended, judged(rig.at).into_iter().collect()).await.unwrap();
+    decide(shared, &ended, judged(rig.at).into_iter().collect(), Debts::default()).await.unwrap();
     shared.world.write().judged = judged(before);
     *shared.in_doubt.write() = Some(Doubt::default());
     make_sure(shared).await.unwrap();

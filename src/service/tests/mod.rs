@@ -5,6 +5,7 @@ mod composite;
 mod doubt;
 mod follow_ups;
 mod handed_on;
+mod killed;
 mod latency;
 mod restored;
 mod single;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engine::fact::{Facts, GroupFact, SlotFact, SlotState, Tier, Trust};
+use crate::engine::notice::Event;
 use crate::service::planner::keeps;
 use crate::service::testing::{document, plan, slo};
 use crate::slo::unit::Events;
@@ -52,16 +53,17 @@ impl Journey {
         let (none, told) = (Labels::new(), ["oncall".to_owned()]);
         let world = &mut self.world;
         let inputs = |moment| Shop::inputs(moment, &self.observed, &none, &told);
-        note_gap(&mut self.owed, world, planned, at, Step::DEFAULT);
+        let found = gap(&self.owed, world, planned, at, Step::DEFAULT);
+        let gaps = Arrears::from_iter(found.map(|owed| (planned.id.clone(), owed)));
         let since = world.judged.get(&planned.id).copied();
         let moments = moments(&world.ledger, planned, since, at, Step::DEFAULT, MOST_MISSED);
         let delta = replay(&[planned], &world.ledger, &world.control, &moments, inputs);
         world.control.apply(&delta);
-        self.owed.values_mut().for_each(|owed| owed.note(&delta));
+        Debts::of(gaps).told(&delta, &self.owed).apply(&mut self.owed);
         world.judged.insert(planned.id.clone(), at);
         let summed = sum_up(&self.owed, world, &self.plan, Step::DEFAULT, inputs);
         world.control.apply(&summed.delta);
-        self.owed.retain(|id, _| !summed.slos.contains(id));
+        Debts::paid(summed.slos).told(&summed.delta, &self.owed).apply(&mut self.owed);
         let all = delta.transitions.iter().chain(&summed.delta.transitions);
         let pages = all.filter(|t| t.key.severity == Severity::Page);
         self.told.extend(pages.map(|t| t.event));
