@@ -39,6 +39,7 @@ use crate::engine::sample::{Answer, Query};
 
 pub use breaker::BreakerState;
 pub use client::Client;
+pub(crate) use decode::decode;
 pub use config::{SourceConfig, SourceProblem};
 pub use http::ClientError;
 pub use settings::{BasicAuthSettings, SourceKind, SourceSettings, TlsSettings};
