@@ -39,8 +39,8 @@ use crate::engine::sample::{Answer, Query};
 
 pub use breaker::BreakerState;
 pub use client::Client;
-pub(crate) use decode::decode;
 pub use config::{SourceConfig, SourceProblem};
+pub(crate) use decode::decode;
 pub use http::ClientError;
 pub use settings::{BasicAuthSettings, SourceKind, SourceSettings, TlsSettings};
 pub use skew::Skew;

@@ -59,9 +59,13 @@ pub(super) async fn replay(shared: &Shared, ledger: &mut Ledger) -> Result<usize
     }
 }
 
-/// The page that a blob holds.
+/// The page that a blob holds. A slot in a far future would let nothing be booked any more.
 fn page(blob: &[u8]) -> Option<Page> {
-    postcard::from_bytes(blob).ok().filter(|page: &Page| page.version == VERSION)
+    let is_ours = |page: &Page| {
+        let mut slots = page.facts.iter().flat_map(|(_, _, slots)| slots);
+        page.version == VERSION && slots.all(|slot| slot.end.is_real())
+    };
+    postcard::from_bytes(blob).ok().filter(is_ours)
 }
 
 /// Books one page; says whether it could be read.
