@@ -9,7 +9,7 @@ use super::targets::{ALL, Target, requests};
 use crate::support::random::Random;
 
 /// Mutations of the corpus, in all.
-const MUTATIONS: usize = 400;
+const MUTATIONS: usize = 120;
 /// Bytes of an input at most.
 const MOST: usize = 64 * 1024;
 

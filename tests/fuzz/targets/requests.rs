@@ -8,19 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use damper::api;
-use damper::engine::fact::{Facts, GroupFact, SeriesIx, SlotFact, SlotState, Tier, Trust};
 use damper::service::Shared;
 use damper::settings::Settings;
-use damper::slo::model::Labels;
-use damper::slo::time::Ts;
-use damper::slo::unit::Events;
 use damper::store::{Lease, Options, Store};
 use http::Request;
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt as _;
 
 use super::plans::NOW;
-use super::world::{PLAN, ledger};
+use super::world::{PLAN, begun};
 
 /// Requests until it begins anew: what they ask for is kept in the store.
 const MOST: u32 = 2000;
@@ -110,24 +106,8 @@ async fn shared(file: &str) -> Shared {
     shared.set_epoch(Some(epoch));
     let mut world = shared.world.write();
     world.plan = Arc::new(PLAN.clone());
-    world.ledger = ledger();
-    for series in (0..).take(PLAN.series.len()) {
-        world.ledger.apply(&counted(SeriesIx(series)));
-    }
+    world.ledger = begun();
     world.judged = PLAN.slos.iter().map(|planned| (planned.id.clone(), NOW)).collect();
     drop(world);
     shared
-}
-
-/// An hour of one event in each slice.
-fn counted(series: SeriesIx) -> Facts {
-    let fact = GroupFact {
-        group: Labels::new(),
-        raw: Events::whole(1),
-        withheld: Events::ZERO,
-        trust: Trust::Counted,
-    };
-    let slot =
-        |slice: i64| SlotFact { end: Ts(NOW.0 - 30 * slice), state: SlotState::Known(vec![fact.clone()]) };
-    Facts { series, tier: Tier::Fine, slots: (0..120).rev().map(slot).collect() }
 }
