@@ -11,7 +11,7 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 readonly here=tests/fuzz work=target/fuzz
-readonly piece=300 most_found=5 keep_at_once=40
+readonly piece=300 most_found=5 keep_at_once=20
 readonly limits=(-rss_limit_mb=2048 -malloc_limit_mb=2048 -timeout=10 -max_len=16384)
 # What libFuzzer needs of the compiler; all of it is stable.
 readonly sancov='-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
@@ -71,14 +71,29 @@ fuzz() {
         began=$(date +%s) at=$(found "$target")
         fuzzer "$target" "$corpus" "$here/corpus/$target" -dict=$here/words.dict -print_final_stats=1 \
             -max_total_time=$((left < piece ? left : piece)) -artifact_prefix="$work/found/$target-" \
-            >"$log" 2>&1 || (($(found "$target") > at)) || fail "$target does not run: see $log"
+            >"$log" 2>&1 || grep -q 'Test unit written' "$log" || fail "$target does not run: see $log"
+        is_busy "$target"
         seconds=$((seconds + $(date +%s) - began))
         executions=$((executions + $(sed -n 's/^stat::number_of_executed_units: *//p' "$log" | tail -n 1 | grep . || echo 0)))
         printf 'seconds=%s\nexecutions=%s\n' "$seconds" "$executions" >"$state"
         tell "$target" "$log" "$at"
         (($(found "$target") < before + most_found)) || break
+        # What fails on the corpus fails on it again.
+        (($(found "$target") > at)) || ! grep -qE 'ERROR: libFuzzer: (deadly|out-of-memory)' "$log" || break
     done
     summary "$target" "$seconds" "$executions" "$before"
+}
+
+# is_busy TARGET: forgets what took long and does not by itself: the clock is the wall's, and others may
+# have had the processor.
+is_busy() {
+    local file
+    for file in "$work/found/$1"-{timeout,slow-unit}-*; do
+        [ -e "$file" ] && [ ! -e "$file.txt" ] || continue
+        if timeout 60 env DAMPER_FUZZ="$1" TMPDIR="$scratch" "$binary" -timeout=10 "$file" >/dev/null 2>&1; then
+            rm "$file"
+        fi
+    done
 }
 
 # tell TARGET LOG BEFORE: what a piece found.
@@ -108,9 +123,13 @@ keep() {
     cp "$corpus"/* "$merged"
     fuzzer "$target" -set_cover_merge=1 "$merged" "$corpus" "$work/corpus/$target" >$work/log/"$target".merge 2>&1 ||
         fail "merging failed: see $work/log/$target.merge"
-    for file in $(ls -Sr "$merged" | head -n 2000); do
-        [ -e "$corpus/$file" ] || [ "$(stat -c %s "$merged/$file")" -gt 4096 ] || echo "$file"
-    done | head -n "$keep_at_once" | while read -r file; do cp "$merged/$file" "$corpus/found-${file:0:12}"; done
+    local kept=0
+    while read -r file && ((kept < keep_at_once)); do
+        if [ ! -e "$corpus/$file" ] && [ "$(stat -c %s "$merged/$file")" -le 4096 ]; then
+            cp "$merged/$file" "$corpus/found-${file:0:12}"
+            kept=$((kept + 1))
+        fi
+    done < <(find "$merged" -type f -printf '%s %f\n' | sort -n | cut -d ' ' -f 2)
     rm -rf "$merged"
     printf '%-12s %5s inputs kept\n' "$target" "$(find "$corpus" -type f | wc -l)"
 }
