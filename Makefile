@@ -7,7 +7,7 @@ SHELL := bash
 DENY_VERSION := 0.20.2
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help setup demo test crash soak bench load scoreboard lint deny
+.PHONY: help setup demo test crash soak fuzz bench load scoreboard lint deny
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ if cargo nextest --version >/dev/null 2>&1; \
 	then cargo nextest run --locked --no-fail-fast --profile long --test damper -E 'test(/^($(subst $() ,|,$(strip $(1))))/)'; \
 	else cargo test --locked --test damper --no-fail-fast -- --nocapture --test-threads 4 $(1); fi
 endef
+
+fuzz: ## Tries what nobody would write, an hour for each of seven kinds of input (TARGET=all MINUTES=60; INPUT=file tries one again; KEEP=1 adds to the corpus)
+	@tests/fuzz/run.sh $(or $(TARGET),all) $(if $(INPUT),replay $(INPUT),$(if $(KEEP),keep,$(or $(MINUTES),60)))
 
 bench: setup ## Measures Damper against the usual rules, side by side
 	cargo bench --locked --bench damper

@@ -17,6 +17,8 @@ pub mod failpoint;
 pub mod api;
 pub mod cli;
 pub mod cluster;
+#[doc(hidden)]
+pub mod doors;
 pub mod engine;
 pub mod http;
 pub mod notify;

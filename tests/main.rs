@@ -28,6 +28,7 @@ mod deploy;
 mod docs;
 mod e2e;
 mod fixtures;
+mod fuzz;
 mod generate;
 mod keep;
 mod kubernetes;

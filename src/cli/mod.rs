@@ -17,3 +17,4 @@ mod store;
 mod table;
 
 pub use args::{Cli, CommandError};
+pub(crate) use compare::silenced;

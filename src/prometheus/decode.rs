@@ -17,7 +17,7 @@ const MAX_NOTES: usize = 10;
 const GRID_TOLERANCE: f64 = 0.0015;
 
 /// Reads the answer to `query` that came with this HTTP code.
-pub(super) fn decode(code: u16, body: &[u8], query: &Query) -> Answer {
+pub(crate) fn decode(code: u16, body: &[u8], query: &Query) -> Answer {
     read(code, body, query).unwrap_or_else(Answer::Failed)
 }
 

@@ -40,6 +40,7 @@ use crate::engine::sample::{Answer, Query};
 pub use breaker::BreakerState;
 pub use client::Client;
 pub use config::{SourceConfig, SourceProblem};
+pub(crate) use decode::decode;
 pub use http::ClientError;
 pub use settings::{BasicAuthSettings, SourceKind, SourceSettings, TlsSettings};
 pub use skew::Skew;

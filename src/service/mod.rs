@@ -69,5 +69,7 @@ mod unknown;
 mod waits;
 mod watch;
 
+pub(crate) use journal::turn;
+pub(crate) use planner::keeps;
 pub use run::{ServiceError, run};
 pub use shared::Shared;

@@ -48,7 +48,7 @@ impl Measured {
 }
 
 /// What the ledger is to keep for a plan.
-pub(super) fn keeps(plan: &Plan, now: Ts) -> Vec<Keep> {
+pub(crate) fn keeps(plan: &Plan, now: Ts) -> Vec<Keep> {
     let mut begun: BTreeMap<SeriesIx, BTreeSet<Ts>> = BTreeMap::new();
     for (ix, start) in cuts(plan, now) {
         begun.entry(ix).or_default().insert(start);

@@ -37,6 +37,12 @@ impl Ts {
         Self(self.0.div_euclid(unit).saturating_mul(unit))
     }
 
+    /// Whether it is a moment that can be meant: less than three thousand years away. Only what was not
+    /// written by us is not.
+    pub const fn is_real(self) -> bool {
+        self.0.unsigned_abs() < 100_000_000_000
+    }
+
     /// For display and the wire; `None` only beyond the calendar's range.
     pub fn to_datetime(self) -> Option<DateTime<Utc>> {
         DateTime::from_timestamp(self.0, 0)

@@ -94,22 +94,43 @@ async fn one(
         None => None,
     };
     let peer = Peer::new(url, "--alertmanager", "an Alertmanager", token)?;
-    for silence in read::<Vec<SilenceJson>>(&peer.get("api/v2/silences").await?)? {
-        let text: Vec<String> =
-            silence.matchers.iter().map(|m| written(&m.name, &m.value, m.is_regex, m.is_equal)).collect();
-        match Matchers::parse(&text.join(",")) {
-            Ok(matchers) => all.silences.push(Silence {
-                matchers,
-                from: Ts(silence.starts_at.timestamp()),
-                to: Ts(silence.ends_at.timestamp()),
-            }),
-            Err(why) => notes.say(format!("a silence is left out: {why}")),
+    all.add_silences(&peer.get("api/v2/silences").await?, notes)?;
+    all.add_present(&peer.get("api/v2/alerts").await?)
+}
+
+impl Managers {
+    /// What `api/v2/silences` answers. One that is not understood is noted.
+    pub(super) fn add_silences(&mut self, answer: &Value, notes: &mut Notes) -> Result<(), CommandError> {
+        for silence in read::<Vec<SilenceJson>>(answer)? {
+            let text: Vec<String> =
+                silence.matchers.iter().map(|m| written(&m.name, &m.value, m.is_regex, m.is_equal)).collect();
+            match Matchers::parse(&text.join(",")) {
+                Ok(matchers) => self.silences.push(Silence {
+                    matchers,
+                    from: Ts(silence.starts_at.timestamp()),
+                    to: Ts(silence.ends_at.timestamp()),
+                }),
+                Err(why) => notes.say(format!("a silence is left out: {why}")),
+            }
         }
+        Ok(())
     }
-    let present: Value = peer.get("api/v2/alerts").await?;
-    let present = read::<Vec<AlertJson>>(&present)?;
-    all.present.extend(present.into_iter().map(|alert| (alert.labels, Ts(alert.starts_at.timestamp()))));
-    Ok(())
+
+    /// What `api/v2/alerts` answers.
+    pub(super) fn add_present(&mut self, answer: &Value) -> Result<(), CommandError> {
+        let present = read::<Vec<AlertJson>>(answer)?;
+        self.present.extend(present.into_iter().map(|alert| (alert.labels, Ts(alert.starts_at.timestamp()))));
+        Ok(())
+    }
+}
+
+/// How many of the alerts in one answer the silences in another are about.
+pub(crate) fn silenced(silences: &Value, alerts: &Value) -> Result<usize, CommandError> {
+    let mut all = Managers::default();
+    all.add_silences(silences, &mut Notes::default())?;
+    all.add_present(alerts)?;
+    let is_silenced = |labels: &Labels| all.silences.iter().any(|silence| silence.is_about(labels));
+    Ok(all.present.iter().filter(|(labels, _)| is_silenced(labels)).count())
 }
 
 /// Notes what Alertmanager has and no source recorded: the same is then true of the past. What

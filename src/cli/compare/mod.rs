@@ -41,6 +41,7 @@ use crate::slo::model::Labels;
 use crate::slo::time::{Span, Ts};
 use belongs::Belongs;
 use episode::{Episode, Weight};
+pub(crate) use manager::silenced;
 use matchers::Matchers;
 use report::{Other, Report};
 

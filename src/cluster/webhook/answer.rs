@@ -65,6 +65,20 @@ fn time(text: &str) -> Option<Ts> {
     DateTime::parse_from_rfc3339(text).ok().map(|at| Ts(at.timestamp()))
 }
 
+/// What a service answers when it is asked for a workload.
+pub(super) fn read(who: &str, name: &str, reply: Reply, now: Ts) -> Result<Count, Fault> {
+    let reply = judge(who, name, reply, now)?;
+    Count::read(&reply.body).map_err(|why| {
+        let what = format!("{who} answered {name:?} with something that is no count: {why}");
+        Fault::Refused { status: Some(reply.status.as_u16()), why: what }
+    })
+}
+
+/// The same as a workload.
+pub(crate) fn workload(who: &str, name: &str, reply: Reply, now: Ts) -> Result<Workload, Fault> {
+    read(who, name, reply, now).map(Count::into_workload)
+}
+
 /// The reply, if its status is one of success.
 pub(super) fn judge(who: &str, name: &str, reply: Reply, now: Ts) -> Result<Reply, Fault> {
     let status = reply.status;

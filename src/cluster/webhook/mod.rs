@@ -19,7 +19,8 @@ use super::settings::ActuatorConfig;
 use crate::engine::scale::{Lever, Workload};
 use crate::http::{self, Problem, Reply, origin};
 use crate::slo::time::Ts;
-use answer::{Count, judge};
+pub(crate) use answer::workload;
+use answer::{Count, judge, read};
 
 /// An actuator of the settings, ready to be asked.
 #[derive(Debug)]
@@ -77,12 +78,7 @@ impl Webhook {
 
     async fn count(&self, url: &Url, name: &str, now: Ts) -> Result<Count, Fault> {
         let reply = self.to.get(url, now).await.map_err(Fault::from)?;
-        let reply = judge(&self.who(), name, reply, now)?;
-        Count::read(&reply.body).map_err(|why| {
-            let who = self.who();
-            let what = format!("{who} answered {name:?} with something that is no count: {why}");
-            Fault::Refused { status: Some(reply.status.as_u16()), why: what }
-        })
+        read(&self.who(), name, reply, now)
     }
 
     async fn post(&self, url: &Url, name: &str, order: &Order, now: Ts) -> Result<(), Fault> {

@@ -81,7 +81,8 @@ impl Spread {
         growth: &[Events],
     ) -> Vec<Events> {
         let slot = counted.grid.slot;
-        let last_held = seen.map_or(at.minus(slot), |seen| Ts(seen.0 - 1).floor_to(slot).plus(slot));
+        let last_held =
+            seen.map_or(at.minus(slot), |seen| seen.minus(Span::from_secs(1)).floor_to(slot).plus(slot));
         let first = last_held.plus(slot).max(counted.reach.floor(counted)).min(at);
         let slots: Vec<Ts> = ends(first, at, slot).collect();
         let shares: Vec<Vec<Events>> = growth.iter().map(|g| even(*g, slots.len())).collect();

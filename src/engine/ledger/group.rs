@@ -11,7 +11,7 @@ use crate::slo::unit::Events;
 /// Beginnings of calendar periods remembered at most: weeks, months and quarters in some time zones.
 pub(super) const MOST_CUTS: usize = 8;
 /// Rulings remembered at most; only slots that are still asked again need theirs.
-const MOST_RULINGS: usize = 64;
+pub(super) const MOST_RULINGS: usize = 64;
 
 /// One group of a series.
 #[derive(Clone, Debug)]

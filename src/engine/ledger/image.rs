@@ -1,8 +1,10 @@
 //! One series as the store keeps it: everything, packed, so that a restart asks only for the gap.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use super::group::{Group, MOST_CUTS, Ruled};
+use super::group::{Group, MOST_CUTS, MOST_RULINGS, Ruled};
 use super::intervals::Intervals;
 use super::ring::Ring;
 use super::series::{Keep, MOST_GROUPS, Series};
@@ -96,8 +98,19 @@ impl SeriesImage {
             return Err(if bytes.is_empty() { ImageError::Damaged } else { ImageError::Version });
         }
         let image: Self = postcard::from_bytes(bytes).map_err(|_| ImageError::Damaged)?;
-        let sane = image.groups.len() <= MOST_GROUPS && image.groups.iter().all(GroupImage::is_sane);
-        if sane { Ok(image) } else { Err(ImageError::Damaged) }
+        if image.is_sane() { Ok(image) } else { Err(ImageError::Damaged) }
+    }
+
+    /// Whether it is what [`Self::of`] gives of some series. Sets that are none would be summed up wrong,
+    /// and a slot in a far future would let nothing be booked any more.
+    fn is_sane(&self) -> bool {
+        let labels: BTreeSet<&Labels> = self.groups.iter().map(|group| &group.labels).collect();
+        self.answered.is_sane()
+            && self.absent.is_sane()
+            && self.born.is_none_or(Ts::is_real)
+            && self.groups.len() <= MOST_GROUPS
+            && labels.len() == self.groups.len()
+            && self.groups.iter().all(GroupImage::is_sane)
     }
 
     /// The series again, kept as the plan wants it now.
@@ -136,10 +149,21 @@ impl GroupImage {
     }
 
     fn is_sane(&self) -> bool {
-        let short = |(_, packed): &(i64, Packed)| match packed {
-            Packed::Whole(v) | Packed::Thousandths(v) => v.len() <= MOST_SLOTS,
+        let tier = |(newest, packed): &(i64, Packed)| match packed {
+            Packed::Whole(v) | Packed::Thousandths(v) => v.len() <= MOST_SLOTS && Ts(*newest).is_real(),
         };
-        self.cuts.len() <= MOST_CUTS && self.tiers.iter().flatten().all(short)
+        // The beginning of time stands for never.
+        let real = |at: Ts| at.is_real() || at.0 == i64::MIN;
+        self.stale.is_sane()
+            && self.partial.is_sane()
+            && self.rulings.len() <= MOST_RULINGS
+            && self.rulings.iter().all(|(_, end, ..)| end.is_real())
+            && self.largest.iter().all(|(day, _)| real(Ts(*day)))
+            && self.cuts.len() <= MOST_CUTS
+            && self.cuts.iter().all(|(at, _)| at.is_real())
+            && real(self.counted)
+            && real(self.seen)
+            && self.tiers.iter().flatten().all(tier)
     }
 
     fn restore(self, group: &mut Group) {
@@ -191,5 +215,50 @@ fn unpack(ring: &mut Ring, newest: i64, packed: Packed) {
         if value != 0 {
             ring.set(newest.saturating_sub(back), Events::from_thousandths(value.saturating_mul(unit)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An image of a series that has one group, after a change.
+    fn changed(change: impl Fn(&mut SeriesImage)) -> Result<SeriesImage, ImageError> {
+        let known = Intervals::of_sorted(vec![(300, 600)]);
+        let group = GroupImage {
+            labels: Labels::new(),
+            tiers: [Some((20, Packed::Whole(vec![1]))), None, None, None],
+            stale: Intervals::default(),
+            partial: Intervals::default(),
+            rulings: Vec::new(),
+            counted: Ts(600),
+            seen: Ts(i64::MIN),
+            largest: [(i64::MIN, 0); 2],
+            cuts: Vec::new(),
+        };
+        let mut image = SeriesImage {
+            version: VERSION,
+            id: 7,
+            answered: known,
+            absent: Intervals::default(),
+            born: Some(Ts(600)),
+            groups: vec![group],
+        };
+        change(&mut image);
+        SeriesImage::from_bytes(&image.to_bytes())
+    }
+
+    #[test]
+    fn what_no_series_can_be_is_damaged() {
+        let bad = |pieces: &[(i64, i64)]| Intervals::of_sorted(pieces.to_vec());
+        assert!(changed(|_| ()).is_ok());
+        for pieces in [&[(600, 300)][..], &[(300, 600), (0, 60)], &[(0, 300), (200, 600)], &[(0, i64::MAX)]] {
+            assert_eq!(changed(|image| image.answered = bad(pieces)), Err(ImageError::Damaged), "{pieces:?}");
+            assert!(changed(|image| image.groups[0].stale = bad(pieces)).is_err(), "{pieces:?}");
+        }
+        assert!(changed(|image| image.born = Some(Ts(i64::MAX))).is_err());
+        assert!(changed(|image| image.groups[0].tiers[3] = Some((i64::MAX, Packed::Whole(vec![])))).is_err());
+        assert!(changed(|image| image.groups[0].counted = Ts(i64::MAX)).is_err());
+        assert!(changed(|image| image.groups.push(image.groups[0].clone())).is_err(), "a group twice");
     }
 }

@@ -20,6 +20,13 @@ impl Intervals {
         Self(pieces)
     }
 
+    /// Whether it is a set that we would have written: disjoint, sorted, bounded, of moments that can be.
+    pub(super) fn is_sane(&self) -> bool {
+        let apart = self.0.iter().zip(self.0.iter().skip(1)).all(|(a, b)| a.1 < b.0);
+        let real = |(from, to): &(i64, i64)| from < to && Ts(*from).is_real() && Ts(*to).is_real();
+        self.0.len() <= MOST && apart && self.0.iter().all(real)
+    }
+
     /// Adds `(from, to]`.
     pub fn insert(&mut self, from: Ts, to: Ts) {
         let (mut from, mut to) = (from.0, to.0);

@@ -56,6 +56,7 @@ pub(super) use deliver::run as tell_messages;
 pub(super) use enter::{count, enter, stand_in, take};
 pub(super) use handover::{hand_over, take_over};
 pub(super) use level::run as tell_levels;
+pub(crate) use record::again;
 pub(super) use recover::run;
 pub(super) use resume::resume;
 pub(super) use untaken::{is_finished, is_in_doubt, owes, waits, without_outbox};

@@ -58,6 +58,13 @@ pub(super) fn decode(bytes: &[u8]) -> (Vec<Record>, usize) {
     (records, whole)
 }
 
+/// The whole records of a file, written again; and how many there are.
+pub(crate) fn again(bytes: &[u8]) -> (Vec<u8>, usize) {
+    let (records, _) = decode(bytes);
+    let body: Vec<u8> = records.iter().flat_map(encode).collect();
+    ([HEADER, &body].concat(), records.len())
+}
+
 fn next(bytes: &[u8]) -> Option<(Record, &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     let (sum, rest) = rest.split_first_chunk::<4>()?;

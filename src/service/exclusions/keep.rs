@@ -24,7 +24,7 @@ fn key(exclusion: &Exclusion) -> String {
 }
 
 /// Whether a row is what [`restore`] reads.
-pub(in crate::service) fn is_readable(body: &str) -> bool {
+pub(crate) fn is_readable(body: &str) -> bool {
     serde_json::from_str::<Row>(body).is_ok()
 }
 

@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::time::{Instant, MissedTickBehavior};
 
-pub(super) use keep::{PREFIX, is_readable, restore, swap};
+pub(crate) use keep::is_readable;
+pub(super) use keep::{PREFIX, restore, swap};
 
 use super::clock;
 use super::shared::Shared;

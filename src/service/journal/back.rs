@@ -48,16 +48,8 @@ pub(super) async fn replay(shared: &Shared, ledger: &mut Ledger) -> Result<usize
         }
         for row in read.slices {
             pages += 1;
-            let page: Option<Page> =
-                postcard::from_bytes(&row.blob).ok().filter(|p: &Page| p.version == VERSION);
-            let Some(page) = page else {
+            if !turn(&row.blob, ledger) {
                 tracing::warn!(seq = row.seq, "a page of slices is not readable; it is asked again");
-                continue;
-            };
-            for (id, tier, slots) in page.facts {
-                if let Some(series) = ledger.find(id) {
-                    ledger.apply(&Facts { series, tier, slots });
-                }
             }
         }
         match read.next {
@@ -65,6 +57,26 @@ pub(super) async fn replay(shared: &Shared, ledger: &mut Ledger) -> Result<usize
             None => return Ok(pages),
         }
     }
+}
+
+/// The page that a blob holds. A slot in a far future would let nothing be booked any more.
+fn page(blob: &[u8]) -> Option<Page> {
+    let is_ours = |page: &Page| {
+        let mut slots = page.facts.iter().flat_map(|(_, _, slots)| slots);
+        page.version == VERSION && slots.all(|slot| slot.end.is_real())
+    };
+    postcard::from_bytes(blob).ok().filter(is_ours)
+}
+
+/// Books one page; says whether it could be read.
+pub(crate) fn turn(blob: &[u8], ledger: &mut Ledger) -> bool {
+    let Some(page) = page(blob) else { return false };
+    for (id, tier, slots) in page.facts {
+        if let Some(series) = ledger.find(id) {
+            ledger.apply(&Facts { series, tier, slots });
+        }
+    }
+    true
 }
 
 /// Puts back what the store kept of series that a plan counts anew. An image that is not readable is
@@ -89,5 +101,5 @@ pub(in crate::service) async fn revive(shared: &Shared, new: &[SeriesIx]) -> Res
 
 /// Whether a page of the journal is one that this version can read.
 pub(in crate::service) fn is_readable(blob: &[u8]) -> bool {
-    postcard::from_bytes(blob).is_ok_and(|page: Page| page.version == VERSION)
+    page(blob).is_some()
 }

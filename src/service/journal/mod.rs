@@ -5,6 +5,7 @@ mod back;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+pub(crate) use back::turn;
 pub(super) use back::{is_readable, restore, revive};
 use serde::{Deserialize, Serialize};
 

@@ -108,7 +108,7 @@ pub(super) fn all(fleet: &Fleet, stopped: Option<&String>) -> Option<StatePut> {
 }
 
 /// Whether a state under one of these keys is one that this version can read.
-pub(in crate::service) fn is_readable(key: &str, body: &str) -> bool {
+pub(crate) fn is_readable(key: &str, body: &str) -> bool {
     match key.strip_prefix(POLICY) {
         Some(_) => serde_json::from_str::<PolicyRow>(body).is_ok(),
         None => key == ALL && serde_json::from_str::<AllRow>(body).is_ok(),

@@ -29,7 +29,8 @@ use super::shared::Shared;
 use crate::cluster::Actuators;
 
 pub use commands::{COMMAND, Command, Word};
-pub(super) use keep::{PREFIX, is_readable, restore, stop};
+pub(crate) use keep::is_readable;
+pub(super) use keep::{PREFIX, restore, stop};
 pub use keep::{id, names};
 pub use state::{Kept, Last, Scaling, Seen, SeenBurn, SeenWorkload};
 
