@@ -1,6 +1,6 @@
 //! What is asked to tell real births from series that only look newborn.
 
-use super::form::{Around, aggregate, parts};
+use super::form::{Around, RESET_BELOW, aggregate, parts};
 use super::group::{Form, Narrow, QueryGroup};
 use super::native;
 use crate::slo::query::{Matcher, Selector};
@@ -71,16 +71,18 @@ pub fn evidence(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
     parts(&all.into_iter().chain(rose).collect::<Vec<_>>())
 }
 
-/// About series that came back: their growth while away (part `back`), and when they were last
-/// seen, to five minutes (`seen`). Asked only where there are any, because a day is much to read.
+/// About series that came back: their growth while away (part `back`; all of it where they began again,
+/// none where they only fell a little), and when they were last seen, to five minutes (`seen`). Asked only where there are any, because a day is much to read.
 pub fn returning(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
     let at = Around::of(group, members_only(group, narrow), slot);
     let Values { u, p, q, .. } = Values::of(group, &at);
     let new = format!("({u} unless {p})");
     let stamps = format!("max_over_time(timestamp({})[{}:5m] offset {slot})", at.x, memory(&at));
+    let back =
+        format!("(({new} - {q}) >= 0) or ({new} and ({new} < {RESET_BELOW} * {q})) or (0 * ({new} and {q}))");
     let fine = with_target(&group.labels());
     parts(&[
-        ("back", aggregate("sum", &fine, &format!("(({new} - {q}) >= 0) or ({new} and {q})"))),
+        ("back", aggregate("sum", &fine, &back)),
         ("seen", aggregate("min", &fine, &format!("{stamps} and {new}"))),
     ])
 }

@@ -115,6 +115,18 @@ fn a_target_that_comes_back_spreads_what_it_grew_by_over_the_slots_it_was_away()
     assert!(before.withheld < Events::ZERO && before.raw == Events::whole(1), "{before:?}");
 }
 
+/// As after a switch to a replica that had one scrape less.
+#[test]
+fn a_target_that_comes_back_a_little_lower_did_nothing_and_one_that_began_again_did_all() {
+    for (value, events) in [(999_999.0, 0.0), (2000.0, 2000.0)] {
+        let mut pod = growing(&[], (NOON - 600, NEW), 1_000_000.0, 0.0);
+        pod.samples.extend(growing(&[], (NEW + 1200, NOON + 1800), value, 0.0).samples);
+        let model = Model { streams: vec![pod], ..Model::default() };
+        let (facts, _) = run(&group(), &model, (NOON + 1200, NOON + 1230), &usual(100));
+        assert_eq!(sum(&facts, 0), events);
+    }
+}
+
 #[test]
 fn a_target_that_comes_back_without_a_trace_of_its_growth_is_withheld() {
     let mut pod = growing(&[], (NOON - 585, NEW), 1_000_000.0, 10.0);

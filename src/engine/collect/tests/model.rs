@@ -149,7 +149,13 @@ impl Model {
         let q = |x: &Stream| x.last(c, t - s - day, t - s);
         let back = |x: &Stream| {
             let (u, q) = (new(x)?, q(x)?);
-            Some(if u >= q { u - q } else { u })
+            Some(if u >= q {
+                u - q
+            } else if u < 0.875 * q {
+                u
+            } else {
+                0.0
+            })
         };
         let fell = |x: &Stream| x.fell(c, (t, s, l));
         let seen = |x: &Stream| {
