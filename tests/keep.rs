@@ -30,6 +30,21 @@ async fn refused(damper: &mut Damper) -> String {
     damper.log()[before..].to_owned()
 }
 
+/// Waits until health calls the store degraded, in these words, and asks for no restart; gives all of them.
+async fn store_told(damper: &Damper, limit: Duration, words: &[&str]) -> String {
+    wait_until(limit, "health to tell of the store", async || {
+        let (code, text) = damper.try_get("/healthz").await?;
+        assert!(code.is_success(), "{code}: {text}");
+        let health: Value = serde_json::from_str(&text).unwrap();
+        let parts = health["components"].as_array()?;
+        let store = parts.iter().find(|part| part["name"] == "store")?;
+        let detail = store["detail"].as_str()?;
+        let is_told = store["status"] == "degraded" && words.iter().all(|word| detail.contains(word));
+        is_told.then(|| detail.to_owned())
+    })
+    .await
+}
+
 /// The command between back ticks that begins like this.
 fn command(text: &str, begin: &str) -> Vec<String> {
     let found = text.split('`').find(|part| part.starts_with(begin));
@@ -87,18 +102,8 @@ async fn a_store_that_is_removed_while_it_is_used_is_told_and_not_lost() {
     std::fs::remove_file(&file).unwrap();
     std::fs::remove_file(damper.path("damper.db-wal")).unwrap();
     // Health says so, asks for no restart, and names what was saved.
-    let text = wait_until(LIMIT, "health to say what was kept", async || {
-        let (code, text) = damper.try_get("/healthz").await?;
-        assert!(code.is_success(), "{code}: {text}");
-        let health: Value = serde_json::from_str(&text).unwrap();
-        let parts = health["components"].as_array()?;
-        let store = parts.iter().find(|part| part["name"] == "store")?;
-        let detail = store["detail"].as_str()?;
-        let is_kept = detail.contains("was removed or moved while Damper uses it")
-            && detail.contains("damper store restore");
-        (store["status"] == "degraded" && is_kept).then(|| detail.to_owned())
-    })
-    .await;
+    let told = ["was removed or moved while Damper uses it", "damper store restore"];
+    let text = store_told(&damper, LIMIT, &told).await;
     assert!(!file.exists(), "nothing is made in its place");
     damper.stop().await;
     let refused = refused(&mut damper).await;
@@ -121,16 +126,7 @@ async fn damage_while_it_runs_is_told_in_health_and_takes_no_good_backups_place(
     damper.definition("a.yaml", SLO);
     damper.start().await;
     damper.damage("outbox").await;
-    let text = wait_until(2 * LIMIT, "health to tell the damage", async || {
-        let (code, text) = damper.try_get("/healthz").await?;
-        assert!(code.is_success(), "{code}: {text}");
-        let health: Value = serde_json::from_str(&text).unwrap();
-        let parts = health["components"].as_array()?;
-        let store = parts.iter().find(|part| part["name"] == "store")?;
-        let detail = store["detail"].as_str()?;
-        (store["status"] == "degraded" && detail.contains("damaged (")).then(|| detail.to_owned())
-    })
-    .await;
+    let text = store_told(&damper, 2 * LIMIT, &["damaged ("]).await;
     assert!(text.contains("--salvage"), "there is no backup: {text}");
     assert!(damper.log().contains("damaged ("));
     let completed = |json: &Value| json["ticks"]["completed"].as_i64();

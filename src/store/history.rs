@@ -33,18 +33,7 @@ both! {
         limit: i64,
     ) -> Result<Page<HistoryRow>>
     while "reading history" {
-        let limit = limit.clamp(1, PAGE);
-        let mut sql =
-            QueryBuilder::<Database>::new("select seq, at, kind, subject, body from history where seq < ");
-        sql.push_bind(before.unwrap_or(i64::MAX));
-        // Only where it is given, so that its index is of use.
-        if let Some(subject) = subject {
-            sql.push(" and subject = ").push_bind(subject);
-        }
-        sql.push(" order by seq desc limit ").push_bind(limit + 1);
-        let rows: Vec<(i64, i64, String, String, String)> = sql.build_query_as().fetch_all(&self.reader).await?;
-        let line = |(seq, at, kind, subject, body)| HistoryRow { seq, at, kind, subject, body };
-        Ok(Page::cut(rows.into_iter().map(line).collect(), limit, |row| row.seq))
+        self.lines(QueryBuilder::new(LINES), subject, before, limit).await
     }
 
     /// Lines of what alerts did in a span, both ends included, in milliseconds; otherwise as
@@ -57,20 +46,10 @@ both! {
         limit: i64,
     ) -> Result<Page<HistoryRow>>
     while "reading the history of alerts" {
-        let limit = limit.clamp(1, PAGE);
-        let mut sql = QueryBuilder::<Database>::new(
-            "select seq, at, kind, subject, body from history \
-             where kind in ('firing', 'resolved', 'missed') and seq < ",
-        );
-        sql.push_bind(before.unwrap_or(i64::MAX));
-        sql.push(" and at >= ").push_bind(span.0).push(" and at <= ").push_bind(span.1);
-        if let Some(subject) = subject {
-            sql.push(" and subject = ").push_bind(subject);
-        }
-        sql.push(" order by seq desc limit ").push_bind(limit + 1);
-        let rows: Vec<(i64, i64, String, String, String)> = sql.build_query_as().fetch_all(&self.reader).await?;
-        let line = |(seq, at, kind, subject, body)| HistoryRow { seq, at, kind, subject, body };
-        Ok(Page::cut(rows.into_iter().map(line).collect(), limit, |row| row.seq))
+        let mut sql = QueryBuilder::new(LINES);
+        sql.push("kind in ('firing', 'resolved', 'missed') and at >= ").push_bind(span.0);
+        sql.push(" and at <= ").push_bind(span.1).push(" and ");
+        self.lines(sql, subject, before, limit).await
     }
 
     /// When the oldest revision that is kept was accepted, in milliseconds: somebody
@@ -113,8 +92,32 @@ both! {
     }
 }
 
+/// How a query for lines begins.
+const LINES: &str = "select seq, at, kind, subject, body from history where ";
+
 each! {
     impl super::backend::Db<Database> {
+        /// Ends such a query, and runs it.
+        async fn lines(
+            &self,
+            mut sql: QueryBuilder<Database>,
+            subject: Option<&str>,
+            before: Option<i64>,
+            limit: i64,
+        ) -> Result<Page<HistoryRow>, Fault> {
+            let limit = limit.clamp(1, PAGE);
+            sql.push("seq < ").push_bind(before.unwrap_or(i64::MAX));
+            // Only where it is given, so that its index is of use.
+            if let Some(subject) = subject {
+                sql.push(" and subject = ").push_bind(subject);
+            }
+            sql.push(" order by seq desc limit ").push_bind(limit + 1);
+            let rows: Vec<(i64, i64, String, String, String)> =
+                sql.build_query_as().fetch_all(&self.reader).await?;
+            let line = |(seq, at, kind, subject, body)| HistoryRow { seq, at, kind, subject, body };
+            Ok(Page::cut(rows.into_iter().map(line).collect(), limit, |row| row.seq))
+        }
+
         /// Those that are not there yet.
         pub(super) async fn new_history(
             tx: &mut Transaction<'static, Database>,

@@ -1,7 +1,7 @@
 //! What the store kept of the ledger, read back: all of it at a restart, and the images of series that
 //! are counted again.
 
-use super::{Page, VERSION};
+use super::page::unpack;
 use crate::engine::fact::{Facts, SeriesIx};
 use crate::engine::ledger::{Ledger, SeriesImage};
 use crate::service::shared::Shared;
@@ -59,19 +59,10 @@ pub(super) async fn replay(shared: &Shared, ledger: &mut Ledger) -> Result<usize
     }
 }
 
-/// The page that a blob holds. A slot in a far future would let nothing be booked any more.
-fn page(blob: &[u8]) -> Option<Page> {
-    let is_ours = |page: &Page| {
-        let mut slots = page.facts.iter().flat_map(|(_, _, slots)| slots);
-        page.version == VERSION && slots.all(|slot| slot.end.is_real())
-    };
-    postcard::from_bytes(blob).ok().filter(is_ours)
-}
-
 /// Books one page; says whether it could be read.
 pub(crate) fn turn(blob: &[u8], ledger: &mut Ledger) -> bool {
-    let Some(page) = page(blob) else { return false };
-    for (id, tier, slots) in page.facts {
+    let Some(facts) = unpack(blob) else { return false };
+    for (id, tier, slots) in facts {
         if let Some(series) = ledger.find(id) {
             ledger.apply(&Facts { series, tier, slots });
         }
@@ -101,5 +92,5 @@ pub(in crate::service) async fn revive(shared: &Shared, new: &[SeriesIx]) -> Res
 
 /// Whether a page of the journal is one that this version can read.
 pub(in crate::service) fn is_readable(blob: &[u8]) -> bool {
-    page(blob).is_some()
+    unpack(blob).is_some()
 }

@@ -1,13 +1,13 @@
 //! What the ledger learned, packed for the store; read back in `back`.
 
 mod back;
+mod page;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 pub(crate) use back::turn;
 pub(super) use back::{is_readable, restore, revive};
-use serde::{Deserialize, Serialize};
 
 use super::shared::Shared;
 use super::state::World;
@@ -28,18 +28,9 @@ const FORGET: Span = Span::from_days(7);
 const MOST_BYTES: usize = 64 << 20;
 /// Groups and slots on one page.
 const PAGE: usize = 50_000;
-/// Version of the blob's layout.
-const VERSION: u8 = 1;
 
 /// What one series was told.
 pub(super) type Entry = (u64, Tier, Vec<SlotFact>);
-
-/// Facts in the order they were booked.
-#[derive(Serialize, Deserialize, Debug)]
-struct Page {
-    version: u8,
-    facts: Vec<Entry>,
-}
 
 /// Collects what changed in the ledger until it is written.
 #[derive(Default)]
@@ -86,7 +77,7 @@ impl Journal {
 
     /// Notes facts, however long nothing is written: beyond a bound the oldest are shed.
     fn note(&mut self, entry: Entry) {
-        self.filled += entry.2.iter().map(size).sum::<usize>();
+        self.filled += entry.2.iter().map(|slot| size(&slot.state)).sum::<usize>();
         self.facts.push(entry);
         if self.filled >= PAGE {
             self.pack();
@@ -101,10 +92,9 @@ impl Journal {
 
     /// Ends the page that is being filled.
     fn pack(&mut self) {
-        let page = Page { version: VERSION, facts: std::mem::take(&mut self.facts) };
         self.filled = 0;
-        if !page.facts.is_empty() {
-            let blob = postcard::to_stdvec(&page).unwrap_or_default();
+        if !self.facts.is_empty() {
+            let blob = page::pack(std::mem::take(&mut self.facts));
             self.pages.push_back(SliceBlob { tier: 0, at: 0, blob });
         }
     }
@@ -208,8 +198,8 @@ fn judged(world: &World, plan: &Plan, all: &[Facts]) -> BTreeMap<u64, Ts> {
 }
 
 /// How much of a page a slot takes.
-fn size(slot: &SlotFact) -> usize {
-    match &slot.state {
+fn size(state: &SlotState) -> usize {
+    match state {
         SlotState::Known(groups) => 1 + groups.len(),
         SlotState::Absent | SlotState::Unknown => 1,
     }

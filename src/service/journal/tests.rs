@@ -30,7 +30,7 @@ fn what_cannot_be_written_is_bounded_and_the_newest_is_kept() {
     }
     let bytes: usize = journal.pages.iter().map(|page| page.blob.len()).sum();
     assert!(journal.facts.is_empty() && bytes <= MOST_BYTES, "{bytes}");
-    let ids = |page: &SliceBlob| postcard::from_bytes::<Page>(&page.blob).unwrap().facts[0].0;
+    let ids = |page: &SliceBlob| page::unpack(&page.blob).unwrap()[0].0;
     assert_eq!(journal.pages.back().map(ids), Some(29));
     let first = journal.pages.front().map(ids).unwrap();
     assert_eq!(journal.pages.len(), usize::try_from(30 - first).unwrap(), "the oldest went");
