@@ -173,8 +173,12 @@ impl Degraded {
         }
         let subject_of = subject(labels);
         let inner = self.inner.read();
-        let mut firing = inner.memory.known().iter().filter_map(|(_, state)| state.firing.as_ref());
-        firing.any(|firing| subject(&firing.labels) == subject_of)
+        let mut firing =
+            inner.memory.known().iter().filter_map(|(key, state)| Some((key, state.firing.as_ref()?)));
+        firing.any(|(key, firing)| {
+            let mut told = level::notices(key, firing).into_iter().map(|notice| notice.alert.labels);
+            subject(&firing.labels) == subject_of || told.any(|labels| subject(&labels) == subject_of)
+        })
     }
 
     /// Why it is on, for health.
