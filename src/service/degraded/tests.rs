@@ -300,6 +300,25 @@ async fn what_a_replica_told_is_handed_over_before_it_ends() {
     assert_eq!(night.rows("main").await, [row("p-firing-main", Status::Delivered)]);
 }
 
+/// What it could hand over only in part it hands over once more.
+#[tokio::test]
+async fn what_is_handed_over_twice_is_taken_up_once() {
+    let (night, ears) = (Night::begin().await, Ears::default());
+    night.degrade(fires(Page, "p", 30)).await;
+    night.deliver("main", &ears).await;
+    night.find();
+    super::hand_over(&night.shared).await;
+    for command in night.shared.store.commands(10).await.unwrap() {
+        night.shared.store.put_command(&command.kind, &command.body, 0).await.unwrap();
+    }
+    let night = Box::pin(night.die()).await;
+    super::handover::look(&night.shared).await.unwrap();
+    super::take_over(&night.shared).await;
+    assert_eq!(night.fires().as_deref(), Some("p"));
+    assert_eq!(night.history().await, [line("p", "firing")], "and no end");
+    assert_eq!(night.rows("main").await, [row("p-firing-main", Status::Delivered)]);
+}
+
 /// Else the state of the incident that the store has would be that of the other one, and it would never end.
 #[tokio::test]
 async fn nothing_is_taken_over_while_it_is_in_doubt_what_the_store_has() {
