@@ -69,10 +69,20 @@ impl<D: sqlx::Database> Db<D> {
         self.limited(self.options.maintenance, doing, work).await
     }
 
-    /// Whether the file is still the one that was opened; a server's database always is.
+    /// Whether the file is still the one that was opened, with what was written to it; a server's
+    /// database always is.
     pub(super) fn in_place(&self) -> Result<(), Fault> {
         match self.file.as_ref().and_then(|file| file.wrong()) {
             Some(why) => Err(Fault::Gone(why)),
+            None => self.is_ours(),
+        }
+    }
+
+    /// Whether what is in the file, whatever it is called, is what was written to it. What is read from
+    /// a mixture of two was delivered long ago, and a copy of it is a bad backup.
+    pub(super) fn is_ours(&self) -> Result<(), Fault> {
+        match self.file.as_ref().and_then(|file| file.overwritten()) {
+            Some(why) => Err(Fault::Damaged(why)),
             None => Ok(()),
         }
     }

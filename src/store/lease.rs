@@ -51,6 +51,15 @@ each! {
             if held == 1 { Ok(tx) } else { Err(Fault::LostLease) }
         }
 
+        /// Stamps what is written to a file, so that an older copy of it can be told from it.
+        async fn stamp(&self, tx: &mut Transaction<'static, Database>) -> Result<(), Fault> {
+            let Some(file) = &self.file else { return Ok(()) };
+            let last: i64 = sqlx::query_scalar("pragma user_version").fetch_one(&mut **tx).await?;
+            let stamp = format!("pragma user_version = {}", file.stamp(last));
+            sqlx::raw_sql(sqlx::AssertSqlSafe(stamp)).execute(&mut **tx).await?;
+            Ok(())
+        }
+
         /// Commits what is written.
         pub(super) async fn end(tx: Transaction<'static, Database>) -> Result<(), Fault> {
             reach!(Inside, crate::failpoint::inside());
@@ -112,6 +121,7 @@ both! {
             .bind(now_ms.saturating_add(ttl_ms))
             .execute(&mut *tx)
             .await?;
+        self.stamp(&mut tx).await?;
         Self::end(tx).await
     }
 

@@ -89,6 +89,7 @@ both! {
         limit: i64,
     ) -> Result<Vec<LevelRow>>
     while "reading levels" {
+        self.is_ours()?;
         let rows: Vec<Columns> = sqlx::query_as(
             "select receiver, incident, payload, state, since, resend_until, last_sent_at, last_error
                from levels

@@ -33,6 +33,7 @@ both! {
     /// [`PAGE`]; of each incident only the oldest pending one, so that a resolve never overtakes its firing.
     pub async fn due(&self, receiver: &str, now_ms: i64, limit: i64) -> Result<Vec<OutboxRow>>
     while "reading what is due" {
+        self.is_ours()?;
         let mut left = limit.clamp(1, PAGE);
         let mut due = Vec::new();
         for severity in URGENT_FIRST {

@@ -117,7 +117,7 @@ pub(super) async fn connected(path: &Path, options: Options) -> Result<Db<Sqlite
     let writer = pool.clone().max_connections(1).connect_with(connect.clone()).await.map_err(told)?;
     // One that is made anew later must not make a file.
     writer.set_connect_options(connect.create_if_missing(false));
-    let file = InUse::of(path).map(Arc::new);
+    let file = InUse::written(path).map(Arc::new);
     if let Some(file) = &file {
         let _ = used.set(Arc::clone(file));
     }

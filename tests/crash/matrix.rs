@@ -42,7 +42,7 @@ enum Kind {
 struct One {
     lane: Lane,
     points: Vec<Point>,
-    store: Option<String>,
+    store: Option<server::Database>,
     level: Option<(Alertmanager, Receiver)>,
 }
 
@@ -119,7 +119,7 @@ impl One {
         let slices = ledger::same(damper, whole, &SERVICES, began).await;
         damper.stop().await;
         let file = format!("sqlite:{}", damper.path("damper.db").display());
-        let store = self.store.as_ref().unwrap_or(&file);
+        let store = self.store.as_deref().unwrap_or(&file);
         let decided = match (&self.lane.told, &self.level) {
             (Told::Webhooks(main, other), _) => {
                 let decided = told::check_late(store, main, &shop.phases()).await;

@@ -63,12 +63,12 @@ async fn a_pause_fires_and_resolves_nothing_and_is_caught_up_with() {
     }
     assert_eq!(alertmanager.alerts().await.len(), 2);
     ["pay", "cart"].iter().for_each(|service| shop.fail(service, false));
-    for (one, store) in [(&mut alone, None), (&mut level, None), (&mut standby, Some(address))] {
+    for (one, store) in [(&mut alone, None), (&mut level, None), (&mut standby, Some(&*address))] {
         settle(one, &shop).await;
         ledger::same(one, &whole, &SERVICES, began).await;
         one.stop().await;
-        let store = store.unwrap_or_else(|| format!("sqlite:{}", one.path("damper.db").display()));
-        assert_eq!(told::decided(&store).await.len(), 4);
+        let file = format!("sqlite:{}", one.path("damper.db").display());
+        assert_eq!(told::decided(store.unwrap_or(&file)).await.len(), 4);
     }
     let none = async || alertmanager.alerts().await.is_empty().then_some(());
     wait_until(LIMIT, "no alert in the Alertmanager", none).await;

@@ -29,7 +29,8 @@ async fn kills_at_any_moment_while_alerts_fire_and_resolve_lose_nothing_and_inve
 async fn a_killed_leader_on_postgresql_leads_again_without_waiting_for_its_lease() {
     let shop = Shop::open(&["pay"]).await;
     let receiver = Receiver::start();
-    let mut damper = damper(&shop, &receiver, &["pay"], Some(&postgres::fresh_database()));
+    let address = postgres::fresh_database();
+    let mut damper = damper(&shop, &receiver, &["pay"], Some(&address));
     damper.start().await;
     for _ in 0..3 {
         damper.kill();

@@ -10,8 +10,8 @@ use super::deliver::{failed, late, taken};
 use super::enter::stand_in;
 use super::{Inner, Shared};
 use crate::engine::alert::{AlertKey, Firing};
-use crate::engine::notice::{Alert, Notice};
-use crate::engine::step::Control;
+use crate::engine::notice::{Alert, Event, Notice};
+use crate::engine::step::{Control, Transition};
 use crate::notify::alertmanager::{Alertmanager, AmAlert};
 use crate::service::clock;
 
@@ -71,15 +71,27 @@ fn firing(inner: &Inner, now: Option<&Control>, name: &str, external: &str) -> V
     let messages: BTreeMap<&str, &Notice> =
         inner.messages.waiting(name).map(|message| (&*message.notice.incident, &message.notice)).collect();
     let known = inner.memory.known().iter().filter_map(|(key, state)| Some((key, state.firing.as_ref()?)));
-    let told = known.filter(|(key, firing)| goes_on(key) && firing.told.iter().any(|told| *told == name));
-    let told = told.filter(|(_, firing)| !messages.contains_key(&*firing.incident));
-    let known =
-        told.map(|(key, firing)| Level { alert: AmAlert::new(&alert(key, firing), external), message: None });
+    let told = known.filter(|(key, _)| goes_on(key)).flat_map(|(key, firing)| notices(key, firing));
+    let told = told.filter(|notice| notice.receiver == name && !messages.contains_key(&*notice.incident));
+    let known = told.map(|notice| Level { alert: AmAlert::new(&notice.alert, external), message: None });
     let new = messages.values().map(|notice| Level {
         alert: AmAlert::new(&notice.alert, external),
         message: Some((*notice).clone()),
     });
     new.chain(known).collect()
+}
+
+/// What everybody was told of it, or shown, when it began.
+pub(super) fn notices(key: &AlertKey, firing: &Firing) -> Vec<Notice> {
+    let begun = Transition {
+        key: key.clone(),
+        event: Event::Firing,
+        at: firing.at,
+        incident: firing.incident.clone(),
+        told: firing.told.clone(),
+        alert: alert(key, firing),
+    };
+    begun.notices().collect()
 }
 
 /// The alert as it was told, without the numbers.
@@ -120,9 +132,11 @@ async fn tell(shared: &Shared, name: &str, alertmanager: &Alertmanager, levels: 
 
 #[cfg(test)]
 mod tests {
+    use super::super::Degraded;
     use super::super::memory::Memory;
     use super::super::testing::{ends, fires};
     use super::*;
+    use crate::engine::recipient::Recipient;
     use crate::slo::model::Severity::Page;
 
     #[test]
@@ -134,5 +148,25 @@ mod tests {
         over.apply(&ends(Page, "p", 60));
         let told = |now: Option<&Control>| firing(&inner, now, "main", "").len();
         assert_eq!((told(None), told(Some(&stored)), told(Some(&over))), (1, 1, 0));
+    }
+
+    /// Else it would end there by itself after a quarter of an hour.
+    #[test]
+    fn what_is_only_shown_is_shown_on_as_it_was_and_not_ended_by_the_end_before() {
+        let mut shown = fires(Page, "p", 30);
+        for state in shown.changes.values_mut().flatten() {
+            state.firing.as_mut().unwrap().told = vec![Recipient::Shadow { shadow: "main".into() }];
+        }
+        let mut stored = Control::default();
+        stored.apply(&shown);
+        let degraded = Degraded::default();
+        degraded.inner.write().memory = Memory::of(stored);
+        let told = firing(&degraded.inner.read(), None, "main", "");
+        let labels: Vec<_> = told.iter().map(|level| level.alert.labels.clone()).collect();
+        let [labels] = labels.as_slice() else { panic!("{labels:?}") };
+        assert_eq!((&*labels["shadow"], &*labels["severity"]), ("true", "shadow"));
+        assert!(firing(&degraded.inner.read(), None, "other", "").is_empty());
+        degraded.begin();
+        assert!(degraded.fires(labels), "an end that the store repeats");
     }
 }

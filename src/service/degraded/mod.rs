@@ -33,9 +33,10 @@ mod tests;
 mod untaken;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -52,7 +53,7 @@ use crate::slo::model::Labels;
 use crate::slo::time::Ts;
 use crate::store::{Command, Delivered};
 
-pub(super) use deliver::run as tell_messages;
+pub(super) use deliver::{run as tell_messages, taken};
 pub(super) use enter::{count, enter, stand_in, take};
 pub(super) use handover::{hand_over, take_over};
 pub(super) use level::run as tell_levels;
@@ -63,6 +64,8 @@ pub(super) use untaken::{is_finished, is_in_doubt, owes, waits, without_outbox};
 
 /// Ticks in a row without a commit after which Damper is degraded.
 const TICKS: u32 = 2;
+/// An attempt has this long to end before the same message is sent in another way.
+const UNDER_WAY: Duration = Duration::from_mins(1);
 
 /// A decision whose commit had no answer: it may have been written all the same.
 #[derive(Clone, Default, Debug)]
@@ -84,13 +87,29 @@ pub struct Degraded {
     inner: Guarded<Inner>,
     /// Pages that wait in the store.
     untaken: Guarded<Untaken>,
-    spill: Option<Spill>,
+    /// Or why there is none.
+    spill: Option<Result<Spill, String>>,
+    spill_path: Option<PathBuf>,
     /// What an earlier process left.
     left: Guarded<Vec<Record>>,
     /// What other replicas told, and hand to this one.
     handed: Guarded<Vec<Command>>,
     /// Wakes who tells, and who tries whether the store is back.
     wake: Notify,
+    /// Wakes who waits for a message that is on its way from memory.
+    ended: Notify,
+}
+
+/// A message that the outbox sends: until this is dropped the memory does not.
+pub(super) struct Alone<'a> {
+    degraded: &'a Degraded,
+    id: &'a str,
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        self.degraded.inner.write().messages.outbox_ended(self.id);
+    }
 }
 
 #[derive(Default)]
@@ -105,6 +124,8 @@ struct Inner {
     paid: BTreeSet<String>,
     /// Grows with every change, so that a commit knows whether it wrote the newest.
     generation: u64,
+    /// How often the store got all of it.
+    recovered: u64,
     /// Why, and since when.
     why: String,
     since: Option<Ts>,
@@ -117,14 +138,35 @@ impl Degraded {
     /// a death would forget that.
     pub(super) fn with_spill(path: &Path) -> Self {
         let (spill, left) = match Spill::open(path) {
-            Ok((spill, left)) => (Some(spill), left),
+            Ok((spill, left)) => (Ok(spill), left),
             Err(error) => {
-                let path = path.display();
-                tracing::warn!(%path, %error, "no spill file: what is told while the store is away is forgotten by a restart");
-                (None, Vec::new())
+                let error = format!("{}: {error}", path.display());
+                tracing::warn!(
+                    error,
+                    "no spill file: what is told while the store is away is forgotten by a restart"
+                );
+                (Err(error), Vec::new())
             }
         };
-        Self { spill, left: Guarded::new(left), ..Self::default() }
+        let (spill_path, left) = (Some(path.to_owned()), Guarded::new(left));
+        Self { spill: Some(spill), spill_path, left, ..Self::default() }
+    }
+
+    /// Whether a spill file is kept that could not be read, and what to do about it, for health.
+    pub fn unread(&self) -> Option<String> {
+        let path = self.spill_path.as_ref()?;
+        let unread = spill::unread(path);
+        unread.exists().then(|| {
+            format!(
+                "A spill file that could not be read, or not in whole, is kept as {}. Pages that were told \
+                 while the store was away may be in it: Damper does not know of them, tells no end of those \
+                 that are over, and tells those that fire once more. If a newer Damper wrote it, stop this \
+                 one, move the file to {} and start the newer one; else read in it what was told (each entry \
+                 is JSON). Then remove it.",
+                unread.display(),
+                path.display()
+            )
+        })
     }
 
     /// Whether Damper goes on without its store.
@@ -145,7 +187,7 @@ impl Degraded {
     /// Empties the spill file. Where that fails nothing is lost: the next start finds all of it stored,
     /// and what is told next is written behind it.
     async fn empty(&self) {
-        let Some(spill) = &self.spill else { return };
+        let Some(Ok(spill)) = &self.spill else { return };
         if let Err(error) = spill.clear().await {
             tracing::warn!(error, "the spill file was not emptied");
         }
@@ -161,6 +203,31 @@ impl Degraded {
         self.inner.read().messages.is_taken(id)
     }
 
+    /// The outbox is about to send a message: waits for the end of an attempt from memory, and keeps
+    /// another one from beginning there. An attempt that does not end is not waited for for ever.
+    pub(super) async fn alone<'a>(&'a self, id: &'a str) -> Alone<'a> {
+        let free = async {
+            loop {
+                let ended = self.ended.notified();
+                tokio::pin!(ended);
+                ended.as_mut().enable();
+                if self.inner.write().messages.outbox_begins(id) {
+                    return;
+                }
+                ended.await;
+            }
+        };
+        if tokio::time::timeout(UNDER_WAY, free).await.is_err() {
+            tracing::warn!(id, "an attempt from memory does not end; it is sent all the same");
+        }
+        Alone { degraded: self, id }
+    }
+
+    /// How often the store got what was told without it: what was read of it before may be marked since.
+    pub(super) fn recovered(&self) -> u64 {
+        self.inner.read().recovered
+    }
+
     /// The store knows now that it was taken.
     pub(super) fn forget(&self, id: &str) {
         self.inner.write().messages.forget(id);
@@ -173,8 +240,12 @@ impl Degraded {
         }
         let subject_of = subject(labels);
         let inner = self.inner.read();
-        let mut firing = inner.memory.known().iter().filter_map(|(_, state)| state.firing.as_ref());
-        firing.any(|firing| subject(&firing.labels) == subject_of)
+        let mut firing =
+            inner.memory.known().iter().filter_map(|(key, state)| Some((key, state.firing.as_ref()?)));
+        firing.any(|(key, firing)| {
+            let mut told = level::notices(key, firing).into_iter().map(|notice| notice.alert.labels);
+            subject(&firing.labels) == subject_of || told.any(|labels| subject(&labels) == subject_of)
+        })
     }
 
     /// Why it is on, for health.

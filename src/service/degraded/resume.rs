@@ -60,6 +60,8 @@ impl Inner {
         let before = control.clone();
         for record in records {
             match record {
+                // One that was handed over in two attempts comes twice.
+                Record::Told(told) if self.memory.has_told(&told.transition.incident) => {}
                 Record::Told(told) if !stored.contains(&told.transition.incident) => {
                     for notice in told.transition.notices() {
                         self.messages.owe(notice, None, told.at);

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tempfile::TempDir;
+use tokio::sync::Notify;
 
 use super::recover::recover;
 use super::testing::{ends, fires, key};
@@ -18,7 +20,7 @@ use crate::service::commits::Commits;
 use crate::service::owed::owe_fallback;
 use crate::service::shared::Shared;
 use crate::service::state::Guarded;
-use crate::service::testing::{FALLBACK, again, messages, service};
+use crate::service::testing::{FALLBACK, again, messages, service, wait_until};
 use crate::slo::model::Severity::{Page, Ticket};
 use crate::slo::time::Ts;
 use crate::store::Status;
@@ -173,6 +175,52 @@ async fn a_kill_while_degraded_neither_loses_a_page_nor_tells_it_again() {
 }
 
 #[tokio::test]
+async fn a_spill_file_that_is_lost_is_made_anew_with_all_that_was_told() {
+    let (night, ears) = (Night::begin().await, Ears::default());
+    night.degrade(fires(Page, "p", 30)).await;
+    std::fs::remove_file(night.folder.path().join("spill")).unwrap();
+    assert_eq!(night.deliver("main", &ears).await, ["p-firing-main"]);
+    night.find();
+    let night = Box::pin(night.die()).await;
+    assert_eq!(night.fires().as_deref(), Some("p"));
+    assert_eq!(night.rows("main").await, [row("p-firing-main", Status::Delivered)]);
+}
+
+#[test]
+fn a_spill_file_that_cannot_be_read_is_told_until_somebody_saw_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spill");
+    assert_eq!(Degraded::with_spill(&path).unread(), None);
+    std::fs::write(&path, "damper spill 2\n").unwrap();
+    for _ in 0..2 {
+        let told = Degraded::with_spill(&path).unread().unwrap();
+        assert!(told.contains("spill.unread") && told.contains("start the newer one"), "{told}");
+    }
+    std::fs::remove_file(folder.path().join("spill.unread")).unwrap();
+    assert_eq!(Degraded::with_spill(&path).unread(), None);
+}
+
+/// A full disk, say: what was told then is noted with what comes next, and health says so until it is.
+#[tokio::test]
+async fn what_could_not_be_noted_is_noted_as_soon_as_that_is_possible() {
+    let (night, ears) = (Night::begin().await, Ears::default());
+    let (spill, away) = (night.folder.path().join("spill"), night.folder.path().join("spill.away"));
+    // A folder in its place.
+    std::fs::rename(&spill, &away).unwrap();
+    std::fs::create_dir(&spill).unwrap();
+    night.degrade(fires(Page, "p", 30)).await;
+    assert_eq!(night.deliver("main", &ears).await, ["p-firing-main"], "it leaves all the same");
+    let says = || night.shared.degraded.why().unwrap().contains("forgotten by a restart");
+    assert!(says());
+    std::fs::remove_dir(&spill).unwrap();
+    super::recover::again(&night.shared).await;
+    assert!(!says(), "{:?}", night.shared.degraded.why());
+    night.find();
+    let night = Box::pin(night.die()).await;
+    assert_eq!(night.fires().as_deref(), Some("p"));
+}
+
+#[tokio::test]
 async fn a_page_that_nobody_took_is_owed_by_the_next_process() {
     let (night, deaf) = (Night::begin().await, Ears { deaf: true, ..Ears::default() });
     night.degrade(fires(Page, "p", 30)).await;
@@ -236,18 +284,92 @@ async fn what_was_committed_unseen_is_not_written_twice() {
     assert_eq!(night.rows("main").await, [row("p-firing-main", Status::Delivered)]);
 }
 
+/// A receiver that hangs until it is let.
+#[derive(Default)]
+struct Slow {
+    ears: Ears,
+    gate: Notify,
+}
+
+impl Receiver for Slow {
+    fn deliver<'a>(&'a self, notice: &'a Notice, at: Ts) -> BoxFuture<'a, Outcome> {
+        let outcome = self.ears.deliver(notice, at);
+        Box::pin(async {
+            self.gate.notified().await;
+            outcome.await
+        })
+    }
+}
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+impl Ears {
+    async fn heard(&self, what: &[&str]) {
+        wait_until(LIMIT, "what is heard", async || *self.heard.read() == what).await;
+    }
+}
+
+impl Night {
+    /// Its outbox and its memory send to "main".
+    fn outbox(&self, to: &Arc<Slow>) {
+        let to: Arc<dyn Receiver> = Arc::clone(to) as Arc<dyn Receiver>;
+        tokio::spawn(crate::service::deliver::run(Arc::clone(&self.shared), "main".into(), to));
+    }
+
+    fn memory(&self, to: &Arc<Slow>) {
+        let (shared, to) = (Arc::clone(&self.shared), Arc::clone(to));
+        tokio::spawn(async move { deliver::look(&shared, "main", &*to).await });
+    }
+
+    async fn all_delivered(&self) {
+        let all = async || self.rows("main").await.iter().all(|(_, status)| *status == Status::Delivered);
+        wait_until(LIMIT, "all to be delivered", all).await;
+    }
+}
+
 #[tokio::test]
-async fn a_page_on_its_way_while_it_is_stored_is_not_sent_by_the_outbox_too() {
-    let night = Night::begin().await;
-    night.degrade(fires(Page, "p", 30)).await;
-    let due = night.shared.degraded.inner.write().messages.due("main", i64::MAX, 1, |_| false);
-    assert_eq!(due.len(), 1);
+async fn a_page_on_its_way_from_memory_is_not_sent_by_an_outbox_that_can_be_read_again() {
+    for stored in [true, false] {
+        let (night, memory, outbox) = (Night::begin().await, Arc::<Slow>::default(), Arc::<Slow>::default());
+        if stored {
+            assert!(night.tick(fires(Page, "p", 30)).await);
+            night.degrade(fires(Ticket, "t", 60)).await;
+            without_outbox(&night.shared, "main");
+        } else {
+            night.degrade(fires(Page, "p", 30)).await;
+            assert!(night.tick(fires(Ticket, "t", 60)).await);
+        }
+        night.memory(&memory);
+        memory.ears.heard(&["p-firing-main"]).await;
+        night.find();
+        recover(&night.shared).await.unwrap();
+        night.outbox(&outbox);
+        // Both are due, the page first.
+        outbox.ears.heard(&["t-firing-main"]).await;
+        outbox.gate.notify_one();
+        memory.gate.notify_one();
+        night.all_delivered().await;
+        outbox.ears.heard(&["t-firing-main"]).await;
+        assert_eq!(night.rows("main").await.len(), 2, "stored: {stored}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_on_its_way_from_the_outbox_is_not_sent_from_memory_too_nor_after_it_was_taken() {
+    let (night, outbox, memory) = (Night::begin().await, Arc::<Slow>::default(), Ears::default());
+    assert!(night.tick(fires(Page, "p", 30)).await);
+    night.outbox(&outbox);
+    outbox.ears.heard(&["p-firing-main"]).await;
+    night.degrade(fires(Ticket, "t", 60)).await;
+    without_outbox(&night.shared, "main");
+    assert_eq!(night.deliver("main", &memory).await, [""; 0], "on its way");
+    outbox.gate.notify_one();
+    let taken = async || night.shared.degraded.is_taken("p-firing-main");
+    wait_until(LIMIT, "it to be taken", taken).await;
+    assert_eq!(night.deliver("main", &memory).await, [""; 0], "taken, and not to be marked");
     night.find();
     recover(&night.shared).await.unwrap();
-    let now = crate::service::clock::now_ms();
-    assert_eq!(night.shared.store.due("main", now, 10).await.unwrap(), [], "it has time to arrive");
-    super::deliver::taken(&night.shared, &["p-firing-main".into()]).await;
-    assert!(night.shared.degraded.is_taken("p-firing-main"), "and is only marked when its time comes");
+    assert_eq!(night.rows("main").await[0], row("p-firing-main", Status::Delivered));
 }
 
 #[tokio::test]
@@ -297,6 +419,25 @@ async fn what_a_replica_told_is_handed_over_before_it_ends() {
     super::handover::look(&night.shared).await.unwrap();
     super::take_over(&night.shared).await;
     assert_eq!(night.fires().as_deref(), Some("p"));
+    assert_eq!(night.rows("main").await, [row("p-firing-main", Status::Delivered)]);
+}
+
+/// What it could hand over only in part it hands over once more.
+#[tokio::test]
+async fn what_is_handed_over_twice_is_taken_up_once() {
+    let (night, ears) = (Night::begin().await, Ears::default());
+    night.degrade(fires(Page, "p", 30)).await;
+    night.deliver("main", &ears).await;
+    night.find();
+    super::hand_over(&night.shared).await;
+    for command in night.shared.store.commands(10).await.unwrap() {
+        night.shared.store.put_command(&command.kind, &command.body, 0).await.unwrap();
+    }
+    let night = Box::pin(night.die()).await;
+    super::handover::look(&night.shared).await.unwrap();
+    super::take_over(&night.shared).await;
+    assert_eq!(night.fires().as_deref(), Some("p"));
+    assert_eq!(night.history().await, [line("p", "firing")], "and no end");
     assert_eq!(night.rows("main").await, [row("p-firing-main", Status::Delivered)]);
 }
 

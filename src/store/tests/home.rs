@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use super::postgres::fresh_database;
+use super::postgres::{Database, fresh_database};
 use crate::slo::model::Severity;
 use crate::store::{Decisions, Lease, Options, OutboxPut, StatePut, Store};
 
@@ -12,16 +12,19 @@ use crate::store::{Decisions, Lease, Options, OutboxPut, StatePut, Store};
 pub(super) struct Home {
     pub(super) url: String,
     dir: TempDir,
+    /// Its server runs as long.
+    _database: Option<Database>,
 }
 
 impl Home {
     pub(super) fn sqlite() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        Self { url: format!("sqlite:{}", dir.path().join("damper.db").display()), dir }
+        Self { url: format!("sqlite:{}", dir.path().join("damper.db").display()), dir, _database: None }
     }
 
     pub(super) fn postgres() -> Self {
-        Self { url: fresh_database(), dir: tempfile::tempdir().unwrap() }
+        let database = fresh_database();
+        Self { url: database.to_string(), dir: tempfile::tempdir().unwrap(), _database: Some(database) }
     }
 
     pub(super) fn file(&self, name: &str) -> PathBuf {

@@ -230,6 +230,37 @@ async fn a_file_that_loses_its_name_while_it_is_used_takes_no_more_decisions() {
     assert!(error.contains("damper.db-wal was removed"), "{error}");
 }
 
+/// As `cp` does, which keeps the file and its name.
+#[tokio::test]
+async fn an_older_copy_that_is_written_into_the_file_is_noticed_and_nothing_is_added_to_it() {
+    let home = Home::sqlite();
+    let (store, epoch) = home.lead().await;
+    let Store::Sqlite(db) = &store else { panic!("SQLite") };
+    let (file, copy) = (home.file("damper.db"), home.file("copy.db"));
+    let go_on = async || {
+        store.commit(epoch, &some()).await.unwrap();
+        store.renew(epoch, 0, 60_000).await.unwrap();
+        sqlx::raw_sql("pragma wal_checkpoint(truncate)").execute(&db.writer).await.unwrap();
+        store.sound().unwrap();
+    };
+    go_on().await;
+    let length = std::fs::copy(&file, &copy).unwrap();
+    go_on().await;
+    store.commit(epoch, &owing(&[message("n", "j", 0)])).await.unwrap();
+    assert_eq!(std::fs::copy(&copy, &file).unwrap(), length, "nothing else tells them apart");
+    for error in [
+        store.commit(epoch, &some()).await.unwrap_err(),
+        store.renew(epoch, 0, 1).await.unwrap_err(),
+        store.due("hook", 0, 10).await.unwrap_err(),
+        store.sound().unwrap_err(),
+        store.ping().await.unwrap_err(),
+    ] {
+        assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
+        assert!(error.to_string().contains("another copy was written over the file"), "{error}");
+    }
+    assert_eq!(std::fs::read(&file).unwrap(), std::fs::read(&copy).unwrap());
+}
+
 #[tokio::test]
 async fn damage_that_is_met_while_it_is_used_is_told_from_then_on() {
     let home = Home::sqlite();

@@ -104,6 +104,11 @@ impl Memory {
         &self.told
     }
 
+    /// Whether the beginning of an incident was told.
+    pub(super) fn has_told(&self, incident: &str) -> bool {
+        self.told.iter().any(|told| told.transition.incident == incident)
+    }
+
     /// Whether people know an incident that nobody told the end of.
     pub(super) fn knows(&self, incident: &str) -> bool {
         let mut firing = self.known.iter().filter_map(|(_, state)| state.firing.as_ref());
