@@ -70,7 +70,7 @@ type All = BTreeMap<String, Vec<Exclusion>>;
 pub(super) async fn run(shared: Arc<Shared>) {
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut renewed = Instant::now();
+    let (mut renewed_at, mut renewed) = (Instant::now(), keep::Renewed::new());
     let mut in_doubt = false;
     loop {
         tokio::select! {
@@ -78,13 +78,16 @@ pub(super) async fn run(shared: Arc<Shared>) {
             _ = look.tick() => {}
         }
         // What came of a commit without an answer only the store knows.
-        if in_doubt && keep::reload(&shared).await.is_err() {
-            continue;
+        if in_doubt {
+            renewed.clear();
+            if keep::reload(&shared).await.is_err() {
+                continue;
+            }
         }
         let mut done = consume(&shared).await;
-        if done.is_ok() && renewed.elapsed() >= RENEW {
-            renewed = Instant::now();
-            done = keep::renew(&shared).await;
+        if done.is_ok() && renewed_at.elapsed() >= RENEW {
+            renewed_at = Instant::now();
+            done = keep::renew(&shared, &mut renewed).await;
         }
         in_doubt = done.is_err();
         shared.trouble("exclusions", done.err().map(|error| error.to_string()));
