@@ -17,8 +17,7 @@ use super::problem::Problem;
 use super::slos::{group_of, known_group};
 use crate::engine::ledger::Wanted;
 use crate::engine::view::{LedgerView, ledger_view, slots};
-use crate::service::clock;
-use crate::service::exclusions::{COMMAND, Command, check, of_parts};
+use crate::service::exclusions::{self, of_parts};
 use crate::service::shared::Shared;
 use crate::slo::time::{Span, Ts};
 
@@ -147,19 +146,12 @@ pub(super) async fn exclude(
     let slo = format!("{service}/{name}");
     let by = request.by.unwrap_or_else(|| NOBODY.to_owned());
     let wanted = Wanted { from, to, reason: request.reason, by };
-    let made = {
-        let world = shared.world.read();
-        if !world.plan.slos.iter().any(|planned| planned.id == slo) {
-            return Err(Problem::not_found(format!("There is no SLO `{}`.", cut(&slo))));
-        }
-        let list = world.ledger.excluded(&slo).map_or(&[][..], |excluded| excluded.list());
-        check(&world, &slo, 0, &wanted, list)
-            .map_err(|why| Problem::conflict(format!("Not taken out: {why}.")))?
-    };
-    let Wanted { reason, by, .. } = wanted;
-    let command = Command::Exclude { slo: slo.clone(), from, to, reason, by };
-    let id = put(&shared, &command).await?;
-    let asked = ExclusionAsked { id, slo, from: made.from.0, to: made.to.0 };
+    if !shared.world.read().plan.slos.iter().any(|planned| planned.id == slo) {
+        return Err(Problem::not_found(format!("There is no SLO `{}`.", cut(&slo))));
+    }
+    let made = exclusions::ask(&shared, &slo, wanted).await?;
+    let made = made.map_err(|why| Problem::conflict(format!("Not taken out: {why}.")))?;
+    let asked = ExclusionAsked { id: made.id, slo, from: made.from.0, to: made.to.0 };
     Ok((StatusCode::ACCEPTED, Json(asked)))
 }
 
@@ -196,13 +188,8 @@ pub(super) async fn include(
         Problem::not_found(format!("Number {id} is not taken out; `damper ledger show SLO` lists what is."))
     })?;
     let by = params.text("by").unwrap_or(NOBODY).chars().take(100).collect();
-    put(&shared, &Command::Include { id, by }).await?;
+    exclusions::ask_back(&shared, id, by).await?;
     Ok((StatusCode::ACCEPTED, Json(found)))
-}
-
-async fn put(shared: &Shared, command: &Command) -> Result<i64, Problem> {
-    let body = serde_json::to_string(command).map_err(|_| Problem::internal())?;
-    Ok(shared.store.put_command(COMMAND, &body, clock::now_ms()).await?)
 }
 
 /// What is taken out is measured on the ledger, which a replica that stands by has not.

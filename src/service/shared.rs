@@ -39,6 +39,8 @@ pub struct Shared {
     pub degraded: Degraded,
     /// What is known of scale policies.
     pub scaling: Guarded<Scaling>,
+    /// Held while it is decided what is taken out of SLOs, so that no two that overlap are accepted.
+    pub(super) excluding: tokio::sync::Mutex<()>,
     /// The slice that was judged last, for the scaling loop; only ticks whose decisions were committed.
     pub(super) ticked: watch::Sender<Ts>,
     /// The definitions in force.
@@ -95,6 +97,7 @@ impl Shared {
             in_doubt: Guarded::default(),
             degraded: Degraded::default(),
             scaling: Guarded::default(),
+            excluding: tokio::sync::Mutex::default(),
             ticked: watch::Sender::new(Ts(0)),
             definitions: Guarded::default(),
             ticks: Guarded::default(),

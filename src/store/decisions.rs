@@ -177,6 +177,17 @@ both! {
     while "reading states" {
         Ok(sqlx::query_as("select key, body from states order by key").fetch_all(&self.queue).await?)
     }
+
+    /// The states whose keys begin so: those of alerts may be many.
+    pub async fn states_under(&self, prefix: &str) -> Result<Vec<(String, String)>>
+    while "reading states" {
+        let length = i32::try_from(prefix.chars().count()).unwrap_or(i32::MAX);
+        Ok(sqlx::query_as("select key, body from states where substr(key, 1, $1) = $2 order by key")
+            .bind(length)
+            .bind(prefix)
+            .fetch_all(&self.queue)
+            .await?)
+    }
 }
 
 each! {

@@ -85,6 +85,17 @@ async fn what_cannot_be_taken_out_is_told_at_once() {
     exclude(&service, now - 1200, now - 900).await;
     consume(&service.shared).await.unwrap();
     assert!(post(one(now - 1300, now - 1000)).await.problem(409).contains("in common with number"));
+    // So is what has time in common with what was asked for and is not carried out yet.
+    let waits = exclude(&service, now - 600, now - 300).await["id"].as_i64().unwrap();
+    let told = post(one(now - 500, now - 200)).await.problem(409);
+    assert!(told.contains(&format!("in common with number {waits}")), "{told}");
+    exclude(&service, now - 300, now).await;
+    consume(&service.shared).await.unwrap();
+    assert_eq!(include(&service, waits).await.status.as_u16(), 202);
+    exclude(&service, now - 600, now - 300).await;
+    consume(&service.shared).await.unwrap();
+    let left = service.get(LEDGER).await.json()["exclusions"].as_array().unwrap().len();
+    assert_eq!(left, 3, "all that was accepted was carried out");
     let missing = service.post("/api/v1/slos/shop/nothing/exclusions", &one(now - 60, now).to_string()).await;
     assert!(missing.problem(404).contains("shop/nothing"));
     assert!(service.get(&format!("{LEDGER}?from=x")).await.problem(400).contains("`from`"));

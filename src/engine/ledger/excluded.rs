@@ -3,10 +3,11 @@
 //! Slices stay as they are told, for other SLOs count them too. Of each exclusion the events are
 //! summed once, piece by piece: five minutes while the ledger holds five minutes, hours where it holds
 //! hours, and the parts of the hours at its two ends, which cannot be told apart later, are remembered.
+//! An hour that a calendar period begins in is two pieces, as its group remembers where to cut it.
 //! With running sums over the pieces, what a window must leave out is the difference of two of them,
 //! however many exclusions there are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +44,14 @@ pub struct Exclusion {
     pub edges: Vec<Edge>,
 }
 
+impl Exclusion {
+    /// Whether what is remembered of its ends can still change: not where it consists of whole hours, nor
+    /// once the ledger holds nothing finer of them.
+    pub fn may_change(&self, newest: Ts) -> bool {
+        !is_whole(self) && newest.since(self.to).secs() < FIVE_REACH.secs() + 24 * HOUR.secs()
+    }
+}
+
 /// Of one series and group: events inside of an exclusion, of the hours that it begins and ends in.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Edge {
@@ -57,6 +66,9 @@ pub struct Edge {
     /// Of the last five minutes, where it ends within them.
     #[serde(default)]
     pub last: Events,
+    /// Of `head`, where that begins inside an hour: up to each beginning of a calendar period in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cuts: Vec<(Ts, Events)>,
 }
 
 /// What one SLO leaves out.
@@ -66,7 +78,7 @@ pub struct Excluded {
     list: Vec<Exclusion>,
     /// The ids of the series it reads.
     series: Vec<u64>,
-    pieces: Vec<(i64, i64)>,
+    pieces: Vec<Piece>,
     /// Seconds of all pieces up to each.
     seconds: Vec<i64>,
     /// By series and group: thousandths of all pieces up to each.
@@ -140,12 +152,16 @@ impl Excluded {
     pub(super) fn sum_up<'a>(&mut self, newest: Ts, find: impl Fn(u64) -> Option<&'a Series>) {
         (self.pieces, self.seconds, self.sums) = <_>::default();
         let mut list = std::mem::take(&mut self.list);
+        let all: Vec<&Series> = self.series.iter().filter_map(|id| find(*id)).collect();
+        let groups = all.iter().flat_map(|series| series.groups());
+        let begins: BTreeSet<Ts> = groups.flat_map(Group::begins_inside_hours).collect();
         for exclusion in &mut list {
-            let pieces = pieces(exclusion, newest);
+            let pieces: Vec<(Piece, Vec<Ts>)> =
+                pieces(exclusion, newest).into_iter().map(|piece| (piece, inside(&begins, piece))).collect();
             let known = std::mem::take(&mut exclusion.edges);
             let mut known: BTreeMap<(u64, Labels), Edge> =
                 known.into_iter().map(|edge| ((edge.series, edge.group.clone()), edge)).collect();
-            for series in self.series.iter().filter_map(|id| find(*id)) {
+            for series in &all {
                 for group in series.groups() {
                     let place = (series.id(), group.labels.clone());
                     let edge = edge(exclusion, series.id(), group, known.get(&place), newest);
@@ -153,10 +169,11 @@ impl Excluded {
                     let sums = sums.entry(group.labels.clone()).or_default();
                     // A group may not have been there yet when the exclusions before were summed up.
                     sums.resize(self.pieces.len(), before(sums, sums.len()));
-                    let mut sum = before(sums, sums.len());
-                    for piece in &pieces {
-                        sum = sum.saturating_add(held(exclusion, &edge, group, *piece).thousandths());
-                        sums.push(sum);
+                    for (piece, cuts) in &pieces {
+                        let sum = before(sums, sums.len());
+                        let whole = held(exclusion, &edge, group, *piece);
+                        let parts = cuts.iter().map(|at| held_until(&edge, group, *piece, *at, whole));
+                        sums.extend(parts.chain([whole]).map(|part| sum.saturating_add(part.thousandths())));
                     }
                     known.insert(place, edge);
                 }
@@ -165,10 +182,14 @@ impl Excluded {
             // their definition is moved to another file, stay: nobody could tell them again.
             let edges = known.into_values().take(if is_whole(exclusion) { 0 } else { MOST_EDGES });
             exclusion.edges = edges.collect();
-            for (from, to) in &pieces {
-                self.seconds.push(before(&self.seconds, self.seconds.len()) + to - from);
+            for ((from, to), cuts) in &pieces {
+                let mut from = *from;
+                for to in cuts.iter().map(|at| at.0).chain([*to]) {
+                    self.seconds.push(before(&self.seconds, self.seconds.len()) + to - from);
+                    self.pieces.push((from, to));
+                    from = to;
+                }
             }
-            self.pieces.extend(pieces);
         }
         let most = self.pieces.len();
         for sums in self.sums.values_mut().flat_map(BTreeMap::values_mut) {
@@ -183,8 +204,11 @@ fn before(sums: &[i64], place: usize) -> i64 {
     place.checked_sub(1).and_then(|last| sums.get(last)).copied().unwrap_or(0)
 }
 
+/// Where a piece begins and ends.
+type Piece = (i64, i64);
+
 /// Five minutes where they are held, else hours and the parts of hours at the ends.
-fn pieces(exclusion: &Exclusion, newest: Ts) -> Vec<(i64, i64)> {
+fn pieces(exclusion: &Exclusion, newest: Ts) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut at = exclusion.from;
     while at < exclusion.to {
@@ -194,6 +218,11 @@ fn pieces(exclusion: &Exclusion, newest: Ts) -> Vec<(i64, i64)> {
         at = next;
     }
     pieces
+}
+
+/// Where calendar periods begin inside of a piece.
+fn inside(begins: &BTreeSet<Ts>, (from, to): Piece) -> Vec<Ts> {
+    begins.range(Ts(from)..Ts(to)).copied().filter(|at| at.0 > from).collect()
 }
 
 /// Whether it begins and ends with an hour.
@@ -225,12 +254,20 @@ fn edge(exclusion: &Exclusion, series: u64, group: &Group, known: Option<&Edge>,
             Some(known) => known,
         }
     };
+    let cut = |at: Ts| match known {
+        _ if is_recent(head.0.floor_to(HOUR), newest) => Some((at, group.sum(head.0, at))),
+        Some(known) => known.cuts.iter().find(|(cut, _)| *cut == at).copied(),
+        None => None,
+    };
+    let cuts = group.begins_inside_hours().filter(|at| head.0 < *at && *at < head.1);
+    let cuts = if head.0.floor_to(HOUR) == head.0 { Vec::new() } else { cuts.filter_map(cut).collect() };
     Edge {
         series,
         group: group.labels.clone(),
         head: told(head, known.map(|edge| edge.head)),
         tail: told(tail, known.map(|edge| edge.tail)),
         last,
+        cuts,
     }
 }
 
@@ -242,7 +279,7 @@ fn ends(exclusion: &Exclusion) -> ((Ts, Ts), (Ts, Ts)) {
 }
 
 /// What a piece holds.
-fn held(exclusion: &Exclusion, edge: &Edge, group: &Group, (from, to): (i64, i64)) -> Events {
+fn held(exclusion: &Exclusion, edge: &Edge, group: &Group, (from, to): Piece) -> Events {
     let piece = (Ts(from), Ts(to));
     let (head, tail) = ends(exclusion);
     if piece == head {
@@ -254,4 +291,14 @@ fn held(exclusion: &Exclusion, edge: &Edge, group: &Group, (from, to): (i64, i64
     } else {
         group.sum(piece.0, piece.1)
     }
+}
+
+/// What a piece holds up to the beginning of a calendar period in it, of its `whole`. Where nobody noted that in
+/// time no sum begins there either, but for a group that came later: its share by time.
+fn held_until(edge: &Edge, group: &Group, (from, to): Piece, at: Ts, whole: Events) -> Events {
+    let known = match Ts(from).floor_to(HOUR) == Ts(from) {
+        true => group.hour_until(at),
+        false => edge.cuts.iter().find(|(cut, _)| *cut == at).map(|(_, events)| *events),
+    };
+    known.unwrap_or_else(|| whole.scaled(at.0 - from, to - from))
 }

@@ -116,8 +116,7 @@ impl Group {
     pub fn since(&self, start: Ts, to: Ts) -> (Ts, Events) {
         let from = edge(start, to);
         let sum = self.track.sum(from, to);
-        let before = self.track.hour_until(start).or_else(|| self.cut(start));
-        match before {
+        match self.hour_until(start) {
             _ if from == start => (start, sum),
             // Rounded outward to five minutes only: a beginning lies on them.
             _ if from.0 % 3600 != 0 => (from, sum),
@@ -129,7 +128,7 @@ impl Group {
     /// Remembers the part of the hour before a period's beginning, while it can be told; later
     /// what was told then stays. Periods nobody notes any more make room.
     pub(super) fn note_cut(&mut self, boundary: Ts) {
-        let Some(before) = self.track.hour_until(boundary).or_else(|| self.cut(boundary)) else { return };
+        let Some(before) = self.hour_until(boundary) else { return };
         self.put_cut(boundary, before);
     }
 
@@ -142,8 +141,16 @@ impl Group {
         }
     }
 
-    fn cut(&self, boundary: Ts) -> Option<Events> {
-        self.cuts.iter().find(|(at, _)| *at == boundary).map(|(_, before)| *before)
+    /// Events of the hour that a calendar period begins in, up to its beginning, while that can be told.
+    pub(super) fn hour_until(&self, boundary: Ts) -> Option<Events> {
+        let noted = || self.cuts.iter().find(|(at, _)| *at == boundary).map(|(_, before)| *before);
+        self.track.hour_until(boundary).or_else(noted)
+    }
+
+    /// The beginnings of calendar periods that cut an hour in two.
+    pub(super) fn begins_inside_hours(&self) -> impl Iterator<Item = Ts> {
+        let hour = Span::from_hours(1);
+        self.cuts.iter().map(|(at, _)| *at).filter(move |at| at.floor_to(hour) != *at)
     }
 
     /// Seconds of `(from, to]` that are answered but not whole: stale or partial.

@@ -91,7 +91,7 @@ pub(in crate::service) async fn restore(shared: &Shared) -> Result<(), StoreErro
 
 async fn read(store: &Store) -> Result<Arrears, StoreError> {
     let mut arrears = Arrears::new();
-    for (key, body) in store.states().await? {
+    for (key, body) in store.states_under(PREFIX).await? {
         let Some(slo) = key.strip_prefix(PREFIX) else { continue };
         match serde_json::from_str::<Owed>(&body) {
             Ok(owed) => drop(arrears.insert(slo.to_owned(), owed)),

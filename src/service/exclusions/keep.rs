@@ -1,8 +1,11 @@
 //! Exclusions to the store and back, and into the ledger.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{All, FORGET};
+use crate::engine::digest::Digest;
 use crate::engine::fact::SeriesIx;
 use crate::engine::ledger::{Exclusion, Ledger};
 use crate::engine::plan::Plan;
@@ -31,8 +34,7 @@ pub(crate) fn is_readable(body: &str) -> bool {
 /// All that the store keeps. One that cannot be read is told, and does not count as taken out.
 async fn read(store: &Store) -> Result<All, StoreError> {
     let mut all = All::new();
-    let rows = store.states().await?.into_iter();
-    for (key, body) in rows.filter(|(key, _)| key.starts_with(PREFIX)) {
+    for (key, body) in store.states_under(PREFIX).await? {
         match serde_json::from_str::<Row>(&body) {
             Ok(row) => all.entry(row.slo).or_default().push(row.exclusion),
             Err(error) => {
@@ -91,35 +93,54 @@ pub(super) fn changes(before: &All, now: &All, decisions: &mut Decisions) {
     }
     for (slo, list) in now {
         for exclusion in list.iter().filter(|new| !old(slo).any(|old| old == *new)) {
-            let row = Row { slo: slo.clone(), exclusion: exclusion.clone() };
-            let body = serde_json::to_string(&row).unwrap_or_default();
-            decisions.states.push(StatePut { key: key(exclusion), body });
+            decisions.states.push(row(slo, exclusion));
         }
     }
 }
 
-/// Sums everything up anew as slices grow older, writes what changed of the ends, and forgets what is
-/// too old for every SLO.
-pub(super) async fn renew(shared: &Shared) -> Result<(), StoreError> {
+fn row(slo: &str, exclusion: &Exclusion) -> StatePut {
+    let row = Row { slo: slo.to_owned(), exclusion: exclusion.clone() };
+    StatePut { key: key(exclusion), body: serde_json::to_string(&row).unwrap_or_default() }
+}
+
+/// By the numbers of exclusions: digests of the rows that were renewed last. Those of many groups are large,
+/// and are not read to be compared; what is not in here is written once more.
+pub(super) type Renewed = BTreeMap<i64, u64>;
+
+/// Sums everything up anew as slices grow older, writes the ends that can still change where they did, and
+/// forgets what is too old for every SLO.
+pub(super) async fn renew(shared: &Shared, renewed: &mut Renewed) -> Result<(), StoreError> {
     let Some(epoch) = shared.epoch() else { return Ok(()) };
-    let stored = read(&shared.store).await?;
-    let mut all = {
+    let mut decisions = Decisions::default();
+    let mut now_renewed = Renewed::new();
+    let all = {
         let mut world = shared.world.write();
         swap(&mut world);
         let now = world.now();
+        let newest = world.ledger.newest().unwrap_or_default();
         let mut all = super::all_of(&world);
         let old = |exclusion: &Exclusion| exclusion.to < now.minus(FORGET);
-        all.values_mut().for_each(|list| list.retain(|exclusion| !old(exclusion)));
+        for (slo, list) in &mut all {
+            decisions.removed.extend(list.iter().filter(|exclusion| old(exclusion)).map(key));
+            list.retain(|exclusion| !old(exclusion));
+            for exclusion in list.iter().filter(|exclusion| exclusion.may_change(newest)) {
+                let row = row(slo, exclusion);
+                let digest = Digest::of(&[&row.body]).short();
+                if renewed.get(&exclusion.id) != Some(&digest) {
+                    decisions.states.push(row);
+                }
+                now_renewed.insert(exclusion.id, digest);
+            }
+        }
         all
     };
-    all.retain(|_, list| !list.is_empty());
-    let mut decisions = Decisions::default();
-    changes(&stored, &all, &mut decisions);
-    if decisions.states.is_empty() && decisions.removed.is_empty() {
-        return Ok(());
+    if !decisions.states.is_empty() || !decisions.removed.is_empty() {
+        shared.store.commit(epoch, &decisions).await?;
     }
-    shared.store.commit(epoch, &decisions).await?;
-    put(&mut shared.world.write(), all);
+    *renewed = now_renewed;
+    if !decisions.removed.is_empty() {
+        put(&mut shared.world.write(), all.into_iter().filter(|(_, list)| !list.is_empty()).collect());
+    }
     Ok(())
 }
 

@@ -70,7 +70,7 @@ type All = BTreeMap<String, Vec<Exclusion>>;
 pub(super) async fn run(shared: Arc<Shared>) {
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut renewed = Instant::now();
+    let (mut renewed_at, mut renewed) = (Instant::now(), keep::Renewed::new());
     let mut in_doubt = false;
     loop {
         tokio::select! {
@@ -78,13 +78,16 @@ pub(super) async fn run(shared: Arc<Shared>) {
             _ = look.tick() => {}
         }
         // What came of a commit without an answer only the store knows.
-        if in_doubt && keep::reload(&shared).await.is_err() {
-            continue;
+        if in_doubt {
+            renewed.clear();
+            if keep::reload(&shared).await.is_err() {
+                continue;
+            }
         }
         let mut done = consume(&shared).await;
-        if done.is_ok() && renewed.elapsed() >= RENEW {
-            renewed = Instant::now();
-            done = keep::renew(&shared).await;
+        if done.is_ok() && renewed_at.elapsed() >= RENEW {
+            renewed_at = Instant::now();
+            done = keep::renew(&shared, &mut renewed).await;
         }
         in_doubt = done.is_err();
         shared.trouble("exclusions", done.err().map(|error| error.to_string()));
@@ -99,6 +102,7 @@ pub async fn consume(shared: &Shared) -> Result<(), StoreError> {
     let rows = shared.store.commands(MOST).await?;
     let rows: Vec<_> = rows.into_iter().filter(|row| row.kind == COMMAND).collect();
     let Some(epoch) = shared.epoch().filter(|_| !rows.is_empty()) else { return Ok(()) };
+    let _alone = shared.excluding.lock().await;
     let mut all = all_of(&shared.world.read());
     let before = all.clone();
     let mut decisions = Decisions::default();
@@ -118,6 +122,60 @@ pub async fn consume(shared: &Shared) -> Result<(), StoreError> {
     shared.store.commit(epoch, &decisions).await?;
     keep::put(&mut shared.world.write(), all);
     Ok(())
+}
+
+/// Asks for time to be taken out, where it can be once all is carried out that was asked before; gives back
+/// how it would lie, under its number.
+///
+/// # Errors
+/// In words why it cannot be, or what is wrong with the store.
+pub async fn ask(
+    shared: &Shared,
+    slo: &str,
+    wanted: Wanted,
+) -> Result<Result<Exclusion, String>, StoreError> {
+    // What is asked meanwhile, or carried out, would not be seen.
+    let _alone = shared.excluding.lock().await;
+    let waiting = shared.store.commands(MOST).await?;
+    let waiting = waiting.into_iter().filter(|row| row.kind == COMMAND);
+    let waiting = waiting.filter_map(|row| Some((row.id, serde_json::from_str(&row.body).ok()?)));
+    let made = {
+        let world = shared.world.read();
+        let mut list = world.ledger.excluded(slo).map_or(Vec::new(), |excluded| excluded.list().to_vec());
+        waiting.for_each(|(id, command)| foresee(&world, slo, id, command, &mut list));
+        match check(&world, slo, 0, &wanted, &list) {
+            Ok(made) => made,
+            Err(why) => return Ok(Err(why)),
+        }
+    };
+    let Wanted { from, to, reason, by } = wanted;
+    let id = put(shared, &Command::Exclude { slo: slo.to_owned(), from, to, reason, by }).await?;
+    Ok(Ok(Exclusion { id, ..made }))
+}
+
+/// Asks for time to be put back.
+///
+/// # Errors
+/// The store.
+pub async fn ask_back(shared: &Shared, id: i64, by: String) -> Result<(), StoreError> {
+    put(shared, &Command::Include { id, by }).await.map(drop)
+}
+
+async fn put(shared: &Shared, command: &Command) -> Result<i64, StoreError> {
+    let body = serde_json::to_string(command).unwrap_or_default();
+    shared.store.put_command(COMMAND, &body, clock::now_ms()).await
+}
+
+/// What a command that waits will do to what is taken out of an SLO.
+fn foresee(world: &World, slo: &str, id: i64, command: Command, list: &mut Vec<Exclusion>) {
+    match command {
+        Command::Exclude { slo: of, from, to, reason, by } if of == slo => {
+            let made = check(world, slo, id, &Wanted { from, to, reason, by }, list);
+            list.extend(made);
+        }
+        Command::Include { id, .. } => list.retain(|exclusion| exclusion.id != id),
+        Command::Exclude { .. } => {}
+    }
 }
 
 /// What is taken out now.
@@ -169,10 +227,7 @@ fn carry_out(shared: &Shared, id: i64, command: Command, all: &mut All) -> Histo
 }
 
 /// The exclusion that would be made, or why it cannot be.
-///
-/// # Errors
-/// In words.
-pub fn check(
+fn check(
     world: &World,
     slo: &str,
     id: i64,

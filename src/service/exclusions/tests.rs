@@ -65,7 +65,7 @@ async fn what_is_taken_out_does_not_count_and_counts_again_when_it_is_put_back()
     keep::reload(&rig.shared).await.unwrap();
     swap(&mut rig.shared.world.write());
     assert_eq!(window(&rig), told);
-    keep::renew(&rig.shared).await.unwrap();
+    keep::renew(&rig.shared, &mut keep::Renewed::new()).await.unwrap();
     assert_eq!(window(&rig), told);
 
     assert!(say(&rig, &Command::Include { id, by: "bob".into() }).await > id);
@@ -92,4 +92,26 @@ async fn what_cannot_be_is_refused_in_history_and_changes_nothing() {
     assert_eq!(history(&rig, "shop/cart").await[0].0, "exclusionRefused");
     assert_eq!(history(&rig, "ledger").await[0].0, "exclusionRefused");
     assert!(rig.shared.store.commands(10).await.unwrap().is_empty(), "nothing is tried for ever");
+}
+
+#[tokio::test]
+async fn what_is_remembered_of_ends_is_written_once_and_not_read_to_be_compared() {
+    let (rig, _source) = rig().await;
+    let id = say(&rig, &out(&rig, 20, 10)).await;
+    let row = async || {
+        let rows = rig.shared.store.states_under(keep::PREFIX).await.unwrap();
+        rows.into_iter().find(|(key, _)| *key == format!("{}{id}", keep::PREFIX)).unwrap().1
+    };
+    let mut renewed = keep::Renewed::new();
+    keep::renew(&rig.shared, &mut renewed).await.unwrap();
+    assert!(row().await.contains("\"head\""), "{}", row().await);
+    let put = crate::store::StatePut { key: format!("{}{id}", keep::PREFIX), body: "another one's".into() };
+    let decisions = Decisions { states: vec![put], ..Decisions::default() };
+    rig.shared.store.commit(rig.epoch, &decisions).await.unwrap();
+    keep::renew(&rig.shared, &mut renewed).await.unwrap();
+    assert_eq!(row().await, "another one's");
+    // After a commit without an answer nobody knows what is written.
+    renewed.clear();
+    keep::renew(&rig.shared, &mut renewed).await.unwrap();
+    assert!(row().await.contains("\"head\""));
 }

@@ -229,3 +229,48 @@ fn an_end_within_five_minutes_is_remembered_when_slices_and_five_minutes_are_gon
         assert_eq!(book.seconds_taken_out(Ts(begin), Ts(NOW)), 1290);
     }
 }
+
+/// A month that begins at midnight in Kolkata, 18:30 UTC, with time taken out across that moment.
+#[test]
+fn a_calendar_period_that_begins_inside_an_hour_leaves_out_only_what_lies_in_it() {
+    let start = NOW - DAY + 66_600;
+    let begin = NOW - 2 * DAY;
+    for (a, b) in [(-1800 - HOUR, 1800 + HOUR), (-1200, 900), (-1800, 300), (-300, 1800), (0, 900), (-900, 0)]
+    {
+        let (a, b) = (start + a, start + b);
+        let (mut ledger, bad, total) = two();
+        let told = |end: i64| end / FIVE % 7;
+        let tell = |ledger: &mut Ledger, from: i64, to: i64| {
+            for end in ((from + FIVE)..=to).step_by(300) {
+                slot(ledger, 0, Tier::FiveMinutes, end, told(end));
+                slot(ledger, 1, Tier::FiveMinutes, end, 10);
+            }
+        };
+        tell(&mut ledger, begin, NOW);
+        (0..2).for_each(|ix| ledger.note_cut(SeriesIx(ix), Ts(start)));
+        exclude(&mut ledger, vec![exclusion(1, a, b)]);
+        for later in [0, 6, 9] {
+            let to = NOW + later * DAY;
+            if later > 0 {
+                tell(&mut ledger, to - 3 * DAY - if later == 6 { 3 * DAY } else { 0 }, to);
+            }
+            let kept = ledger.excluded(SLO).unwrap().list().to_vec();
+            let kept: Vec<Exclusion> = serde_json::from_str(&serde_json::to_string(&kept).unwrap()).unwrap();
+            exclude(&mut ledger, kept);
+            let ends = ((start + FIVE)..=to).step_by(300).filter(|end| *end <= a || *end > b);
+            let (mut expected, mut all) = (0, 0);
+            for end in ends {
+                (expected, all) = (expected + told(end), all + 10);
+            }
+            let book = Book::open(&ledger, &bad, &total, &Labels::new()).unwrap();
+            let counts = book.without(ledger.excluded(SLO)).since(Ts(start), Ts(to));
+            assert_eq!(
+                (counts.from, counts.bad, counts.total, counts.excluded),
+                (Ts(start), Events::whole(expected), Events::whole(all), (b - start.max(a)).max(0)),
+                "{later} days later, {} to {}",
+                a - start,
+                b - start
+            );
+        }
+    }
+}
