@@ -14,7 +14,18 @@ pub(super) fn replay<'a>(
     moments: &[Moment],
     inputs: impl Fn(Moment) -> Inputs<'a>,
 ) -> Delta {
-    let Some((present, passed)) = moments.split_last() else { return Delta::default() };
+    net(before, steps(slos, ledger, before, moments, inputs))
+}
+
+/// The same, each moment by itself.
+pub(super) fn steps<'a>(
+    slos: &[&Planned],
+    ledger: &Ledger,
+    before: &Control,
+    moments: &[Moment],
+    inputs: impl Fn(Moment) -> Inputs<'a>,
+) -> Vec<Delta> {
+    let Some((present, passed)) = moments.split_last() else { return Vec::new() };
     let batch = || slos.iter().copied();
     let mut deltas = Vec::with_capacity(moments.len());
     let mut control = None;
@@ -26,5 +37,5 @@ pub(super) fn replay<'a>(
     }
     let now = control.as_ref().unwrap_or(before);
     deltas.push(step(batch(), ledger, now, &inputs(*present)));
-    net(before, deltas)
+    deltas
 }

@@ -1,7 +1,7 @@
 //! Several steps at once: after blindness or a crash the missed slices are stepped through in
 //! order, but only the net state is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Control;
 use super::delta::{Delta, Transition};
@@ -11,8 +11,8 @@ use crate::engine::notice::{Alert, Event};
 /// Folds the deltas of consecutive steps, made from `before` on, into one.
 ///
 /// An alert that began and still fires is told once; one that ended is told resolved; one that
-/// opened and closed in between is history and told as missed, not as a page; one that ended and
-/// began again goes on as the incident people know. Who was told of what still fires is told of
+/// opened and closed in between is history and told as missed, not as a page, and if it did so
+/// several times, once for all of them; one that ended and began again goes on as the incident people know. Who was told of what still fires is told of
 /// its end, and nobody is told the end of what they were not told of.
 pub fn net(before: &Control, steps: Vec<Delta>) -> Delta {
     let mut changes = BTreeMap::new();
@@ -49,7 +49,7 @@ fn fold(before: &Control, key: &AlertKey, mut transitions: Vec<Transition>, net:
             net.transitions.extend(end_of(&known, transitions));
         }
         (None, true) => begin(last, net),
-        (None, false) => net.transitions.push(Transition { event: Event::Missed, ..last }),
+        (None, false) => net.transitions.push(missed(&transitions, last)),
     }
 }
 
@@ -58,6 +58,22 @@ fn end_of(known: &Firing, transitions: Vec<Transition>) -> Option<Transition> {
     let is_end = |t: &Transition| t.event == Event::Resolved && t.incident == known.incident;
     let end = transitions.into_iter().find(is_end)?;
     Some(Transition { told: known.told.clone(), ..end })
+}
+
+/// What came and went. Of several incidents the last is told, since the first began, with how many
+/// there were.
+fn missed(earlier: &[Transition], mut last: Transition) -> Transition {
+    let all = || earlier.iter().chain([&last]);
+    let times = all().map(|one| one.incident.as_str()).collect::<BTreeSet<_>>().len();
+    let since = all().map(|one| one.alert.starts_at).min();
+    if let Some(since) = since.filter(|_| times > 1) {
+        let until = last.alert.ends_at.unwrap_or(last.at);
+        let text =
+            format!("It fired {times} times between {since} and {until}; the numbers are of the last.");
+        last.alert.starts_at = since;
+        last.alert.annotations.insert("times".to_owned(), text);
+    }
+    Transition { event: Event::Missed, ..last }
 }
 
 /// An incident that nobody knows yet: all who will be told of its end, also those whom an earlier

@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 
 use super::{Arrears, Owed};
 use crate::engine::alert::Subject;
-use crate::engine::notice::Event;
 use crate::engine::step::Delta;
 use crate::service::shared::Shared;
 use crate::store::{Decisions, StatePut, Store, StoreError};
@@ -37,16 +36,16 @@ impl Debts {
     /// With what people are told by a decision, which is not told again.
     #[must_use]
     pub(in crate::service) fn told(mut self, delta: &Delta, arrears: &Arrears) -> Self {
-        for transition in delta.transitions.iter().filter(|t| t.event != Event::Resolved) {
+        for transition in &delta.transitions {
             let Subject::Burn { slo, .. } = &transition.key.subject else { continue };
             if self.paid.contains(slo) {
                 continue;
             }
-            if let Some(known) = arrears.get(slo).filter(|known| !known.told.contains(&transition.key)) {
-                self.owed.entry(slo.clone()).or_insert_with(|| known.clone());
+            if let (false, Some(known)) = (self.owed.contains_key(slo), arrears.get(slo)) {
+                self.owed.insert(slo.clone(), known.clone());
             }
             if let Some(owed) = self.owed.get_mut(slo) {
-                owed.told.insert(transition.key.clone());
+                owed.note(transition);
             }
         }
         self

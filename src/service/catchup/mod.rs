@@ -1,11 +1,12 @@
 //! What burned while nothing was known. After an outage a tick knows the newest slices first, and the
 //! present is judged on them at once; what lies between comes later, piece by piece. When it is
 //! there, the moments that were passed over are judged in order, each with its own time, and what
-//! opened and closed meanwhile is told once. What was told already, or fires now, is left alone.
+//! opened and closed meanwhile is told once. Incidents that were told already are left alone.
 //!
-//! `debts`: how it is remembered by the store until then.
+//! `told`: what people know meanwhile. `debts`: how it is remembered by the store until then.
 
 mod debts;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,13 +17,14 @@ use tokio::time::Instant;
 pub(super) use debts::{Debts, PREFIX, is_readable, restore, rows};
 
 use super::missed::{Moment, missed};
-use super::replay::replay;
+use super::replay::steps;
 use super::state::World;
-use crate::engine::alert::{AlertKey, AlertState, Subject};
+use crate::engine::alert::{AlertKey, AlertState};
 use crate::engine::ledger::Ledger;
 use crate::engine::plan::{Plan, Planned};
-use crate::engine::step::{Control, Delta, Inputs, groups};
+use crate::engine::step::{Control, Delta, Inputs, Transition, groups};
 use crate::slo::time::{Span, Step, Ts};
+use told::Told;
 
 /// Moments judged at most in one go; beyond it some are passed over.
 const MOST_MISSED: usize = 240;
@@ -46,8 +48,8 @@ pub(super) struct Owed {
     most: usize,
     /// Its alerts as they were then.
     before: Vec<(AlertKey, AlertState)>,
-    /// Alerts that people were told of since.
-    told: BTreeSet<AlertKey>,
+    /// What people know of its alerts: what fired then, and what they were told since.
+    told: Told,
 }
 
 /// The gaps that are still to be summed up, by SLO.
@@ -66,7 +68,8 @@ impl Owed {
     fn of(world: &World, planned: &Planned, since: Ts, found: Ts) -> Self {
         let alerts = world.control.of_slo(&planned.id).into_iter().flatten();
         let before = alerts.map(|(key, state)| (key.clone(), state.clone())).collect();
-        Self { since, found, most: most(&world.ledger, [planned]), before, told: BTreeSet::new() }
+        let told = Told::of_firing(&planned.id, &world.control);
+        Self { since, found, most: most(&world.ledger, [planned]), before, told }
     }
 
     /// Until when the SLO was judged at least.
@@ -74,11 +77,9 @@ impl Owed {
         self.since
     }
 
-    /// Remembers that people were told of what fires.
-    pub(super) fn note_firing(&mut self, slo: &str, control: &Control) {
-        let alerts = control.of_slo(slo).into_iter().flatten();
-        let firing = alerts.filter(|(_, state)| state.firing.is_some());
-        self.told.extend(firing.map(|(key, _)| key.clone()));
+    /// Remembers what people are told.
+    pub(super) fn note(&mut self, transition: &Transition) {
+        self.told.note(transition);
     }
 
     /// The moments of the gap, which are the same however late it is summed up, and those since.
@@ -87,8 +88,8 @@ impl Owed {
         gap.into_iter().chain(missed(Some(self.found), at, step, self.most)).collect()
     }
 
-    /// What the gap held: every alert as it would be had all been known in time, apart from those
-    /// that people know of. What does not fire is better known by the present.
+    /// What the gap held: every alert as it would be had all been known in time, apart from incidents
+    /// that people know of.
     fn sum_up<'a>(
         &self,
         world: &World,
@@ -98,15 +99,8 @@ impl Owed {
     ) -> Delta {
         let mut before = Control::default();
         self.before.iter().for_each(|(key, state)| before.put(key.clone(), state.clone()));
-        let mut delta = replay(&[planned], &world.ledger, &before, moments, inputs);
-        let fires = |control: &Control, key: &AlertKey| control.get(key).is_some_and(|s| s.firing.is_some());
-        let is_news = |key: &AlertKey| {
-            let burn = matches!(key.subject, Subject::Burn { .. });
-            burn && !fires(&before, key) && !fires(&world.control, key) && !self.told.contains(key)
-        };
-        delta.transitions.retain(|transition| is_news(&transition.key));
-        delta.changes.retain(|key, now| is_news(key) && now.as_ref().is_some_and(|s| s.firing.is_some()));
-        delta
+        let fires = Told::of_firing(&planned.id, &world.control);
+        self.told.news(&fires, steps(&[planned], &world.ledger, &before, moments, inputs))
     }
 }
 

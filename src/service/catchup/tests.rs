@@ -1,5 +1,6 @@
 //! What is told of gaps, and when.
 
+mod again;
 mod composite;
 
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use super::*;
 use crate::engine::notice::Event;
 use crate::engine::step::Observed;
 use crate::engine::view::testing::{Example, S};
+use crate::service::replay::replay;
 use crate::slo::model::Rule;
 use crate::slo::model::{Labels, Severity};
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::memory::Memory;
+use super::memory::{Memory, Told};
 use super::messages::Message;
 use super::record::Record;
 use super::recover::recover;
@@ -41,8 +41,11 @@ pub(super) async fn take_up(
         inner.since = Some(clock::now());
         inner.commands = commands;
         inner.take_up(records, &stored, &mut world.control);
-        for (slo, owed) in shared.owed.write().iter_mut() {
-            owed.note_firing(slo, &world.control);
+        let mut owed = shared.owed.write();
+        for Told { transition, .. } in inner.memory.told() {
+            if let Some(gap) = transition.key.subject.slo().and_then(|slo| owed.get_mut(slo)) {
+                gap.note(transition);
+            }
         }
         tracing::warn!(pages = inner.memory.told().len(), "another process told pages without the store");
     }

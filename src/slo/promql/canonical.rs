@@ -5,17 +5,17 @@ use promql_parser::parser::Expr;
 use promql_parser::util::visitor::{ExprVisitorMut, walk_expr_mut};
 use std::convert::Infallible;
 
-use super::bounds;
+use super::{bounds, placeholders};
 
 /// The parser's spelling of a query, where it surely means the same; else the text as written.
-/// (The parser prints a timestamp before 1970 as 1970, for one.)
+/// (The parser prints a timestamp before 1970 as 1970, for one, and a placeholder out of what was escaped.)
 pub(super) fn text(mut expr: Expr, written: &str) -> String {
     let printed = expr.to_string();
     sort_matchers(&mut expr);
     match bounds::parse(&printed) {
         Ok(mut again) => {
             sort_matchers(&mut again);
-            if again == expr { printed } else { written.to_owned() }
+            if again == expr && !placeholders::holds(&printed) { printed } else { written.to_owned() }
         }
         Err(_) => written.to_owned(),
     }

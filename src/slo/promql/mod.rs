@@ -16,6 +16,7 @@ mod call;
 mod canonical;
 mod part;
 mod placeholders;
+mod places;
 mod print;
 mod refusal;
 mod regex_cost;
@@ -85,12 +86,12 @@ impl Form {
 /// sums: their differences count, and they never book a reset.
 pub fn read_events(text: &str, aggregated: bool) -> Result<EventsQuery, QueryError> {
     let template = placeholders::normalise(text)?;
-    let expr = parse(&placeholders::filled(&template))?;
+    let expr = parse(&placeholders::filled(&template)?)?;
     let refusal = match additive::read(&expr, aggregated) {
         Ok(read) => return Ok(EventsQuery::Additive(read.linear)),
         Err(refusal) => refusal,
     };
-    if refusal.is_final || !placeholders::has_window(&template, &expr) {
+    if refusal.is_final || !places::has_range(&template) {
         return Err(refusal.into_error());
     }
     gives_values(&expr)?;
@@ -100,7 +101,7 @@ pub fn read_events(text: &str, aggregated: bool) -> Result<EventsQuery, QueryErr
 /// The form an events query is written in; `None` when it is not additive.
 pub fn form(text: &str) -> Option<Form> {
     let template = placeholders::normalise(text).ok()?;
-    let expr = parse(&placeholders::filled(&template)).ok()?;
+    let expr = parse(&placeholders::filled(&template).ok()?).ok()?;
     // Recorded sums differ only in how they are counted, not in their form.
     let read = additive::read(&expr, false).or_else(|_| additive::read(&expr, true)).ok()?;
     Some(read.form)
@@ -121,8 +122,8 @@ pub fn read_selector(text: &str) -> Result<Selector, QueryError> {
 /// Reads an error-ratio query that holds `{{.window}}`; gives it back with the placeholder normalised.
 pub fn read_template(text: &str) -> Result<String, QueryError> {
     let template = placeholders::normalise(text)?;
-    let expr = parse(&placeholders::filled(&template))?;
-    if !placeholders::has_window(&template, &expr) {
+    let expr = parse(&placeholders::filled(&template)?)?;
+    if !places::has_range(&template) {
         return Err(QueryError::new(
             "no range of the query is {{.window}}, so it cannot be asked for other windows",
             "write the range as {{.window}}, such as rate(x[{{.window}}])",

@@ -1,19 +1,13 @@
 //! `{{.window}}`: the one placeholder. It is filled before parsing, because the parser knows no templates;
 //! Grafana's variables have no value outside Grafana and are refused.
 
-use std::convert::Infallible;
-
-use promql_parser::parser::Expr;
-use promql_parser::util::{ExprVisitor, walk_expr};
-
 use super::super::time::Span;
-use super::QueryError;
-use super::bounds;
+use super::{QueryError, bounds, places};
 
 /// The placeholder in its normal spelling.
 pub(super) const WINDOW: &str = "{{.window}}";
 
-/// Stands for the window while parsing; a length hardly written, so that it is recognised in the tree.
+/// Stands for the window while parsing; a length hardly written, so that it is not taken for one that was.
 const STAND_IN: Span = Span::from_secs(307);
 
 /// The template with every `{{.window}}`, however spaced, replaced by a window.
@@ -22,14 +16,15 @@ pub fn with_window(template: &str, window: Span) -> String {
 }
 
 /// The template as it goes to the parser.
-pub(super) fn filled(template: &str) -> String {
-    with_window(template, STAND_IN)
+pub(super) fn filled(template: &str) -> Result<String, QueryError> {
+    places::check(template)?;
+    Ok(with_window(template, STAND_IN))
 }
 
 /// The text, trimmed, with placeholders in their normal spelling; refuses every other placeholder.
 pub(super) fn normalise(text: &str) -> Result<String, QueryError> {
     let template = spell_window(text.trim(), WINDOW);
-    let (code, _) = bounds::split(&filled(&template));
+    let (code, _) = bounds::split(&with_window(&template, STAND_IN));
     if let Some(at) = code.find('$') {
         let name: String =
             code.chars().skip(code.get(..at).map_or(0, |c| c.chars().count())).take(40).collect();
@@ -49,29 +44,9 @@ pub(super) fn normalise(text: &str) -> Result<String, QueryError> {
     Ok(template)
 }
 
-/// Whether the window is the range of a selector or subquery; `expr` is the filled template, parsed.
-pub(super) fn has_window(template: &str, expr: &Expr) -> bool {
-    let mut search = Search { found: false };
-    let Ok(_) = walk_expr(&mut search, expr);
-    search.found && template.contains(WINDOW)
-}
-
-struct Search {
-    found: bool,
-}
-
-impl ExprVisitor for Search {
-    type Error = Infallible;
-
-    fn pre_visit(&mut self, expr: &Expr) -> Result<bool, Infallible> {
-        let range = match expr {
-            Expr::MatrixSelector(selector) => Some(selector.range),
-            Expr::Subquery(subquery) => Some(subquery.range),
-            _ => None,
-        };
-        self.found |= range == Some(STAND_IN.to_duration());
-        Ok(!self.found)
-    }
+/// Whether a text holds `{{.window}}` in any spacing.
+pub(super) fn holds(text: &str) -> bool {
+    spell_window(text, "") != text
 }
 
 /// Replaces `{{ .window }}` of any spacing.

@@ -4,7 +4,7 @@ use promql_parser::label::{self, METRIC_NAME};
 use promql_parser::parser::{Expr, VectorSelector};
 
 use super::super::query::{MatchOp, Matcher, Selector};
-use super::QueryError;
+use super::{QueryError, placeholders, places};
 
 /// A plain selector, parentheses allowed.
 pub(super) fn read(expr: &Expr) -> Result<Selector, QueryError> {
@@ -50,7 +50,13 @@ pub(super) fn one_metric(selector: &VectorSelector) -> Result<Selector, QueryErr
     let mut matchers: Vec<Matcher> = others.into_iter().map(matcher).collect();
     matchers.sort();
     matchers.dedup();
-    Ok(Selector { metric, matchers })
+    let selector = Selector { metric, matchers };
+    let printed = selector.to_string();
+    // Spelled with escapes, which the template does not show: as text it would be filled.
+    if placeholders::holds(&printed) {
+        return Err(places::misplaced(&printed));
+    }
+    Ok(selector)
 }
 
 fn matcher(matcher: &label::Matcher) -> Matcher {

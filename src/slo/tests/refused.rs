@@ -99,6 +99,19 @@ fn problems_are_told_with_the_line_a_caret_and_a_hint() {
 }
 
 #[test]
+fn a_window_within_a_label_is_told_with_its_place_and_what_to_write() {
+    let text = sli("objective: 99", r#"{events: {bad: 'x{on="a{{.window}}"}', total: x}}"#);
+    insta::assert_snapshot!(rendered(&text), @r#"
+    error: `spec.sli.events.bad`: {{.window}} stands for a range or an offset, and "a{{.window}}" is neither
+     --> slos/checkout.yaml:7:23
+      |
+    7 |   sli: {events: {bad: 'x{on="a{{.window}}"}', total: x}}
+      |                       ^^
+      = hint: write the name or value itself; a range is rate(x[{{.window}}]), an offset x offset {{.window}}
+    "#);
+}
+
+#[test]
 fn numbers_that_are_no_objective_are_refused() {
     for written in
         ["100", "100.0", "0", "-1", ".nan", ".inf", "1e2", "99,9", "99.9%", "[99]", "99.99999999", "''"]
@@ -158,6 +171,28 @@ fn each_of_these_is_one_clear_problem() {
         (events("{total: c}"), "needs one of: bad, good"),
         (events("{bad: a}"), "`spec.sli.events.total` is missing"),
         (events("{bad: a, total: b, counter: raw}"), "cannot be `raw`"),
+        (events(r#"{bad: 'r{on="a{{.window}}"}', total: r}"#), "and \"a{{.window}}\" is neither"),
+        (events("{bad: 'kind{{ .window }}', total: r}"), "and kind{{.window}} is neither"),
+        (events("{good: 'avg(r{on=~`{{.window}}.`})', total: r}"), "is neither"),
+        (
+            sli("objective: 99", r#"{ratio: {query: 'rate(x{a="{{.window}}"}[{{.window}}])'}}"#),
+            "and \"{{.window}}\" is neither",
+        ),
+        (
+            sli("objective: 99", r#"{timeslice: {query: 'x{a="{{.window}}"}', good: '< 1'}}"#),
+            "{{.window}} has no meaning here",
+        ),
+        (
+            sli("objective: 99", "{events: {bad: a, total: b}, alive: 'up{job=\"{{.window}}\"}'}"),
+            "a selector has no window",
+        ),
+        (
+            sli(
+                "window: 28d",
+                r#"{latency: {histogram: h, selector: 'job="{{.window}}"', unit: s, objectives: [{percent: 99, within: 300ms}]}}"#,
+            ),
+            "a selector has no window",
+        ),
         (
             sli("objective: 99", "{events: {bad: a, total: b}, ratio: {query: x}}"),
             "`events` and `ratio` cannot stand together",

@@ -103,8 +103,35 @@ fn missed_slices_are_stepped_through_but_only_the_net_state_is_told() {
     // Up to the moment it had closed: one missed alert, no page.
     let folded = net(&before, deltas[..13].to_vec());
     assert_eq!(folded.transitions.iter().map(|t| t.event).collect::<Vec<_>>(), [Event::Missed]);
+    assert!(!folded.transitions[0].alert.annotations.contains_key("times"));
     world.commit(folded);
     assert!(world.control.iter().next().is_none());
+}
+
+#[test]
+fn what_came_and_went_several_times_unseen_is_told_once_with_how_often_and_since_when() {
+    let mut world = World::well(vec![rule(Severity::Page, "14.4", 60, Some(5))]);
+    let before = world.control.clone();
+    let mut control = before.clone();
+    let mut deltas = vec![];
+    let once = || [100, 100].into_iter().chain([0; 12]);
+    for bad in once().chain(once()).chain(once()) {
+        world.tell(SlotState::Known(vec![fact(100)]), SlotState::Known(vec![fact(bad)]));
+        let delta = world.look(Ts(world.now), &control);
+        control.apply(&delta);
+        deltas.push(delta);
+    }
+    let all: Vec<Transition> = deltas.iter().flat_map(|delta| delta.transitions.clone()).collect();
+    assert_eq!(all.len(), 6);
+    let folded = net(&before, deltas);
+    let [missed] = &folded.transitions[..] else { panic!("{:?}", folded.transitions) };
+    assert_eq!((missed.event, &missed.incident, missed.at), (Event::Missed, &all[5].incident, all[5].at));
+    assert_eq!((missed.alert.starts_at, missed.alert.ends_at), (all[0].at, Some(all[5].at)));
+    let often =
+        format!("It fired 3 times between {} and {}; the numbers are of the last.", all[0].at, all[5].at);
+    assert_eq!(missed.alert.annotations["times"], often);
+    // Told again, as the store that is away holds it, it says the same.
+    assert_eq!(net(&before, vec![folded.clone()]), folded);
 }
 
 #[test]

@@ -144,6 +144,13 @@ fn mistakes_are_refused_with_or_without_a_window() {
         ("", "empty"),
         ("sum(rate(a[5m])", "not PromQL"),
         ("sum(rate(a[5m] offset {{.window}}))", "remove offset"),
+        ("x{on=\"a{{.window}}\"}", "\"a{{.window}}\" is neither (write the name or value itself"),
+        ("kind{{.window}}", "kind{{.window}} is neither"),
+        ("sum(rate({__name__=\"b\",on='{{ .window }}'}[{{.window}}]))", "is neither"),
+        ("max(rate(a{b=~\".{{.window}}\"}[{{.window}}]))", "is neither"),
+        ("sum(rate(a[{{.window}}])) * {{.window}}", "is neither"),
+        ("sum(rate(a[1h{{.window}}]))", "is neither"),
+        ("x{on=\"{\\u007b.window}}\"}", "is neither"),
         ("sum(range_median(a[{{.window}}]))", "MetricsQL"),
         ("a default 0", "MetricsQL"),
     ] {

@@ -27,6 +27,8 @@ fn what_is_not_one_plain_selector_is_refused() {
     for (text, what) in [
         ("up[5m]", "range"),
         ("up[{{.window}}]", "window"),
+        ("up{job=\"a{{ .window }}\"}", "has no window"),
+        ("up{job=\"a{\\u007b.window}}\"}", "is neither"),
         ("up offset 5m", "offset"),
         ("up @ start()", "offset"),
         ("{job=\"x\"}", "several metrics"),
@@ -61,10 +63,20 @@ fn a_template_needs_the_window_as_a_range() {
         "rate(a[307s])",
         "rate(a[5m] offset {{.window}})",
         "rate(a[5m]) # {{.window}}",
-        "x{a=\"[{{.window}}]\"}",
+        "rate(a[307s]) # {{.window}}",
+        "max_over_time(a[5m:{{.window}}])",
     ] {
         assert!(read_template(text).unwrap_err().message.contains("no range"), "{text}");
     }
+    for text in [
+        "x{a=\"[{{.window}}]\"}",
+        "rate(x{a=\"{{ .window }}\"}[{{.window}}])",
+        "label_replace(rate(x[{{.window}}]), 'a', '{{.window}}', 'b', '.*')",
+        "rate(x[{{.window}}]) * {{.window}}",
+    ] {
+        assert!(read_template(text).unwrap_err().message.contains("is neither"), "{text}");
+    }
+    assert!(read_template("rate(a[{{.window}}]) / rate(a[{{.window}}] offset {{.window}})").is_ok());
     assert!(read_template("a[{{.window}}]").unwrap_err().message.contains("no single value"));
     assert!(read_template("rate(a[{{.window}}5m])").is_err());
 }
@@ -80,12 +92,16 @@ fn any_query_is_kept_in_one_spelling() {
         // The parser would print this moment as 1970.
         ("a @ -5", "a @ -5"),
         ("1", "1"),
+        // It would print as a placeholder.
+        ("a{b=\"{\\u007b.window}}\"}", "a{b=\"{\\u007b.window}}\"}"),
     ] {
         assert_eq!(read_any(text).unwrap(), canonical, "{text}");
     }
     assert!(read_any("a[5m]").is_err());
     assert!(read_any("\"a\"").is_err());
-    assert!(read_any("rate(a[{{.window}}])").unwrap_err().message.contains("{{.window}}"));
+    for text in ["rate(a[{{.window}}])", "a{b=\"{{.window}}\"}"] {
+        assert!(read_any(text).unwrap_err().message.contains("has no meaning here"), "{text}");
+    }
 }
 
 #[test]
