@@ -8,6 +8,7 @@ use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 
 use super::settings::{BasicAuthSettings, SourceKind, SourceSettings, TlsSettings};
+use crate::engine::digest::Digest;
 use crate::secret::Secret;
 use crate::slo::time::Span;
 
@@ -112,6 +113,38 @@ impl SourceConfig {
     pub fn name(&self) -> &str {
         &self.name
     }
+
+    /// A number made of all settings that decide whose data is answered: address, parameters, headers
+    /// and login, with secrets as they are now. It is stored, and too short to guess a secret by.
+    pub async fn fingerprint(&self) -> u16 {
+        let mut parts = vec![self.base.to_string()];
+        for (name, value) in &self.params {
+            parts.extend([name.clone(), value.clone()]);
+        }
+        for (name, value) in &self.headers {
+            parts.extend([name.to_string(), as_it_is(value).await]);
+        }
+        match &self.auth {
+            Some(Auth::Basic { username, password }) => {
+                parts.extend(["basic".to_owned(), username.clone()]);
+                if let Some(password) = password {
+                    parts.push(as_it_is(password).await);
+                }
+            }
+            Some(Auth::Bearer(token)) => parts.extend(["bearer".to_owned(), as_it_is(token).await]),
+            None => {}
+        }
+        let identity = self.tls.identity.as_ref().map(|(cert, _)| cert.display().to_string());
+        parts.extend(identity);
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let [high, low, ..] = Digest::of(&parts).short().to_le_bytes();
+        u16::from_le_bytes([high, low])
+    }
+}
+
+/// One that cannot be read is told when it is used.
+async fn as_it_is(secret: &Secret) -> String {
+    secret.read().await.unwrap_or_default()
 }
 
 struct Problems {
@@ -272,6 +305,32 @@ mod tests {
         for url in ["http://h/prefix", "http://h/prefix/", " http://h/prefix//"] {
             let config = SourceConfig::check(SourceSettings::new("a", url)).unwrap();
             assert_eq!(config.base.join("api/v1/query").unwrap().as_str(), "http://h/prefix/api/v1/query");
+        }
+    }
+
+    #[tokio::test]
+    async fn whose_data_is_asked_for_changes_the_fingerprint_and_nothing_else_does() {
+        let of = async |change: fn(&mut SourceSettings)| {
+            let mut settings = SourceSettings::new("local", "https://prometheus:9090/prefix");
+            change(&mut settings);
+            SourceConfig::check(settings).unwrap().fingerprint().await
+        };
+        let same = of(|_| ()).await;
+        assert_eq!(of(|s| s.timeout = Span::from_secs(9)).await, same);
+        assert_eq!(of(|s| s.url = "https://prometheus:9090/prefix/".into()).await, same);
+        for other in [
+            of(|s| s.url = "https://prometheus:9090/other".into()).await,
+            of(|s| drop(s.params.insert("tenant".into(), "a".into()))).await,
+            of(|s| drop(s.headers.insert("X-Scope-OrgID".into(), Secret::Text("a".into())))).await,
+            of(|s| drop(s.headers.insert("X-Scope-OrgID".into(), Secret::Text("b".into())))).await,
+            of(|s| s.bearer_token = Some(Secret::Text("a".into()))).await,
+            of(|s| {
+                s.basic_auth =
+                    Some(BasicAuthSettings { username: "a".into(), password: None, password_file: None });
+            })
+            .await,
+        ] {
+            assert_ne!(other, same);
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{catchup, exclusions, journal, scaling};
+use super::{catchup, changed, exclusions, journal, scaling};
 use crate::engine::alert::{AlertKey, AlertState};
 use crate::engine::digest::Digest;
 use crate::engine::ledger::SeriesImage;
@@ -180,6 +180,8 @@ impl Look<'_> {
                 exclusions::is_readable(&body)
             } else if key.starts_with(catchup::PREFIX) {
                 catchup::is_readable(&body)
+            } else if key.starts_with(changed::PREFIX) {
+                changed::is_readable(&body)
             } else {
                 let state = serde_json::from_str::<AlertState>(&body);
                 self.found.firing += u64::from(state.as_ref().is_ok_and(|state| state.firing.is_some()));

@@ -13,6 +13,7 @@ mod backups;
 mod blind;
 mod catalogue;
 mod catchup;
+mod changed;
 pub mod clock;
 mod commits;
 mod counting;

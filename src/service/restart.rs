@@ -18,7 +18,7 @@ use crate::store::StoreError;
 pub(super) async fn control(shared: &Shared) -> Result<Control, StoreError> {
     let mut control = Control::default();
     let states = shared.store.states().await?.into_iter();
-    let others = [super::scaling::PREFIX, super::exclusions::PREFIX, catchup::PREFIX];
+    let others = [super::scaling::PREFIX, super::exclusions::PREFIX, catchup::PREFIX, super::changed::PREFIX];
     for (key, body) in states.filter(|(key, _)| !others.iter().any(|other| key.starts_with(other))) {
         match (AlertKey::from_text(&key), serde_json::from_str::<AlertState>(&body)) {
             (Some(key), Ok(state)) => control.put(key, state),
@@ -33,6 +33,7 @@ pub(super) async fn restore(shared: &Shared, plan: Plan) -> Result<(), StoreErro
     let mut ledger = Ledger::default();
     ledger.adopt(keeps(&plan, super::clock::now()));
     journal::restore(shared, &mut ledger).await?;
+    super::changed::forget(shared, &mut ledger).await?;
     super::exclusions::restore(shared, &plan, &mut ledger).await?;
     let judged = judged(shared).await?;
     let mut world = shared.world.write();

@@ -124,6 +124,7 @@ async fn keep_house(shared: &Shared) {
     let Some(epoch) = shared.epoch().filter(|_| !shared.degraded.is_on()) else { return };
     let days = |days: u32| now.minus(Span::from_days(days)).0.saturating_mul(1000);
     let pruned = async {
+        super::changed::settle(shared).await?;
         Journal::prune(shared).await?;
         shared.store.prune_outbox(epoch, days(14)).await?;
         shared.store.prune_history(epoch, days(400)).await

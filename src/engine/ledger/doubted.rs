@@ -6,6 +6,9 @@
 //! source had not known: what was told as absent right before it is asked once more, four slots for
 //! each that turned, and so on back while more of them turn. It costs as much as it finds: of a series
 //! that was merely scraped late, one question of four slots.
+//!
+//! Of what was never born nothing turns. It is asked again as a whole when the settings of its source
+//! change, see `service/changed.rs`.
 
 use std::borrow::Cow;
 
@@ -62,6 +65,11 @@ impl Doubted {
 }
 
 impl Series {
+    /// Forgets all that was answered.
+    pub(super) fn forget_answers(&mut self) {
+        (self.answered, self.absent, self.doubted) = <_>::default();
+    }
+
     /// What was told as absent right before slots that were, too, and of which these facts know better.
     /// Of a total alone, for errors are absent all the time.
     pub(super) fn turned(&mut self, facts: &Facts) -> Option<(Ts, Ts)> {

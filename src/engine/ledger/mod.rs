@@ -14,7 +14,7 @@ mod series;
 mod track;
 mod wanted;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub use excluded::{Edge, Excluded, Exclusion, rounded};
 pub use group::Group;
@@ -106,6 +106,17 @@ impl Ledger {
                 to(series);
             }
         }
+    }
+
+    /// Forgets what a source told of totals that it never had a series of, and of what is read beside them
+    /// alone, so that all of it is asked again; how many series that is. See [`doubted`].
+    pub fn forget_unborn(&mut self, source: &str) -> usize {
+        let born = self.series.iter().filter(|series| series.was_born());
+        let read: BTreeSet<SeriesIx> = born.flat_map(|series| series.keep().beside.iter().copied()).collect();
+        let of_source = |series: &Series| series.keep().key.source == source && !series.was_born();
+        let all = (0..).map(SeriesIx).zip(&mut self.series);
+        let unborn = all.filter(|(ix, series)| of_source(series) && !read.contains(ix));
+        unborn.map(|(_, series)| series.forget_answers()).count()
     }
 
     /// Sets what an owner leaves out of these series.

@@ -79,6 +79,11 @@ impl Rig {
         rig
     }
 
+    /// Edits the settings of the next process.
+    pub(in crate::service) fn settings(&mut self, from: &str, to: &str) {
+        self.settings = self.settings.replacen(from, to, 1);
+    }
+
     /// Puts these definitions into force.
     pub(in crate::service) fn define(&mut self, definitions: &str) {
         definitions.clone_into(&mut self.definitions);

@@ -111,3 +111,20 @@ fn errors_that_are_born_late_bring_no_question() {
     say(&mut ledger, 1, 49, vec![events(3); 3]);
     assert_eq!((asked(&ledger, 0, 50), asked(&ledger, 1, 50)), (vec![], vec![]));
 }
+
+#[test]
+fn what_never_was_is_forgotten_and_errors_that_never_were_only_with_their_total() {
+    let mut never = two();
+    (3..=20).for_each(|newest| tick(&mut never, newest, &NOTHING));
+    assert_eq!(never.forget_unborn("another"), 0);
+    assert!(asked(&never, 0, 20).is_empty());
+    assert_eq!(never.forget_unborn("local"), 2);
+    assert_eq!(asked(&never, 0, 20).len(), 20);
+    // A service without errors stays known: its alerts would be blind until all is asked again.
+    let mut well = two();
+    for newest in 3..=20 {
+        say(&mut well, 0, newest, vec![events(10)]);
+        say(&mut well, 1, newest, vec![NOTHING]);
+    }
+    assert_eq!((well.forget_unborn("local"), asked(&well, 1, 20)), (0, vec![1, 2]));
+}
