@@ -9,9 +9,11 @@ use crate::slo::model::Labels;
 use crate::slo::time::{Span, Ts};
 use crate::slo::unit::Events;
 
-/// Thousandths of an event by which two sums of the same numbers may differ: floats are added up in
-/// whatever order the source reads them.
+/// Thousandths of an event by which two sums of the same numbers may differ, at least.
 const ROUNDING: i64 = 2;
+/// Units in the last place by which two sums of the same floats may differ: they are added up in whatever
+/// order the source reads them.
+const LAST_PLACES: f64 = 64.0;
 
 /// One slice of one series and group.
 pub type Slice = (u64, Labels, Ts);
@@ -50,21 +52,29 @@ pub fn same(_: SeriesIx, _: &Labels, _: Ts) -> Past {
     Past { largest: Events::from_thousandths(i64::MAX), begun: true, ..Past::default() }
 }
 
-/// Compares each slot of an answer but the first, which only tells where the source's data begin.
-pub fn compare(ledger: &Ledger, facts: &Facts) -> Compared {
+/// Compares each slot of an answer but the first, which only tells where the source's data begin. A slot is
+/// the difference of two sums, of which `largest` is the largest that was answered.
+pub fn compare(ledger: &Ledger, facts: &Facts, largest: f64) -> Compared {
     let mut compared = Compared::default();
     let Some(series) = ledger.series(facts.series).filter(|_| facts.tier == Tier::Fine) else {
         return compared;
     };
     let key = &series.keep().key;
     let width = key.grid().max(key.step.span());
+    let rounding = rounding(largest);
     for (before, slot) in facts.slots.iter().zip(facts.slots.iter().skip(1)) {
         let from = slot.end.minus(width);
         if before.end == from && is_settled(series, from, slot.end) {
-            Look { series, width, before, slot }.compare(&mut compared);
+            Look { series, width, before, slot, rounding }.compare(&mut compared);
         }
     }
     compared
+}
+
+/// Thousandths of an event that are none, in differences of sums as large as this.
+fn rounding(largest: f64) -> i64 {
+    let events = Events::from_f64(largest.abs() * f64::EPSILON * LAST_PLACES);
+    events.map_or(i64::MAX, Events::thousandths).max(ROUNDING)
 }
 
 /// Known whole, on the grid of slices, and not the first of all.
@@ -80,6 +90,8 @@ struct Look<'a> {
     width: Span,
     before: &'a SlotFact,
     slot: &'a SlotFact,
+    /// Thousandths.
+    rounding: i64,
 }
 
 impl Look<'_> {
@@ -115,7 +127,9 @@ impl Look<'_> {
                     || group.sum(end.minus(FINE_REACH), from) != Events::ZERO;
                 self.judge(fact, counted, was_there, compared);
             }
-            None if counted.thousandths().abs() <= ROUNDING => compared.equal.push(self.key(&group.labels)),
+            None if counted.thousandths().abs() <= self.rounding => {
+                compared.equal.push(self.key(&group.labels))
+            }
             None => compared.gone.push(self.key(&group.labels)),
         }
     }
@@ -125,7 +139,7 @@ impl Look<'_> {
             return;
         }
         let key = self.key(&fact.group);
-        if fact.raw.minus(counted).thousandths().abs() <= ROUNDING {
+        if fact.raw.minus(counted).thousandths().abs() <= self.rounding {
             compared.equal.push(key);
         } else if !self.begins_here(&fact.group) && was_there {
             compared.different.push(Drift {
@@ -196,6 +210,10 @@ mod tests {
         ledger.adopt(vec![crate::engine::ledger::Keep { limit: 2, ..keep }]);
         ledger.apply(&facts(1, told));
         ledger
+    }
+
+    fn compare(ledger: &Ledger, facts: &Facts) -> Compared {
+        super::compare(ledger, facts, 0.0)
     }
 
     fn counts(compared: &Compared) -> (usize, usize, usize) {
@@ -282,5 +300,11 @@ mod tests {
         };
         assert_eq!(counts(&compare(&ledger, &near(20_001))), (1, 0, 0));
         assert_eq!(counts(&compare(&ledger, &near(20_003))), (0, 0, 1));
+        // Of a counter that stands at 10¹² some thousandths are none, and an event is one.
+        let sums = |thousandths, largest| counts(&super::compare(&ledger, &near(thousandths), largest));
+        assert_eq!(sums(20_008, 1e12), (1, 0, 0));
+        assert_eq!(sums(21_000, 1e12), (0, 0, 1));
+        assert_eq!(sums(20_008, 1e9), (0, 0, 1));
+        assert_eq!(sums(20_003, f64::MAX), (1, 0, 0), "of what is that large nothing can be told");
     }
 }

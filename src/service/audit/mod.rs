@@ -23,7 +23,7 @@ use crate::engine::audit::{compare, same};
 use crate::engine::collect::Collect;
 use crate::engine::fact::{Facts, Tier};
 use crate::engine::plan::QueryGroup;
-use crate::engine::sample::{Answer, Failure};
+use crate::engine::sample::{Answer, Failure, Frame, Reading};
 use crate::prometheus::Priority;
 use crate::slo::time::{Span, Step, Ts};
 use tell::Told;
@@ -93,9 +93,9 @@ async fn round(shared: &Shared, source: &str, turns: &mut Turns) -> bool {
             return true;
         }
         match answer {
-            Ok(facts) => {
+            Ok((facts, largest)) => {
                 for facts in &facts {
-                    let compared = compare(&world.ledger, facts);
+                    let compared = compare(&world.ledger, facts, largest);
                     tell::count(shared, source, &compared);
                     turns.note(compared);
                 }
@@ -118,23 +118,34 @@ fn settled(shared: &Shared, newest: Ts) -> Ts {
     newest.minus(SETTLED).minus(step.span()).minus(step.span())
 }
 
-/// Asks what counted these slots, and nothing that would follow from what is new in them.
-async fn ask(shared: &Shared, job: &Job) -> Result<Vec<Facts>, Failure> {
+/// Asks what counted these slots, and nothing that would follow from what is new in them; and tells the
+/// largest number that was answered.
+async fn ask(shared: &Shared, job: &Job) -> Result<(Vec<Facts>, f64), Failure> {
     let group: &Arc<QueryGroup> = &job.group;
     let (from, to) = job.stretch;
     let (mut collect, mut asks) = Collect::begin(group, Tier::Fine, from, to);
+    let mut largest: f64 = 0.0;
     while !asks.is_empty() {
         let mut next = Vec::new();
         for ask in asks {
             let answer = linked::ask(shared, ask.query.clone(), Priority::Background, LIMIT).await;
-            if let Answer::Failed(failure) = answer {
-                return Err(failure);
+            match &answer {
+                Answer::Failed(failure) => return Err(failure.clone()),
+                Answer::Frames { frames, .. } => largest = largest.max(largest_of(frames)),
             }
             next.extend(collect.answer(ask.id, answer, &same));
         }
         asks = next;
     }
-    Ok(collect.finish())
+    Ok((collect.finish(), largest))
+}
+
+fn largest_of(frames: &[Frame]) -> f64 {
+    let readings = frames.iter().flat_map(|frame| &frame.points).map(|(_, reading)| match reading {
+        Reading::Value(value) => value.get().abs(),
+        Reading::NotANumber => 0.0,
+    });
+    readings.fold(0.0, f64::max)
 }
 
 #[cfg(test)]
