@@ -11,12 +11,14 @@ use super::series::{Keep, MOST_GROUPS, Series};
 use crate::engine::collect::Ruling;
 use crate::engine::fact::{Tier, Trust};
 use crate::slo::model::Labels;
-use crate::slo::time::Ts;
+use crate::slo::time::{Span, Ts};
 use crate::slo::unit::Events;
 
 /// Version of the layout, to be raised with any change of what is written below; another one is not
 /// read but asked again.
 const VERSION: u8 = 2;
+/// The journal, which is read after images, may hold slots that are younger by so much.
+const JOURNALED: Span = Span::from_hours(3);
 /// Slots an image may hold; more is not ours.
 const MOST_SLOTS: usize = 20_000;
 
@@ -29,6 +31,17 @@ pub struct SeriesImage {
     absent: Intervals,
     born: Option<Ts>,
     groups: Vec<GroupImage>,
+    /// Written behind the rest, so that images of before it are read all the same.
+    #[serde(skip)]
+    booked: Option<Booked>,
+}
+
+/// By which lookback slots were booked.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+struct Booked {
+    reach: Span,
+    /// Up to where by another one.
+    otherwise: Option<Ts>,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -74,6 +87,7 @@ impl SeriesImage {
             absent: series.absent.clone(),
             born: series.born,
             groups: series.groups.iter().map(GroupImage::of).collect(),
+            booked: Some(Booked { reach: series.keep.reach, otherwise: series.otherwise }),
         }
     }
 
@@ -89,7 +103,9 @@ impl SeriesImage {
 
     /// Bytes for the store.
     pub fn to_bytes(&self) -> Vec<u8> {
-        postcard::to_stdvec(self).unwrap_or_default()
+        let mut bytes = postcard::to_stdvec(self).unwrap_or_default();
+        bytes.extend(self.booked.and_then(|booked| postcard::to_stdvec(&booked).ok()).unwrap_or_default());
+        bytes
     }
 
     /// From the store's bytes.
@@ -97,7 +113,15 @@ impl SeriesImage {
         if bytes.first() != Some(&VERSION) {
             return Err(if bytes.is_empty() { ImageError::Damaged } else { ImageError::Version });
         }
-        let image: Self = postcard::from_bytes(bytes).map_err(|_| ImageError::Damaged)?;
+        let (mut image, rest): (Self, &[u8]) =
+            postcard::take_from_bytes(bytes).map_err(|_| ImageError::Damaged)?;
+        if !rest.is_empty() {
+            let (booked, rest) = postcard::take_from_bytes(rest).map_err(|_| ImageError::Damaged)?;
+            if !rest.is_empty() {
+                return Err(ImageError::Damaged);
+            }
+            image.booked = Some(booked);
+        }
         if image.is_sane() { Ok(image) } else { Err(ImageError::Damaged) }
     }
 
@@ -108,6 +132,7 @@ impl SeriesImage {
         self.answered.is_sane()
             && self.absent.is_sane()
             && self.born.is_none_or(Ts::is_real)
+            && self.booked.and_then(|booked| booked.otherwise).is_none_or(Ts::is_real)
             && self.groups.len() <= MOST_GROUPS
             && labels.len() == self.groups.len()
             && self.groups.iter().all(GroupImage::is_sane)
@@ -116,6 +141,11 @@ impl SeriesImage {
     /// The series again, kept as the plan wants it now.
     pub(super) fn into_series(self, keep: Keep) -> Result<Series, ImageError> {
         let mut series = Series::new(keep);
+        if let Some(Booked { reach, otherwise }) = self.booked {
+            let until = self.answered.last().map(|last| last.plus(JOURNALED)).filter(|at| at.is_real());
+            let changed = if reach == series.keep.reach { None } else { until };
+            series.otherwise = otherwise.max(changed);
+        }
         series.answered = self.answered;
         series.absent = self.absent;
         series.born = self.born;
@@ -243,6 +273,7 @@ mod tests {
             absent: Intervals::default(),
             born: Some(Ts(600)),
             groups: vec![group],
+            booked: Some(Booked { reach: Span::from_mins(10), otherwise: Some(Ts(300)) }),
         };
         change(&mut image);
         SeriesImage::from_bytes(&image.to_bytes())
@@ -260,5 +291,8 @@ mod tests {
         assert!(changed(|image| image.groups[0].tiers[3] = Some((i64::MAX, Packed::Whole(vec![])))).is_err());
         assert!(changed(|image| image.groups[0].counted = Ts(i64::MAX)).is_err());
         assert!(changed(|image| image.groups.push(image.groups[0].clone())).is_err(), "a group twice");
+        assert!(changed(|image| image.booked = None).unwrap().booked.is_none(), "one of before");
+        let far = Booked { reach: Span::ZERO, otherwise: Some(Ts(i64::MAX)) };
+        assert!(changed(|image| image.booked = Some(far)).is_err());
     }
 }

@@ -57,6 +57,8 @@ pub struct Series {
     pub(super) born: Option<Ts>,
     /// Slots that were told as absent in doubt; see [`super::doubted`].
     pub(super) doubted: Doubted,
+    /// Up to where slots were booked under another lookback than that of the plan.
+    pub(super) otherwise: Option<Ts>,
 }
 
 impl Series {
@@ -70,6 +72,7 @@ impl Series {
             by_labels: BTreeMap::new(),
             born: None,
             doubted: Doubted::default(),
+            otherwise: None,
         }
     }
 
@@ -111,6 +114,12 @@ impl Series {
         self.groups.get(*self.by_labels.get(labels)?)
     }
 
+    /// Up to where slots may have been booked under another lookback than that of the plan: around gaps
+    /// longer than one of the two they would be counted in another way now.
+    pub fn booked_otherwise(&self) -> Option<Ts> {
+        self.otherwise
+    }
+
     /// Whether any group was ever seen.
     pub fn was_born(&self) -> bool {
         self.born.is_some()
@@ -133,6 +142,9 @@ impl Series {
             for group in &mut self.groups {
                 group.track = group.track.kept_for(keep.key.step, keep.span);
             }
+        }
+        if keep.reach != self.keep.reach {
+            self.otherwise = self.otherwise.max(self.answered.last());
         }
         self.keep = keep;
         self

@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::tell::Told;
 use super::turns::Turns;
 use super::{every, pause, round};
-use crate::engine::ledger::{Wanted, exclusion};
+use crate::engine::ledger::{Keep, Wanted, exclusion};
 use crate::service::clock;
+use crate::service::planner::keeps;
 use crate::service::testing::{Rig, Source, slo};
 use crate::slo::time::{Span, Step, Ts};
 use crate::telemetry::labels::QueryLabels;
@@ -141,6 +142,23 @@ async fn a_source_that_does_not_answer_is_asked_one_question_and_then_left_alone
     let secs = |failures, took| pause(minute, failures, Duration::from_secs(took)).as_secs();
     assert_eq!((secs(0, 1), secs(1, 10), secs(3, 10), secs(60, 10)), (60, 120, 480, 960));
     assert_eq!(secs(0, 90), 90, "as long as it took");
+}
+
+#[tokio::test]
+async fn slots_that_were_booked_under_another_lookback_are_left_alone() {
+    let (rig, _source, late) = rig(&["cart"]).await;
+    late.1.store(Step::DEFAULT.floor(clock::now()).minus(Span::from_mins(5)).0, Ordering::Relaxed);
+    late.0.store(70, Ordering::Relaxed);
+    {
+        // As after a restart, with a scrape interval that was not known before.
+        let mut world = rig.shared.world.write();
+        let keeps = keeps(&world.plan, rig.at);
+        let longer = |keep: Keep| Keep { reach: Span::from_mins(13), ..keep };
+        world.ledger.adopt(keeps.into_iter().map(longer).collect());
+    }
+    let (mut turns, told) = (Turns::of("local"), Told::default());
+    rounds(&rig, &mut turns, &told, 40).await;
+    assert_eq!((checks(&rig, "different"), rig.shared.metrics.drift_slices.get()), (0, 0));
 }
 
 #[test]

@@ -37,7 +37,8 @@ pub(super) struct Turns {
     cursor: u64,
     round: u64,
     findings: Findings,
-    /// By series: how it is asked, and since when, if that ever changed.
+    /// By series: how it is asked, and since when, if that ever changed. What a restart changes of it, the
+    /// lookback, the ledger remembers.
     expressions: BTreeMap<u64, (u64, Option<Ts>)>,
 }
 
@@ -84,7 +85,10 @@ impl Turns {
         self.round += 1;
         let oldest = newest.minus(FINE_REACH).plus(SPARE);
         let plan = Arc::clone(&self.plan);
-        self.findings.retain(|drift| drift.end > oldest && counts(&plan, ledger, drift));
+        let otherwise = |drift: &Drift| ledger.series(ledger.find(drift.series)?)?.booked_otherwise();
+        self.findings.retain(|drift| {
+            drift.end > oldest && otherwise(drift) < Some(drift.end) && counts(&plan, ledger, drift)
+        });
         let mut jobs = Vec::new();
         if let Some(drift) = self.findings.due().cloned() {
             self.findings.looked(&drift, self.round);
@@ -145,7 +149,9 @@ impl Turns {
     }
 
     fn since(&self, ledger: &Ledger, ix: SeriesIx) -> Option<Ts> {
-        self.expressions.get(&ledger.series(ix)?.id())?.1
+        let series = ledger.series(ix)?;
+        let since = self.expressions.get(&series.id()).and_then(|(_, since)| *since);
+        since.max(series.booked_otherwise())
     }
 }
 
