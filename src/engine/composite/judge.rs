@@ -22,21 +22,22 @@ struct Says {
 impl Whole<'_> {
     /// Judges a rule: may it begin, and does it go on? Of one part alone this is what
     /// [`judge`](crate::engine::condition::judge) says of it.
-    pub fn judge(&mut self, rule: &Rule, objective: Objective) -> Judged {
+    pub fn judge(&self, rule: &Rule, objective: Objective) -> Judged {
         let newest = rule.short.unwrap_or(rule.long);
-        let known: Vec<bool> = self.parts.iter_mut().map(|part| is_known(part, newest)).collect();
-        let all_known = self.parts.iter().zip(&known).all(|(part, known)| *known && part.knows == Knows::All);
+        let known: Vec<bool> = self.parts.iter().map(|part| is_known(part, newest)).collect();
+        let is_whole = |part: &Read<'_>| part.knows == Knows::All && !part.newest(newest).1;
+        let all_known = self.parts.iter().zip(&known).all(|(part, known)| *known && is_whole(part));
         let otherwise = if all_known { Verdict::Clear } else { Verdict::Unknown };
 
         // As for any SLO, nearly all is settled by the short window, and the long one is not summed.
-        let shown = self.parts.iter_mut().zip(&known).map(|(part, known)| {
-            let counts = part.window(newest);
+        let shown = self.parts.iter().zip(&known).map(|(part, known)| {
+            let (counts, _) = part.newest(newest);
             if *known { ratio(as_it_is, &counts, part) } else { Ratio::default() }
         });
         if !reaches(self.of, shown, rule.burn_rate, objective) {
             return Judged { begins: otherwise, goes_on: otherwise };
         }
-        let says = self.parts.iter_mut().zip(known);
+        let says = self.parts.iter().zip(known);
         let says: Vec<Says> =
             says.map(|(part, known)| if known { says_of(part, rule) } else { Says::default() }).collect();
         let both_reach = |pick: fn(&Says) -> [Ratio; 2]| {
@@ -55,20 +56,19 @@ impl Whole<'_> {
     }
 
     /// Which parts have bad events enough to make a rule hold. Where none has, all are looked at.
-    pub fn counting(&mut self, rule: &Rule) -> Vec<bool> {
-        let enough =
-            |part: &mut Read<'_>| as_it_is(&part.window(rule.long), part.absent).0 >= least(part, rule);
-        let counting: Vec<bool> = self.parts.iter_mut().map(enough).collect();
+    pub fn counting(&self, rule: &Rule) -> Vec<bool> {
+        let enough = |part: &Read<'_>| as_it_is(&part.window(rule.long), part.absent).0 >= least(part, rule);
+        let counting: Vec<bool> = self.parts.iter().map(enough).collect();
         if counting.contains(&true) { counting } else { vec![true; counting.len()] }
     }
 }
 
 /// Whether enough of the newest window of a part is known to say anything.
-fn is_known(part: &mut Read<'_>, newest: crate::slo::time::Span) -> bool {
+fn is_known(part: &Read<'_>, newest: crate::slo::time::Span) -> bool {
     if part.knows == Knows::Nothing {
         return false;
     }
-    let counts = part.window(newest);
+    let (counts, _) = part.newest(newest);
     let absent = if part.absent == AbsentMeans::Unknown { 0 } else { counts.absent };
     (counts.covered + absent) * 2 >= counts.span() && !more_bad_than_total(&counts)
 }
@@ -78,9 +78,9 @@ fn least(part: &Read<'_>, rule: &Rule) -> Events {
     if part.is_timeslice() { rule.min_bad_events.min(Events::whole(1)) } else { rule.min_bad_events }
 }
 
-fn says_of(part: &mut Read<'_>, rule: &Rule) -> Says {
-    let long = part.window(rule.long);
-    let short = rule.short.map_or(long, |short| part.window(short));
+fn says_of(part: &Read<'_>, rule: &Rule) -> Says {
+    let (short, _) = part.newest(rule.short.unwrap_or(rule.long));
+    let long = if rule.short.is_some() { part.window(rule.long) } else { short };
     let read = |read: Reading| [ratio(read, &long, part), ratio(read, &short, part)];
     let enough = as_it_is(&long, part.absent).0 >= least(part, rule);
     let filled = long.from >= part.begun;

@@ -13,23 +13,27 @@
 //! **What is not known** of a part is never zero. A rule begins to hold by what is known: parts of which
 //! nothing is known are read as without errors, and keep their weight, so that a gap makes no page, and
 //! what burns whatever the others do is told. It ends only once all parts are known. A part without
-//! events has no errors, and keeps its weight: that one sleeps makes the others no worse.
+//! events has no errors, and keeps its weight: that one sleeps makes the others no worse. A group of a part
+//! that counts more bad events than events is one of which nothing is known, as by its own alert.
 //!
 //! | file      | what it is                                            |
 //! |-----------|-------------------------------------------------------|
 //! | `ratio`   | error ratios, exact, and how they become one          |
 //! | `read`    | one part at one moment                                |
+//! | `pool`    | its groups together, read once for all composites     |
 //! | `judge`   | whether a rule holds                                  |
 //! | `numbers` | ratios, coverage and budget as people see them        |
 
 mod judge;
 mod numbers;
+mod pool;
 mod ratio;
 mod read;
 #[cfg(test)]
 mod tests;
 
 pub use numbers::{Left, Seen};
+pub use pool::Pools;
 pub use read::Value;
 
 use read::{Knows, Read};
@@ -51,9 +55,20 @@ pub struct Whole<'a> {
 impl<'a> Whole<'a> {
     /// `None` where the SLO is no composite.
     pub fn read(planned: &'a Planned, ledger: &'a Ledger, observed: &Observed, at: Ts) -> Option<Self> {
+        Self::read_beside(planned, ledger, observed, at, &Pools::default())
+    }
+
+    /// The same, beside others that are read of the same ledger: parts that they share are read once.
+    pub fn read_beside(
+        planned: &'a Planned,
+        ledger: &'a Ledger,
+        observed: &Observed,
+        at: Ts,
+        pools: &Pools<'a>,
+    ) -> Option<Self> {
         let of = planned.parts.as_ref()?;
-        let parts = of.parts.iter().map(|part| Read::part(planned, part, ledger, observed, at)).collect();
-        Some(Self { planned, of, parts, at })
+        let read = |part| Read::part(planned, part, ledger, observed, at, pools);
+        Some(Self { planned, of, parts: of.parts.iter().map(read).collect(), at })
     }
 
     /// The moment.
@@ -93,22 +108,22 @@ impl<'a> Whole<'a> {
 
     /// Until when all of it was known; `None` while that was never so.
     pub fn known_until(&self) -> Option<Ts> {
-        self.parts.iter().map(Read::known_until).collect::<Option<Vec<_>>>()?.into_iter().min()
+        self.parts.iter().map(|part| part.known_until()).collect::<Option<Vec<_>>>()?.into_iter().min()
     }
 
     /// The parts whose series never were, see [`JudgedGroup`](super::step::JudgedGroup).
     pub fn never_were(&self) -> Vec<String> {
-        let never = self.parts.iter().filter(|part| part.never_was(self.at));
+        let never = self.parts.iter().filter(|part| part.never_was());
         never.map(|part| part.part.named.slo.to_string()).collect()
     }
 
     /// Whether a part of the newest slice was withheld without proof.
     pub fn is_partial(&self) -> bool {
-        self.parts.iter().any(|part| part.is_partial(self.at))
+        self.parts.iter().any(|part| part.is_partial())
     }
 
     /// The same of any slice of a window.
     pub fn any_partial(&self, window: Span) -> bool {
-        self.parts.iter().any(|part| part.any_partial(window, self.at))
+        self.parts.iter().any(|part| part.any_partial(window))
     }
 }

@@ -49,13 +49,13 @@ const HOUR: Span = Span::from_hours(1);
 
 impl Whole<'_> {
     /// The window of this nominal length that ends now.
-    pub fn seen(&mut self, window: Span) -> Seen {
-        let counts: Vec<Counts> = self.parts.iter_mut().map(|part| part.window(window)).collect();
+    pub fn seen(&self, window: Span) -> Seen {
+        let counts: Vec<Counts> = self.parts.iter().map(|part| part.window(window)).collect();
         self.show(&counts)
     }
 
     /// The same as a rule is held to it: parts with too few bad events are read as without errors.
-    pub fn held_to(&mut self, window: Span, counting: &[bool]) -> Seen {
+    pub fn held_to(&self, window: Span, counting: &[bool]) -> Seen {
         let seen = self.seen(window);
         let ratio = |(value, counts): (&Value, &bool)| match value {
             Value::Ratio(ratio) if *counts => *ratio,
@@ -77,14 +77,14 @@ impl Whole<'_> {
 
     /// Where the data of all parts begin.
     pub fn begun(&self) -> Option<Ts> {
-        self.parts.iter().map(Read::has_begun).collect::<Option<Vec<_>>>()?.into_iter().max()
+        self.parts.iter().map(|part| part.has_begun()).collect::<Option<Vec<_>>>()?.into_iter().max()
     }
 
     /// The error budget now; `None` while nothing of the period is known of some part.
-    pub fn left(&mut self, objective: Objective) -> Option<Left> {
+    pub fn left(&self, objective: Objective) -> Option<Left> {
         let period = &self.planned.slo.period;
         let budgets = self.budgets(objective, self.at)?;
-        let burns = self.parts.iter_mut().map(|part| {
+        let burns = self.parts.iter().map(|part| {
             let hour = part.window(HOUR);
             match part.value(&hour) {
                 Value::Ratio(ratio) => ratio / objective.budget(),

@@ -9,6 +9,7 @@ use super::judge::{JudgedGroup, JudgedRule, judge_group, moment_of, targets_of, 
 use super::observed::Observed;
 use super::transition::{Subjected, Telling, advance};
 use crate::engine::alert::{AlertKey, AlertState, RuleInput, Subject};
+use crate::engine::composite::Pools;
 use crate::engine::condition::Verdict;
 use crate::engine::ledger::Ledger;
 use crate::engine::plan::Planned;
@@ -38,15 +39,16 @@ impl Seen {
 
 /// Moves the burn alerts of one SLO; gives back how its groups stand, `None` when a series of it
 /// is not of this ledger.
-pub(super) fn step_slo(
-    planned: &Planned,
-    ledger: &Ledger,
+pub(super) fn step_slo<'a>(
+    planned: &'a Planned,
+    ledger: &'a Ledger,
     control: &Control,
     inputs: &Inputs<'_>,
+    pools: &Pools<'a>,
     delta: &mut Delta,
 ) -> Option<Seen> {
     if planned.parts.is_some() {
-        return step_composite(planned, ledger, control, inputs, delta);
+        return step_composite(planned, ledger, control, inputs, pools, delta);
     }
     let mut seen = Seen::of(Vec::new(), inputs.observed.is_blind(&planned.source));
     let alerts = control.of_slo(&planned.id);

@@ -6,7 +6,7 @@ use super::control::Control;
 use super::delta::Delta;
 use super::evidence::NO_LABELS;
 use super::judge::{JudgedGroup, JudgedRule};
-use crate::engine::composite::{Left, Value, Whole};
+use crate::engine::composite::{Left, Pools, Value, Whole};
 use crate::engine::ledger::Ledger;
 use crate::engine::plan::{Parts, Planned};
 use crate::engine::reason::{CompositeEvidence, Evidence, PartEvidence, RuleEvidence, WindowEvidence};
@@ -15,21 +15,19 @@ use crate::slo::model::Severity;
 use crate::slo::time::Span;
 
 /// Moves the burn alerts of a composite; gives back how it stands.
-pub(super) fn step_composite(
-    planned: &Planned,
-    ledger: &Ledger,
+pub(super) fn step_composite<'a>(
+    planned: &'a Planned,
+    ledger: &'a Ledger,
     control: &Control,
     inputs: &Inputs<'_>,
+    pools: &Pools<'a>,
     delta: &mut Delta,
 ) -> Option<Seen> {
-    let mut whole = Whole::read(planned, ledger, inputs.observed, inputs.at)?;
-    let judged = judge_composite(planned, &mut whole);
+    let whole = Whole::read_beside(planned, ledger, inputs.observed, inputs.at, pools)?;
+    let judged = judge_composite(planned, &whole);
     let alerts = control.of_slo(&planned.id);
     // Asked only when somebody is told.
-    let evidence = |severity| {
-        let mut whole = Whole::read(planned, ledger, inputs.observed, inputs.at)?;
-        composite_evidence(planned, &mut whole, &judged, severity)
-    };
+    let evidence = |severity| composite_evidence(planned, &whole, &judged, severity);
     step_group(planned, &NO_LABELS, &judged, alerts, &evidence, inputs, delta);
     let is_partial = || whole.is_partial();
     let mut seen = Seen::of(vec![judged.standing], whole.is_blind(inputs.observed));
@@ -40,7 +38,7 @@ pub(super) fn step_composite(
 }
 
 /// Judges every rule of a composite.
-pub fn judge_composite(planned: &Planned, whole: &mut Whole<'_>) -> JudgedGroup {
+pub fn judge_composite(planned: &Planned, whole: &Whole<'_>) -> JudgedGroup {
     let slo = &planned.slo;
     let rules = slo.alerting.rules.iter().map(|rule| JudgedRule::Counted(whole.judge(rule, slo.objective)));
     JudgedGroup { rules: rules.collect(), standing: whole.standing(), never_were: whole.never_were() }
@@ -49,7 +47,7 @@ pub fn judge_composite(planned: &Planned, whole: &mut Whole<'_>) -> JudgedGroup 
 /// Evidence for the alert of one severity; `None` where the SLO is no composite.
 pub fn composite_evidence(
     planned: &Planned,
-    whole: &mut Whole<'_>,
+    whole: &Whole<'_>,
     judged: &JudgedGroup,
     severity: Severity,
 ) -> Option<Evidence> {
@@ -91,12 +89,7 @@ pub fn composite_evidence(
 }
 
 /// The ratio that a rule was held to: the least that it is by what is known.
-fn window_evidence(
-    planned: &Planned,
-    whole: &mut Whole<'_>,
-    window: Span,
-    counting: &[bool],
-) -> WindowEvidence {
+fn window_evidence(planned: &Planned, whole: &Whole<'_>, window: Span, counting: &[bool]) -> WindowEvidence {
     let seen = whole.held_to(window, counting);
     let is_known = matches!(seen.ratio, Value::Ratio(_)) || seen.least > 0.0;
     let burn = is_known.then(|| seen.least / planned.slo.objective.budget());
@@ -116,7 +109,7 @@ fn window_evidence(
 fn whose(
     planned: &Planned,
     of: &Parts,
-    whole: &mut Whole<'_>,
+    whole: &Whole<'_>,
     window: Span,
     counting: &[bool],
 ) -> CompositeEvidence {

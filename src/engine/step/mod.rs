@@ -26,6 +26,7 @@ pub use observed::{DirectSeen, Observed, Unanswered};
 pub use scaling::{Scaled, step_scaling};
 pub use targets::Targets;
 
+use super::composite::Pools;
 use super::ledger::Ledger;
 use super::plan::Planned;
 use super::recipient::Shadow;
@@ -57,9 +58,9 @@ pub fn step<'a>(
     control: &Control,
     inputs: &Inputs<'_>,
 ) -> Delta {
-    let mut delta = Delta::default();
+    let (mut delta, pools) = (Delta::default(), Pools::default());
     for planned in batch {
-        if let Some(seen) = burn::step_slo(planned, ledger, control, inputs, &mut delta) {
+        if let Some(seen) = burn::step_slo(planned, ledger, control, inputs, &pools, &mut delta) {
             let alerts = control.of_slo(&planned.id);
             health::step_health(planned, &seen, alerts, inputs, &mut delta);
         }
@@ -75,9 +76,9 @@ pub fn step_missed<'a>(
     control: &Control,
     inputs: &Inputs<'_>,
 ) -> Delta {
-    let mut delta = Delta::default();
+    let (mut delta, pools) = (Delta::default(), Pools::default());
     for planned in batch {
-        let _seen = burn::step_slo(planned, ledger, control, inputs, &mut delta);
+        let _seen = burn::step_slo(planned, ledger, control, inputs, &pools, &mut delta);
     }
     delta
 }

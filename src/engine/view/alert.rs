@@ -162,9 +162,9 @@ fn labels_of(key: &AlertKey, state: &AlertState, planned: Option<&Planned>, exte
 
 fn evidence_of(key: &AlertKey, planned: &Planned, look: &Look<'_>) -> Option<Evidence> {
     let Subject::Burn { group, .. } = &key.subject else { return None };
-    if let Some(mut whole) = Whole::read(planned, look.ledger, look.observed, look.at) {
-        let judged = judge_composite(planned, &mut whole);
-        return composite_evidence(planned, &mut whole, &judged, key.severity);
+    if let Some(whole) = Whole::read(planned, look.ledger, look.observed, look.at) {
+        let judged = judge_composite(planned, &whole);
+        return composite_evidence(planned, &whole, &judged, key.severity);
     }
     let book = Book::of(look.ledger, planned, group)?;
     let judged = judge_group(planned, group, &book, look.observed, look.at);

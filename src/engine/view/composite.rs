@@ -50,8 +50,8 @@ pub struct PartView {
 /// The numbers of a composite, as those of an SLO without groups; `None` where it is none.
 pub(super) fn composite_group(planned: &Planned, look: &Look<'_>) -> Option<GroupView> {
     let slo = &planned.slo;
-    let mut whole = whole(planned, look)?;
-    let judged = judge_composite(planned, &mut whole);
+    let whole = whole(planned, look)?;
+    let judged = judge_composite(planned, &whole);
     let (mut burn, mut counts) = (BTreeMap::new(), BTreeMap::new());
     for window in windows(planned) {
         let seen = whole.seen(window);
@@ -77,7 +77,7 @@ pub(super) fn composite_group(planned: &Planned, look: &Look<'_>) -> Option<Grou
 /// What a composite is made of; `None` where the SLO is none.
 pub(super) fn composite_view(planned: &Planned, look: &Look<'_>) -> Option<CompositeView> {
     let of = planned.parts.as_ref()?;
-    let mut whole = whole(planned, look)?;
+    let whole = whole(planned, look)?;
     let budget = planned.slo.objective.budget();
     let seen: Vec<(Span, Seen)> = windows(planned).into_iter().map(|w| (w, whole.seen(w))).collect();
     let parts = of.parts.iter().zip(whole.standings()).enumerate();
@@ -112,7 +112,7 @@ pub(super) fn composite_standing(planned: &Planned, look: &Look<'_>) -> Option<S
 
 /// Burn rates and budget of a composite, for metrics.
 pub(super) fn composite_pooled(planned: &Planned, look: &Look<'_>) -> Option<Pooled> {
-    let mut whole = whole(planned, look)?;
+    let whole = whole(planned, look)?;
     let budget = planned.slo.objective.budget();
     let burn = windows(planned).into_iter().map(|window| (window, burn_of(whole.seen(window).ratio, budget)));
     let burn = burn.collect();

@@ -9,9 +9,9 @@ use crate::engine::words;
 use crate::slo::model::{CompareOp, Comparison, Reduce, Timeslice};
 
 fn evidence(world: &World) -> Evidence {
-    let mut whole = world.whole();
-    let judged = judge_composite(world.journey(), &mut whole);
-    composite_evidence(world.journey(), &mut whole, &judged, Severity::Page).unwrap()
+    let whole = world.whole();
+    let judged = judge_composite(world.journey(), &whole);
+    composite_evidence(world.journey(), &whole, &judged, Severity::Page).unwrap()
 }
 
 #[test]

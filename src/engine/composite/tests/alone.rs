@@ -72,7 +72,7 @@ proptest! {
         let member = &world.example.slos[0];
         let book = Book::open(ledger, &member.bad, &member.total, &Labels::new()).unwrap();
         let alone = judge_group(member, &Labels::new(), &book, observed, Ts(*now));
-        let mut whole = world.whole();
+        let whole = world.whole();
         for (rule, own) in rules.iter().zip(&alone.rules) {
             let JudgedRule::Counted(own) = own else { panic!("{own:?}") };
             let Judged { begins, goes_on } = whole.judge(rule, member.slo.objective);

@@ -3,6 +3,7 @@
 mod alerts;
 mod alone;
 mod brute;
+mod shared;
 mod unknown;
 
 use std::sync::Arc;

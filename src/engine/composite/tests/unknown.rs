@@ -7,8 +7,8 @@ use crate::engine::view::{series, slo_view};
 use crate::slo::model::AbsentMeans;
 
 fn verdicts(world: &World) -> (Verdict, Verdict) {
-    let mut whole = world.whole();
-    let judged = judge_composite(world.journey(), &mut whole);
+    let whole = world.whole();
+    let judged = judge_composite(world.journey(), &whole);
     (judged.rules[0].begins(), judged.rules[0].goes_on())
 }
 
@@ -120,9 +120,23 @@ fn a_pool_of_which_one_group_is_unsure_ends_nothing() {
     let mut world = World::new(&["a"], &["a"], Combine::Worst, vec![part("a", "1")], vec![rule("14.4", 3)]);
     world.slices(40, &[Routes(vec![("/pay", 100, 0), ("/list", 100, 0)])]);
     assert_eq!(verdicts(&world), (Verdict::Clear, Verdict::Clear));
-    // More bad events than events.
+    // More bad events than events: its own alert says nothing of it, and the pool does not begin by it.
     world.slices(20, &[Routes(vec![("/pay", 100, 0), ("/list", 1, 5)])]);
-    assert_eq!(verdicts(&world).1, Verdict::Holds, "a fifth of it all is bad");
+    assert_eq!(verdicts(&world), (Verdict::Unknown, Verdict::Unknown));
+    assert!(world.fires().is_empty(), "{:?}", world.fires());
+    // What others do is told all the same, and does not end while one is unsure.
+    world.slices(20, &[Routes(vec![("/pay", 100, 50), ("/list", 1, 5)])]);
+    assert_eq!(verdicts(&world), (Verdict::Holds, Verdict::Holds));
+    world.slices(30, &[Routes(vec![("/pay", 100, 0), ("/list", 1, 5)])]);
+    assert_eq!(verdicts(&world), (Verdict::Unknown, Verdict::Unknown));
+    assert_eq!(world.fires(), ["page ErrorBudgetBurn"]);
+    // The two minutes alone have more bad events than events: the same by the newest window of the rule.
+    let pair = || vec![part("a", "1")];
+    let mut newest = World::new(&["a"], &["a"], Combine::Worst, pair(), vec![rule("14.4", 3)]);
+    newest.slices(40, &[Routes(vec![("/pay", 100, 0), ("/list", 100, 0)])]);
+    newest.slices(2, &[Routes(vec![("/pay", 100, 0), ("/list", 0, 60)])]);
+    newest.slices(2, &[Routes(vec![("/pay", 100, 0), ("/list", 0, 60)])]);
+    assert_eq!(verdicts(&newest), (Verdict::Unknown, Verdict::Unknown));
     let mut few = World::new(&["a"], &["a"], Combine::Worst, vec![part("a", "1")], vec![rule("100", 3)]);
     few.slices(40, &[Routes(vec![("/pay", 1000, 0), ("/list", 100, 0)])]);
     few.slices(20, &[Routes(vec![("/pay", 1000, 0), ("/list", 1, 5)])]);
