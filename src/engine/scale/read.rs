@@ -73,7 +73,8 @@ struct Read {
 }
 
 /// All groups together. Of a pool one group may be unsure, as where two counters race: what is missing
-/// is missing in its windows, and more bad events than events only count where the pool has them.
+/// is missing in its windows. Of one with more bad events than events nothing is known, as by its own
+/// alert: none of its bad events adds replicas, and while it is so nothing is calm.
 fn pooled(all: Vec<Read>) -> Result<Burning, &'static str> {
     let sum = |sum: Counts, read: &Read| Counts {
         bad: sum.bad.plus(read.recent.bad),
@@ -120,14 +121,21 @@ fn read(
         if was_never_asked { without_events(counts) } else { counts }
     };
     let objective = objective_of(&planned.slo, group);
-    let part = Part { objective, short: window(lengths.short), long: window(lengths.long) };
+    let mut part = Part { objective, short: window(lengths.short), long: window(lengths.long) };
+    if wrong == Some(MORE_BAD) {
+        (part.short.bad, part.long.bad) = (Events::ZERO, Events::ZERO);
+    }
     let recent = windows.get(RECENT);
     let budget = budget_of(planned, &book, objective, at).filter(|b| b.counts.total > Events::ZERO);
     let weighed = budget.map(|budget| {
         let may = objective.budget() * budget.counts.total.as_f64();
         (may, may * budget.remaining)
     });
-    let uncalm = if few { Some(FEW) } else { was_never_asked.then_some(NEVER) };
+    let uncalm = match () {
+        () if few => Some(FEW),
+        () if was_never_asked => Some(NEVER),
+        () => wrong.filter(|why| *why == MORE_BAD),
+    };
     Ok(Read { part, weighed, wrong, recent, uncalm })
 }
 
@@ -274,7 +282,9 @@ mod tests {
         };
         let (pool, race) = tick(13, 10);
         assert_eq!(race.why, "it has more bad events than events");
-        assert!(pool.known.is_some(), "{pool:?}");
+        let known = pool.known.unwrap();
+        assert!((known.rates().0 - 10.0 / 410.0 / 0.001).abs() < 1e-6, "its bad events are none: {known:?}");
+        assert!(!known.is_below("1000".parse().unwrap()), "nor is it calm");
         assert_eq!(tick(1_000, 10).0.why, "it has more bad events than events", "nor is the pool");
     }
 }
