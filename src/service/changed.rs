@@ -8,6 +8,7 @@
 //! until a process has lived long enough to have written them all anew.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,9 @@ use crate::store::{Decisions, StatePut, StoreError};
 pub(super) const PREFIX: &str = "source/";
 /// Images are renewed hourly, and the journal is kept for three hours.
 const SETTLES: Span = Span::from_hours(12);
+
+/// How long reading the secrets of a source may take; the next start tries again.
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// How a source is asked, and since when.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -43,8 +47,11 @@ pub(super) async fn forget(shared: &Shared, ledger: &mut Ledger) -> Result<(), S
     let mut known = read(shared).await?;
     let mut decisions = Decisions::default();
     for source in &shared.settings.sources {
-        let (name, fingerprint) = (source.name(), source.fingerprint().await);
-        if known.remove(name).is_some_and(|row| row.fingerprint == fingerprint && row.settled) {
+        let name = source.name();
+        let before = known.remove(name);
+        // Secrets may be in files that do not answer.
+        let Ok(fingerprint) = tokio::time::timeout(LIMIT, source.fingerprint()).await else { continue };
+        if before.is_some_and(|row| row.fingerprint == fingerprint && row.settled) {
             continue;
         }
         let series = ledger.forget_unborn(name);

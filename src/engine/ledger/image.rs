@@ -142,7 +142,7 @@ impl SeriesImage {
     pub(super) fn into_series(self, keep: Keep) -> Result<Series, ImageError> {
         let mut series = Series::new(keep);
         if let Some(Booked { reach, otherwise }) = self.booked {
-            let until = self.answered.last().map(|last| last.plus(JOURNALED));
+            let until = self.answered.last().map(|last| last.plus(JOURNALED)).filter(|at| at.is_real());
             let changed = if reach == series.keep.reach { None } else { until };
             series.otherwise = otherwise.max(changed);
         }

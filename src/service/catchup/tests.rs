@@ -7,11 +7,33 @@ use std::sync::Arc;
 
 use super::*;
 use crate::engine::notice::Event;
-use crate::engine::step::Observed;
+use crate::engine::step::{Observed, Transition};
 use crate::engine::view::testing::{Example, S};
 use crate::service::replay::replay;
 use crate::slo::model::Rule;
 use crate::slo::model::{Labels, Severity};
+
+/// A tick of one SLO: judges it, then sums up; gives what people are told.
+fn tick<'a>(
+    plan: &Plan,
+    planned: &Planned,
+    at: Ts,
+    (world, owed): (&mut World, &mut Arrears),
+    inputs: impl Fn(Moment) -> Inputs<'a> + Copy,
+) -> Vec<Transition> {
+    let found = gap(owed, world, planned, at, Step::DEFAULT);
+    let gaps = Arrears::from_iter(found.map(|found| (planned.id.clone(), found)));
+    let since = world.judged.get(&planned.id).copied();
+    let moments = moments(&world.ledger, planned, since, at, Step::DEFAULT, MOST_MISSED);
+    let delta = replay(&[planned], &world.ledger, &world.control, &moments, inputs);
+    world.control.apply(&delta);
+    Debts::of(gaps).told(&delta, owed).apply(owed);
+    world.judged.insert(planned.id.clone(), at);
+    let summed = sum_up(owed, world, plan, Step::DEFAULT, inputs);
+    world.control.apply(&summed.delta);
+    Debts::paid(summed.slos).told(&summed.delta, owed).apply(owed);
+    [delta.transitions, summed.delta.transitions].concat()
+}
 
 /// A service of which nothing was known for a while: what happened then is told later.
 struct Shop {
@@ -55,20 +77,9 @@ impl Shop {
         let world = &mut self.world;
         world.ledger = self.example.ledger.clone();
         let inputs = |moment| Self::inputs(moment, &self.example.observed, &none, &told);
-        let found = gap(&self.owed, world, planned, at, Step::DEFAULT);
-        let gaps = Arrears::from_iter(found.map(|owed| (planned.id.clone(), owed)));
-        let since = world.judged.get(&planned.id).copied();
-        let moments = moments(&world.ledger, planned, since, at, Step::DEFAULT, MOST_MISSED);
-        let delta = replay(&[planned], &world.ledger, &world.control, &moments, inputs);
-        world.control.apply(&delta);
-        Debts::of(gaps).told(&delta, &self.owed).apply(&mut self.owed);
-        world.judged.insert(planned.id.clone(), at);
         let plan = Plan { slos: vec![planned.clone()], ..Plan::default() };
-        let summed = sum_up(&self.owed, world, &plan, Step::DEFAULT, inputs);
-        world.control.apply(&summed.delta);
-        Debts::paid(summed.slos).told(&summed.delta, &self.owed).apply(&mut self.owed);
-        let all = delta.transitions.iter().chain(&summed.delta.transitions);
-        self.told.extend(all.map(|t| (t.event, t.key.severity)));
+        let all = tick(&plan, planned, at, (world, &mut self.owed), inputs);
+        self.told.extend(all.into_iter().map(|t| (t.event, t.key.severity)));
     }
 
     /// Nothing is known for `bad.len()` slices; `bad` is what happened, to be known by `fill`.

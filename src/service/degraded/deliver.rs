@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 
 use super::enter::{spill, stand_in};
 use super::record::Record;
+use super::whenever::whenever;
 use super::{Inner, Shared, untaken};
 use crate::engine::notice::Notice;
 use crate::notify::{Outcome, Receiver};
@@ -24,20 +25,8 @@ const REST: Duration = Duration::from_secs(60);
 
 /// Runs until shutdown.
 pub(in crate::service) async fn run(shared: Shared, name: String, receiver: Arc<dyn Receiver>) {
-    loop {
-        let woken = shared.degraded.wake.notified();
-        tokio::pin!(woken);
-        woken.as_mut().enable();
-        let rest = tokio::select! {
-            () = shared.drained.cancelled() => return,
-            rest = look(&shared, &name, &*receiver) => rest,
-        };
-        tokio::select! {
-            () = shared.drained.cancelled() => return,
-            () = woken => {}
-            () = tokio::time::sleep(rest) => {}
-        }
-    }
+    let (shared, name, receiver) = (&shared, &*name, &*receiver);
+    whenever(shared, || look(shared, name, receiver)).await;
 }
 
 /// Sends what is due, and has the fallback told of what is late.

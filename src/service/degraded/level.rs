@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::deliver::{failed, late, taken};
 use super::enter::stand_in;
+use super::whenever::whenever;
 use super::{Inner, Shared};
 use crate::engine::alert::{AlertKey, Firing};
 use crate::engine::notice::{Alert, Event, Notice};
@@ -24,20 +25,8 @@ const REST: Duration = Duration::from_secs(60);
 
 /// Runs until shutdown.
 pub(in crate::service) async fn run(shared: Shared, name: String, alertmanager: Arc<Alertmanager>) {
-    loop {
-        let woken = shared.degraded.wake.notified();
-        tokio::pin!(woken);
-        woken.as_mut().enable();
-        let rest = tokio::select! {
-            () = shared.drained.cancelled() => return,
-            rest = look(&shared, &name, &alertmanager) => rest,
-        };
-        tokio::select! {
-            () = shared.drained.cancelled() => return,
-            () = woken => {}
-            () = tokio::time::sleep(rest) => {}
-        }
-    }
+    let (shared, name, alertmanager) = (&shared, &*name, &*alertmanager);
+    whenever(shared, || look(shared, name, alertmanager)).await;
 }
 
 async fn look(shared: &Shared, name: &str, alertmanager: &Alertmanager) -> Duration {

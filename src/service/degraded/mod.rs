@@ -31,6 +31,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod untaken;
+mod whenever;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -53,19 +53,8 @@ impl Journey {
         let (none, told) = (Labels::new(), ["oncall".to_owned()]);
         let world = &mut self.world;
         let inputs = |moment| Shop::inputs(moment, &self.observed, &none, &told);
-        let found = gap(&self.owed, world, planned, at, Step::DEFAULT);
-        let gaps = Arrears::from_iter(found.map(|owed| (planned.id.clone(), owed)));
-        let since = world.judged.get(&planned.id).copied();
-        let moments = moments(&world.ledger, planned, since, at, Step::DEFAULT, MOST_MISSED);
-        let delta = replay(&[planned], &world.ledger, &world.control, &moments, inputs);
-        world.control.apply(&delta);
-        Debts::of(gaps).told(&delta, &self.owed).apply(&mut self.owed);
-        world.judged.insert(planned.id.clone(), at);
-        let summed = sum_up(&self.owed, world, &self.plan, Step::DEFAULT, inputs);
-        world.control.apply(&summed.delta);
-        Debts::paid(summed.slos).told(&summed.delta, &self.owed).apply(&mut self.owed);
-        let all = delta.transitions.iter().chain(&summed.delta.transitions);
-        let pages = all.filter(|t| t.key.severity == Severity::Page);
+        let all = super::tick(&self.plan, planned, at, (world, &mut self.owed), inputs);
+        let pages = all.into_iter().filter(|t| t.key.severity == Severity::Page);
         self.told.extend(pages.map(|t| t.event));
     }
 
