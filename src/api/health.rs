@@ -44,7 +44,8 @@ pub struct HealthView {
 #[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Component {
-    /// `ticks`, `store`, `definitions`, `scaling`, `heartbeat`, `audit`, `source NAME`, `receiver NAME`.
+    /// `ticks`, `store`, `definitions`, `scaling`, `spill file`, `heartbeat`, `audit`, `source NAME`,
+    /// `receiver NAME`.
     pub name: String,
     /// How it is.
     pub status: Health,
@@ -64,6 +65,8 @@ pub(super) async fn healthz(State(shared): State<Arc<Shared>>) -> (StatusCode, J
     components.extend(shared.sources.values().map(|source| source_health(&shared, source)));
     components.extend(receivers(&shared).await);
     components.extend(scaling(&shared));
+    let unread = shared.degraded.unread();
+    components.extend(unread.map(|words| component("spill file", Health::Degraded, words)));
     let troubles = shared.troubles.read();
     let told = troubles.iter().filter(|(name, _)| !["store", "definitions", "scaling"].contains(name));
     components.extend(told.map(|(name, error)| component(*name, Health::Degraded, error.clone())));

@@ -126,7 +126,7 @@ fn read(file: &mut File) -> Note {
 }
 
 /// The path with something appended to its file name.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name: OsString = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)

@@ -151,16 +151,20 @@ async fn note(shared: &Shared, records: Vec<Record>) {
     shared.degraded.wake.notify_waiters();
 }
 
-/// Notes something in the spill file; what went wrong is told in health.
+/// Notes something in the spill file, or only looks after it; what went wrong is told in health.
 pub(super) async fn spill(shared: &Shared, records: &[Record]) {
-    let noted = match &shared.degraded.spill {
-        Some(spill) => spill.append(&shared.store, records).await,
-        None => Err("there is no spill file, the log of the start says why".to_owned()),
+    let degraded = &shared.degraded;
+    let noted = match &degraded.spill {
+        Some(Ok(spill)) => spill.append(&shared.store, records, || degraded.records()).await,
+        Some(Err(error)) => Err(format!("there is no spill file: {error}")),
+        None => Err("there is no spill file".to_owned()),
     };
-    if let Err(error) = &noted {
+    let was = std::mem::replace(&mut degraded.inner.write().unspilled, noted.clone().err());
+    if let Err(error) = &noted
+        && was.as_ref() != Some(error)
+    {
         tracing::error!(error, "what is told from memory cannot be noted in the spill file");
     }
-    shared.degraded.inner.write().unspilled = noted.err();
 }
 
 impl Inner {

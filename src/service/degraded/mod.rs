@@ -33,9 +33,10 @@ mod tests;
 mod untaken;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -84,7 +85,9 @@ pub struct Degraded {
     inner: Guarded<Inner>,
     /// Pages that wait in the store.
     untaken: Guarded<Untaken>,
-    spill: Option<Spill>,
+    /// Or why there is none.
+    spill: Option<Result<Spill, String>>,
+    spill_path: Option<PathBuf>,
     /// What an earlier process left.
     left: Guarded<Vec<Record>>,
     /// What other replicas told, and hand to this one.
@@ -117,14 +120,35 @@ impl Degraded {
     /// a death would forget that.
     pub(super) fn with_spill(path: &Path) -> Self {
         let (spill, left) = match Spill::open(path) {
-            Ok((spill, left)) => (Some(spill), left),
+            Ok((spill, left)) => (Ok(spill), left),
             Err(error) => {
-                let path = path.display();
-                tracing::warn!(%path, %error, "no spill file: what is told while the store is away is forgotten by a restart");
-                (None, Vec::new())
+                let error = format!("{}: {error}", path.display());
+                tracing::warn!(
+                    error,
+                    "no spill file: what is told while the store is away is forgotten by a restart"
+                );
+                (Err(error), Vec::new())
             }
         };
-        Self { spill, left: Guarded::new(left), ..Self::default() }
+        let (spill_path, left) = (Some(path.to_owned()), Guarded::new(left));
+        Self { spill: Some(spill), spill_path, left, ..Self::default() }
+    }
+
+    /// Whether a spill file is kept that could not be read, and what to do about it, for health.
+    pub fn unread(&self) -> Option<String> {
+        let path = self.spill_path.as_ref()?;
+        let unread = spill::unread(path);
+        unread.exists().then(|| {
+            format!(
+                "A spill file that could not be read, or not in whole, is kept as {}. Pages that were told \
+                 while the store was away may be in it: Damper does not know of them, tells no end of those \
+                 that are over, and tells those that fire once more. If a newer Damper wrote it, stop this \
+                 one, move the file to {} and start the newer one; else read in it what was told (each entry \
+                 is JSON). Then remove it.",
+                unread.display(),
+                path.display()
+            )
+        })
     }
 
     /// Whether Damper goes on without its store.
@@ -145,7 +169,7 @@ impl Degraded {
     /// Empties the spill file. Where that fails nothing is lost: the next start finds all of it stored,
     /// and what is told next is written behind it.
     async fn empty(&self) {
-        let Some(spill) = &self.spill else { return };
+        let Some(Ok(spill)) = &self.spill else { return };
         if let Err(error) = spill.clear().await {
             tracing::warn!(error, "the spill file was not emptied");
         }

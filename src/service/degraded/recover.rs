@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::enter::spill;
 use super::{Inner, Shared, handover, untaken};
 use crate::engine::step::Delta;
 use crate::service::catchup::{self, Debts};
@@ -45,10 +46,12 @@ async fn others(shared: &All) {
     }
 }
 
-async fn again(shared: &All) {
+/// Once more; while that is in vain the spill file is looked after, which may be lost in the meantime.
+pub(super) async fn again(shared: &All) {
     if let Err(error) = recover(shared).await {
         tracing::debug!(%error, "the store still takes nothing");
         shared.degraded.inner.write().why = error.to_string();
+        spill(shared, &[]).await;
     }
 }
 

@@ -173,6 +173,52 @@ async fn a_kill_while_degraded_neither_loses_a_page_nor_tells_it_again() {
 }
 
 #[tokio::test]
+async fn a_spill_file_that_is_lost_is_made_anew_with_all_that_was_told() {
+    let (night, ears) = (Night::begin().await, Ears::default());
+    night.degrade(fires(Page, "p", 30)).await;
+    std::fs::remove_file(night.folder.path().join("spill")).unwrap();
+    assert_eq!(night.deliver("main", &ears).await, ["p-firing-main"]);
+    night.find();
+    let night = Box::pin(night.die()).await;
+    assert_eq!(night.fires().as_deref(), Some("p"));
+    assert_eq!(night.rows("main").await, [row("p-firing-main", Status::Delivered)]);
+}
+
+#[test]
+fn a_spill_file_that_cannot_be_read_is_told_until_somebody_saw_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spill");
+    assert_eq!(Degraded::with_spill(&path).unread(), None);
+    std::fs::write(&path, "damper spill 2\n").unwrap();
+    for _ in 0..2 {
+        let told = Degraded::with_spill(&path).unread().unwrap();
+        assert!(told.contains("spill.unread") && told.contains("start the newer one"), "{told}");
+    }
+    std::fs::remove_file(folder.path().join("spill.unread")).unwrap();
+    assert_eq!(Degraded::with_spill(&path).unread(), None);
+}
+
+/// A full disk, say: what was told then is noted with what comes next, and health says so until it is.
+#[tokio::test]
+async fn what_could_not_be_noted_is_noted_as_soon_as_that_is_possible() {
+    let (night, ears) = (Night::begin().await, Ears::default());
+    let (spill, away) = (night.folder.path().join("spill"), night.folder.path().join("spill.away"));
+    // A folder in its place.
+    std::fs::rename(&spill, &away).unwrap();
+    std::fs::create_dir(&spill).unwrap();
+    night.degrade(fires(Page, "p", 30)).await;
+    assert_eq!(night.deliver("main", &ears).await, ["p-firing-main"], "it leaves all the same");
+    let says = || night.shared.degraded.why().unwrap().contains("forgotten by a restart");
+    assert!(says());
+    std::fs::remove_dir(&spill).unwrap();
+    super::recover::again(&night.shared).await;
+    assert!(!says(), "{:?}", night.shared.degraded.why());
+    night.find();
+    let night = Box::pin(night.die()).await;
+    assert_eq!(night.fires().as_deref(), Some("p"));
+}
+
+#[tokio::test]
 async fn a_page_that_nobody_took_is_owed_by_the_next_process() {
     let (night, deaf) = (Night::begin().await, Ears { deaf: true, ..Ears::default() });
     night.degrade(fires(Page, "p", 30)).await;
