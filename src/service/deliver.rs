@@ -96,6 +96,7 @@ impl Queue {
                 self.shared.store.hasten(epoch, &self.name, now, SCHEDULE_MS).await?;
             }
             *self.seen.write() = Some((now, Instant::now()));
+            let recovered = self.shared.degraded.recovered();
             let unmarked = i64::try_from(self.taken.read().len()).unwrap_or(0);
             let rows = self.shared.store.due(&self.name, now, TOGETHER.saturating_add(unmarked)).await;
             let rows = rows.inspect_err(|_| degraded::without_outbox(&self.shared, &self.name))?;
@@ -112,7 +113,7 @@ impl Queue {
                     next.map_or(LOOK, |at| Duration::from_millis(u64::try_from(at - now).unwrap_or(0)));
                 return Ok(rest.clamp(Duration::from_millis(20), LOOK));
             }
-            for done in join_all(rows.iter().map(|row| self.send(epoch, row))).await {
+            for done in join_all(rows.iter().map(|row| self.send(epoch, row, recovered))).await {
                 done?;
             }
         }
@@ -126,7 +127,8 @@ impl Queue {
         })
     }
 
-    async fn send(&self, epoch: i64, row: &OutboxRow) -> Result<(), StoreError> {
+    /// `recovered`: how often the store had recovered when the message was read.
+    async fn send(&self, epoch: i64, row: &OutboxRow, recovered: u64) -> Result<(), StoreError> {
         if self.taken.read().contains(&row.id) || self.shared.degraded.is_taken(&row.id) {
             return self.mark_taken(epoch, row).await;
         }
@@ -138,13 +140,9 @@ impl Queue {
             let error = "the message in the store cannot be read";
             return self.shared.store.dead(epoch, &row.id, now, error).await.map(drop);
         };
-        let began = Instant::now();
-        reach!(Send, &row.event);
-        let outcome = self.receiver.deliver(&notice, clock::now()).await;
-        self.shared.metrics.delivery(&self.name, &outcome, began.elapsed());
+        let Some(outcome) = self.attempt(row, &notice, recovered).await else { return Ok(()) };
         match outcome {
             Outcome::Delivered { note } => {
-                reach!(Taken, &row.event);
                 tracing::info!(receiver = self.name, id = row.id, event = row.event, note, "delivered");
                 self.mark_taken(epoch, row).await
             }
@@ -161,6 +159,25 @@ impl Queue {
             }
             Outcome::Permanent { error, .. } => self.refused(epoch, row, &notice, &error).await,
         }
+    }
+
+    /// One attempt, while none is under way from memory; `None` where the message is to be read anew, as
+    /// it may be marked since.
+    async fn attempt(&self, row: &OutboxRow, notice: &Notice, recovered: u64) -> Option<Outcome> {
+        let degraded = &self.shared.degraded;
+        let _alone = degraded.alone(&row.id).await;
+        if degraded.recovered() != recovered || degraded.is_taken(&row.id) {
+            return None;
+        }
+        let began = Instant::now();
+        reach!(Send, &row.event);
+        let outcome = self.receiver.deliver(notice, clock::now()).await;
+        self.shared.metrics.delivery(&self.name, &outcome, began.elapsed());
+        if let Outcome::Delivered { .. } = outcome {
+            reach!(Taken, &row.event);
+            degraded::taken(&self.shared, std::slice::from_ref(&row.id)).await;
+        }
+        Some(outcome)
     }
 
     /// Somebody has to change something before the same is taken: of a page that still fires the
@@ -391,7 +408,8 @@ mod tests {
     /// Where the page stands after one more attempt.
     async fn tried(queue: &Queue) -> Status {
         let row = messages(&queue.shared, "main").await.remove(0);
-        queue.send(queue.shared.epoch().unwrap(), &row).await.unwrap();
+        let recovered = queue.shared.degraded.recovered();
+        queue.send(queue.shared.epoch().unwrap(), &row, recovered).await.unwrap();
         messages(&queue.shared, "main").await[0].status
     }
 

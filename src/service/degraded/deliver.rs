@@ -13,6 +13,7 @@ use crate::notify::{Outcome, Receiver};
 use crate::service::backoff::delay;
 use crate::service::clock;
 use crate::service::owed::fallback_for;
+use crate::service::shared::Shared as All;
 
 /// Messages in flight to one receiver.
 const TOGETHER: usize = 4;
@@ -76,16 +77,18 @@ async fn send(shared: &Shared, name: &str, receiver: &dyn Receiver, notice: &Not
     }
 }
 
-/// A receiver has these messages.
-pub(super) async fn taken(shared: &Shared, ids: &[String]) {
+/// A receiver has these messages, from memory or from the outbox.
+pub(in crate::service) async fn taken(shared: &All, ids: &[String]) {
     let at = clock::now_ms();
     ids.iter().for_each(|id| untaken::is_finished(shared, id));
     let news: Vec<Record> = {
         let mut inner = shared.degraded.inner.write();
-        inner.generation += 1;
         let news = ids.iter().filter(|id| inner.messages.taken(id, at));
-        news.map(|id| Record::Taken { id: id.clone(), at }).collect()
+        let news: Vec<Record> = news.map(|id| Record::Taken { id: id.clone(), at }).collect();
+        inner.generation += u64::from(!news.is_empty());
+        news
     };
+    shared.degraded.ended.notify_waiters();
     if !news.is_empty() {
         spill(shared, &news).await;
     }
@@ -98,6 +101,7 @@ pub(super) fn failed(shared: &Shared, name: &str, id: &str, after: Option<Durati
         clock::now_ms().saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX))
     };
     shared.degraded.inner.write().messages.failed(id, next);
+    shared.degraded.ended.notify_waiters();
 }
 
 /// Pages that the route's receiver has not taken in time.

@@ -1,6 +1,6 @@
 //! Messages that are sent from memory, and what became of them. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::notice::{Event, Notice};
 use crate::service::deliver::LATE_MS;
@@ -27,9 +27,14 @@ pub(super) struct Message {
     stored: bool,
 }
 
-/// All of them, by id.
+/// All of them.
 #[derive(Clone, Default, Debug)]
-pub(super) struct Messages(BTreeMap<String, Message>);
+pub(super) struct Messages {
+    /// By id.
+    all: BTreeMap<String, Message>,
+    /// What the outbox sends at the moment.
+    by_outbox: BTreeSet<String>,
+}
 
 impl Messages {
     /// Adds a message that is to be noted before it is sent; whether it is new.
@@ -44,7 +49,7 @@ impl Messages {
 
     fn add(&mut self, notice: Notice, fallback_of: Option<String>, at: i64, noted: bool) -> bool {
         let id = notice.id.clone();
-        if self.0.contains_key(&id) {
+        if self.all.contains_key(&id) {
             return false;
         }
         let message = Message {
@@ -58,13 +63,13 @@ impl Messages {
             noted,
             stored: false,
         };
-        self.0.insert(id, message);
+        self.all.insert(id, message);
         true
     }
 
     /// All that are there may be sent.
     pub(super) fn noted(&mut self) {
-        self.0.values_mut().for_each(|message| message.noted = true);
+        self.all.values_mut().for_each(|message| message.noted = true);
     }
 
     /// What is to be sent to a receiver now, the oldest first; each counts as under way. A late page of
@@ -78,8 +83,11 @@ impl Messages {
     ) -> Vec<Notice> {
         let is_told_by_its_end =
             |m: &Message| now.saturating_sub(m.at) >= LATE_MS && is_over(&m.notice.incident);
-        let is_due = |m: &&mut Message| !m.under_way && m.next_at <= now && !is_told_by_its_end(m);
-        let mut due: Vec<&mut Message> = self.waiting_mut(receiver).filter(is_due).collect();
+        let is_due = |m: &&mut Message| {
+            let rests = m.under_way || m.next_at > now || self.by_outbox.contains(&m.notice.id);
+            m.notice.receiver == receiver && m.waits() && !rests && !is_told_by_its_end(m)
+        };
+        let mut due: Vec<&mut Message> = self.all.values_mut().filter(is_due).collect();
         due.sort_by_key(|message| message.at);
         due.truncate(most);
         due.into_iter()
@@ -92,17 +100,17 @@ impl Messages {
 
     /// What waits for a receiver, sent or not.
     pub(super) fn waiting(&self, receiver: &str) -> impl Iterator<Item = &Message> {
-        self.0.values().filter(move |m| m.notice.receiver == receiver && m.waits())
+        self.all.values().filter(move |m| m.notice.receiver == receiver && m.waits())
     }
 
     /// Whether anything waits for anybody.
     pub(super) fn any_waits(&self) -> bool {
-        self.0.values().any(Message::waits)
+        self.all.values().any(Message::waits)
     }
 
     /// The receiver has it. Whether that is to be noted.
     pub(super) fn taken(&mut self, id: &str, at: i64) -> bool {
-        let Some(message) = self.0.get_mut(id) else { return false };
+        let Some(message) = self.all.get_mut(id) else { return false };
         message.under_way = false;
         message.taken_at.get_or_insert(at);
         !message.stored
@@ -110,9 +118,9 @@ impl Messages {
 
     /// An attempt failed: how often that was, for the time of the next one.
     pub(super) fn failed(&mut self, id: &str, next_at: impl FnOnce(i64) -> i64) {
-        let Some(message) = self.0.get_mut(id) else { return };
+        let Some(message) = self.all.get_mut(id) else { return };
         if message.stored {
-            self.0.remove(id);
+            self.all.remove(id);
             return;
         }
         message.under_way = false;
@@ -133,36 +141,46 @@ impl Messages {
             let is_page = m.notice.event == Event::Firing && m.notice.alert.severity == Severity::Page;
             let own = Notice::id_of(&m.notice.incident, m.notice.event, fallback);
             let waits = is_page && m.fallback_of.is_none() && m.at <= before;
-            waits && !is_over(&m.notice.incident) && !self.0.contains_key(&own)
+            waits && !is_over(&m.notice.incident) && !self.all.contains_key(&own)
         };
         self.waiting(receiver).filter(is_late).map(|message| message.notice.clone()).collect()
     }
 
     /// All that the store is to have.
     pub(super) fn all(&self) -> impl Iterator<Item = &Message> {
-        self.0.values().filter(|message| !message.stored)
+        self.all.values().filter(|message| !message.stored)
     }
 
     /// The store has all of them. Those under way are remembered until it is known what became of them.
     pub(super) fn stored(&mut self) {
-        self.0.retain(|_, message| message.under_way || (message.stored && message.taken_at.is_some()));
-        self.0.values_mut().for_each(|message| message.stored = true);
+        self.all.retain(|_, message| message.under_way || (message.stored && message.taken_at.is_some()));
+        self.all.values_mut().for_each(|message| message.stored = true);
     }
 
     /// Whether a receiver took it from memory, which the store may not know.
     pub(super) fn is_taken(&self, id: &str) -> bool {
-        self.0.get(id).is_some_and(|message| message.taken_at.is_some())
+        self.all.get(id).is_some_and(|message| message.taken_at.is_some())
     }
 
     /// The store knows that it was taken.
     pub(super) fn forget(&mut self, id: &str) {
-        if self.0.get(id).is_some_and(|message| message.stored) {
-            self.0.remove(id);
+        if self.all.get(id).is_some_and(|message| message.stored) {
+            self.all.remove(id);
         }
     }
 
-    fn waiting_mut(&mut self, receiver: &str) -> impl Iterator<Item = &mut Message> {
-        self.0.values_mut().filter(move |m| m.notice.receiver == receiver && m.waits())
+    /// The outbox is about to send a message; `false` while that is on its way from here.
+    pub(super) fn outbox_begins(&mut self, id: &str) -> bool {
+        let is_free = !self.all.get(id).is_some_and(|message| message.under_way);
+        if is_free {
+            self.by_outbox.insert(id.to_owned());
+        }
+        is_free
+    }
+
+    /// What the outbox sent has arrived or failed.
+    pub(super) fn outbox_ended(&mut self, id: &str) {
+        self.by_outbox.remove(id);
     }
 }
 
@@ -255,7 +273,24 @@ mod tests {
             } else {
                 messages.failed("p-firing-main", |_| 0);
             }
-            assert_eq!(messages.0.len(), 0);
+            assert_eq!(messages.all.len(), 0);
         }
+    }
+
+    #[test]
+    fn what_the_outbox_sends_is_not_sent_from_here_and_the_other_way_round() {
+        let mut messages = owed(vec![page("main", Event::Firing)]);
+        messages.noted();
+        let id = "p-firing-main";
+        assert!(messages.outbox_begins(id));
+        assert_eq!(ids(&messages.due("main", 1, 9, goes_on)), [""; 0]);
+        messages.outbox_ended(id);
+        assert_eq!(ids(&messages.due("main", 1, 9, goes_on)), [id]);
+        assert!(!messages.outbox_begins(id));
+        // Whether the store has it by now or not.
+        messages.stored();
+        assert!(!messages.outbox_begins(id));
+        messages.failed(id, |_| 0);
+        assert!(messages.outbox_begins(id));
     }
 }

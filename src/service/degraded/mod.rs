@@ -53,7 +53,7 @@ use crate::slo::model::Labels;
 use crate::slo::time::Ts;
 use crate::store::{Command, Delivered};
 
-pub(super) use deliver::run as tell_messages;
+pub(super) use deliver::{run as tell_messages, taken};
 pub(super) use enter::{count, enter, stand_in, take};
 pub(super) use handover::{hand_over, take_over};
 pub(super) use level::run as tell_levels;
@@ -64,6 +64,8 @@ pub(super) use untaken::{is_finished, is_in_doubt, owes, waits, without_outbox};
 
 /// Ticks in a row without a commit after which Damper is degraded.
 const TICKS: u32 = 2;
+/// An attempt has this long to end before the same message is sent in another way.
+const UNDER_WAY: Duration = Duration::from_mins(1);
 
 /// A decision whose commit had no answer: it may have been written all the same.
 #[derive(Clone, Default, Debug)]
@@ -94,6 +96,20 @@ pub struct Degraded {
     handed: Guarded<Vec<Command>>,
     /// Wakes who tells, and who tries whether the store is back.
     wake: Notify,
+    /// Wakes who waits for a message that is on its way from memory.
+    ended: Notify,
+}
+
+/// A message that the outbox sends: until this is dropped the memory does not.
+pub(super) struct Alone<'a> {
+    degraded: &'a Degraded,
+    id: &'a str,
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        self.degraded.inner.write().messages.outbox_ended(self.id);
+    }
 }
 
 #[derive(Default)]
@@ -108,6 +124,8 @@ struct Inner {
     paid: BTreeSet<String>,
     /// Grows with every change, so that a commit knows whether it wrote the newest.
     generation: u64,
+    /// How often the store got all of it.
+    recovered: u64,
     /// Why, and since when.
     why: String,
     since: Option<Ts>,
@@ -183,6 +201,31 @@ impl Degraded {
     /// Whether a receiver took this message from memory: it is not sent again.
     pub(super) fn is_taken(&self, id: &str) -> bool {
         self.inner.read().messages.is_taken(id)
+    }
+
+    /// The outbox is about to send a message: waits for the end of an attempt from memory, and keeps
+    /// another one from beginning there. An attempt that does not end is not waited for for ever.
+    pub(super) async fn alone<'a>(&'a self, id: &'a str) -> Alone<'a> {
+        let free = async {
+            loop {
+                let ended = self.ended.notified();
+                tokio::pin!(ended);
+                ended.as_mut().enable();
+                if self.inner.write().messages.outbox_begins(id) {
+                    return;
+                }
+                ended.await;
+            }
+        };
+        if tokio::time::timeout(UNDER_WAY, free).await.is_err() {
+            tracing::warn!(id, "an attempt from memory does not end; it is sent all the same");
+        }
+        Alone { degraded: self, id }
+    }
+
+    /// How often the store got what was told without it: what was read of it before may be marked since.
+    pub(super) fn recovered(&self) -> u64 {
+        self.inner.read().recovered
     }
 
     /// The store knows now that it was taken.

@@ -20,9 +20,6 @@ use crate::store::{Decisions, Delivered, JudgedPut, StoreError};
 const EVERY: Duration = Duration::from_secs(1);
 /// How often it is looked for what other replicas told.
 const OTHERS: Duration = Duration::from_secs(5);
-/// An attempt that is under way while its message is stored has this long to end before the outbox
-/// sends it too.
-const UNDER_WAY_MS: i64 = 60_000;
 
 /// Runs until shutdown: tries whether the store is back while it is not.
 pub(in crate::service) async fn run(shared: Shared) {
@@ -76,6 +73,7 @@ pub(super) async fn recover(shared: &All) -> Result<(), StoreError> {
             return Ok(());
         }
         inner.messages.stored();
+        inner.recovered += 1;
         let memory = std::mem::take(&mut inner.memory);
         inner.delivered.clear();
         inner.commands.clear();
@@ -107,12 +105,8 @@ fn owed(shared: &All, inner: &Inner, world: &World, now: i64) -> Decisions {
         // One that an Alertmanager was told from memory is not late at the moment it is stored.
         let at = if level && message.taken_at.is_some() { now } else { message.at };
         owe(shared, notice, message.fallback_of.clone(), at, &mut first);
-        match (message.taken_at, first.outbox.last_mut()) {
-            (_, None) => {}
-            _ if level => {}
-            (Some(at), _) => first.delivered.push(Delivered { id, at }),
-            (None, Some(put)) if message.under_way => put.not_before = now.saturating_add(UNDER_WAY_MS),
-            (None, Some(_)) => {}
+        if let Some(at) = message.taken_at.filter(|_| !level) {
+            first.delivered.push(Delivered { id, at });
         }
     }
     first.history.extend(inner.memory.told().iter().map(|told| history(&told.transition)));

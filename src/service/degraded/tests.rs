@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tempfile::TempDir;
+use tokio::sync::Notify;
 
 use super::recover::recover;
 use super::testing::{ends, fires, key};
@@ -18,7 +20,7 @@ use crate::service::commits::Commits;
 use crate::service::owed::owe_fallback;
 use crate::service::shared::Shared;
 use crate::service::state::Guarded;
-use crate::service::testing::{FALLBACK, again, messages, service};
+use crate::service::testing::{FALLBACK, again, messages, service, wait_until};
 use crate::slo::model::Severity::{Page, Ticket};
 use crate::slo::time::Ts;
 use crate::store::Status;
@@ -282,18 +284,93 @@ async fn what_was_committed_unseen_is_not_written_twice() {
     assert_eq!(night.rows("main").await, [row("p-firing-main", Status::Delivered)]);
 }
 
+/// A receiver that hangs until it is let.
+#[derive(Default)]
+struct Slow {
+    ears: Ears,
+    gate: Notify,
+}
+
+impl Receiver for Slow {
+    fn deliver<'a>(&'a self, notice: &'a Notice, at: Ts) -> BoxFuture<'a, Outcome> {
+        let outcome = self.ears.deliver(notice, at);
+        Box::pin(async {
+            self.gate.notified().await;
+            outcome.await
+        })
+    }
+}
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+impl Ears {
+    async fn heard(&self, what: &[&str]) {
+        wait_until(LIMIT, "what is heard", async || *self.heard.read() == what).await;
+    }
+}
+
+impl Night {
+    /// Its outbox and its memory send to "main".
+    fn outbox(&self, to: &Arc<Slow>) {
+        let to: Arc<dyn Receiver> = Arc::clone(to) as Arc<dyn Receiver>;
+        let outbox = crate::service::deliver::run(Arc::clone(&self.shared), "main".into(), to);
+        self.shared.tasks.spawn(outbox);
+    }
+
+    fn memory(&self, to: &Arc<Slow>) {
+        let (shared, to) = (Arc::clone(&self.shared), Arc::clone(to));
+        self.shared.tasks.spawn(async move { deliver::look(&shared, "main", &*to).await });
+    }
+
+    async fn all_delivered(&self) {
+        let all = async || self.rows("main").await.iter().all(|(_, status)| *status == Status::Delivered);
+        wait_until(LIMIT, "all to be delivered", all).await;
+    }
+}
+
 #[tokio::test]
-async fn a_page_on_its_way_while_it_is_stored_is_not_sent_by_the_outbox_too() {
-    let night = Night::begin().await;
-    night.degrade(fires(Page, "p", 30)).await;
-    let due = night.shared.degraded.inner.write().messages.due("main", i64::MAX, 1, |_| false);
-    assert_eq!(due.len(), 1);
+async fn a_page_on_its_way_from_memory_is_not_sent_by_an_outbox_that_can_be_read_again() {
+    for stored in [true, false] {
+        let (night, memory, outbox) = (Night::begin().await, Arc::<Slow>::default(), Arc::<Slow>::default());
+        if stored {
+            assert!(night.tick(fires(Page, "p", 30)).await);
+            night.degrade(fires(Ticket, "t", 60)).await;
+            without_outbox(&night.shared, "main");
+        } else {
+            night.degrade(fires(Page, "p", 30)).await;
+            assert!(night.tick(fires(Ticket, "t", 60)).await);
+        }
+        night.memory(&memory);
+        memory.ears.heard(&["p-firing-main"]).await;
+        night.find();
+        recover(&night.shared).await.unwrap();
+        night.outbox(&outbox);
+        // Both are due, the page first.
+        outbox.ears.heard(&["t-firing-main"]).await;
+        outbox.gate.notify_one();
+        memory.gate.notify_one();
+        night.all_delivered().await;
+        outbox.ears.heard(&["t-firing-main"]).await;
+        assert_eq!(night.rows("main").await.len(), 2, "stored: {stored}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_on_its_way_from_the_outbox_is_not_sent_from_memory_too_nor_after_it_was_taken() {
+    let (night, outbox, memory) = (Night::begin().await, Arc::<Slow>::default(), Ears::default());
+    assert!(night.tick(fires(Page, "p", 30)).await);
+    night.outbox(&outbox);
+    outbox.ears.heard(&["p-firing-main"]).await;
+    night.degrade(fires(Ticket, "t", 60)).await;
+    without_outbox(&night.shared, "main");
+    assert_eq!(night.deliver("main", &memory).await, [""; 0], "on its way");
+    outbox.gate.notify_one();
+    let taken = async || night.shared.degraded.is_taken("p-firing-main");
+    wait_until(LIMIT, "it to be taken", taken).await;
+    assert_eq!(night.deliver("main", &memory).await, [""; 0], "taken, and not to be marked");
     night.find();
     recover(&night.shared).await.unwrap();
-    let now = crate::service::clock::now_ms();
-    assert_eq!(night.shared.store.due("main", now, 10).await.unwrap(), [], "it has time to arrive");
-    super::deliver::taken(&night.shared, &["p-firing-main".into()]).await;
-    assert!(night.shared.degraded.is_taken("p-firing-main"), "and is only marked when its time comes");
+    assert_eq!(night.rows("main").await[0], row("p-firing-main", Status::Delivered));
 }
 
 #[tokio::test]
