@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, TryLockError as Held};
 use std::time::Duration;
 
-use super::record::{HEADER, Record, decode, encode, file};
+use super::record::{Found, HEADER, Record, decode, encode, file};
 use crate::store::{Store, beside};
 
 /// Bytes of the file at most: the pages of more than a thousand alerts. Half of what the store keeps
@@ -53,21 +53,14 @@ impl Spill {
         (&mut inner.file).take(2 * MOST).read_to_end(&mut bytes)?;
         let found = decode(&bytes);
         inner.len = found.whole as u64;
-        if found.unread > 0 {
-            let kept = keep(path).and_then(|()| inner.anew(&file(&found.records)));
-            let (path, bytes) = (path.display(), found.unread);
-            match kept {
-                Ok(()) => {
-                    tracing::error!(%path, bytes, "the spill file cannot be read in whole; it is kept aside")
-                }
-                Err(error) if found.whole == 0 => return Err(error),
-                Err(error) => tracing::error!(%path, bytes, %error, "the spill file cannot be read in whole"),
+        match (found.unread, found.whole) {
+            (0, 0) => inner.clear()?,
+            (0, whole) if whole < bytes.len() => {
+                let lost = bytes.len() - whole;
+                tracing::warn!(path = %path.display(), lost, "the spill file's end is not whole; it is left out");
             }
-        } else if found.whole == 0 {
-            inner.clear()?;
-        } else if found.whole < bytes.len() {
-            let lost = bytes.len() - found.whole;
-            tracing::warn!(path = %path.display(), lost, "the spill file's end is not whole; it is left out");
+            (0, _) => {}
+            _ => inner.set_aside(&found)?,
         }
         let (turn, lacks) = Default::default();
         let inner = Arc::new(Mutex::new(inner));
@@ -198,6 +191,19 @@ impl Inner {
             }
         }
         self.anew(bytes)
+    }
+
+    /// Keeps a file that cannot be read, or not in whole, and goes on with what can be read of it.
+    fn set_aside(&mut self, found: &Found) -> io::Result<()> {
+        let (path, bytes) = (self.path.display().to_string(), found.unread);
+        match keep(&self.path).and_then(|()| self.anew(&file(&found.records))) {
+            Ok(()) => {
+                tracing::error!(path, bytes, "the spill file cannot be read in whole; it is kept aside")
+            }
+            Err(error) if found.whole == 0 => return Err(error),
+            Err(error) => tracing::error!(path, bytes, %error, "the spill file cannot be read in whole"),
+        }
+        Ok(())
     }
 
     /// Puts a new file with these bytes in place of what is there, in one step.

@@ -1,7 +1,5 @@
 //! A store whose file is taken away and put back: refused at once, and well at once.
 
-mod gaps;
-
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +15,7 @@ use crate::engine::notice::{Event, Notice};
 use crate::engine::recipient::Recipient;
 use crate::engine::step::Delta;
 use crate::notify::{Outcome, Reason, Receiver};
-use crate::service::catchup;
+use crate::service::catchup::Debts;
 use crate::service::commits::Commits;
 use crate::service::owed::owe_fallback;
 use crate::service::shared::Shared;
@@ -68,7 +66,6 @@ impl Night {
         let next = Self::of(Box::pin(again(&folder, FALLBACK)).await, folder);
         let control = crate::service::restart::control(&next.shared).await.unwrap();
         next.shared.world.write().control = control;
-        catchup::restore(&next.shared).await.unwrap();
         Box::pin(resume(&next.shared)).await.unwrap();
         next
     }
@@ -316,12 +313,13 @@ impl Night {
     /// Its outbox and its memory send to "main".
     fn outbox(&self, to: &Arc<Slow>) {
         let to: Arc<dyn Receiver> = Arc::clone(to) as Arc<dyn Receiver>;
-        tokio::spawn(crate::service::deliver::run(Arc::clone(&self.shared), "main".into(), to));
+        let outbox = crate::service::deliver::run(Arc::clone(&self.shared), "main".into(), to);
+        self.shared.tasks.spawn(outbox);
     }
 
     fn memory(&self, to: &Arc<Slow>) {
         let (shared, to) = (Arc::clone(&self.shared), Arc::clone(to));
-        tokio::spawn(async move { deliver::look(&shared, "main", &*to).await });
+        self.shared.tasks.spawn(async move { deliver::look(&shared, "main", &*to).await });
     }
 
     async fn all_delivered(&self) {
@@ -504,4 +502,28 @@ async fn what_a_replica_told_that_leads_no_more_the_leader_tells_the_end_of() {
     assert_eq!(night.rows("main").await, [row("p-firing-main", Status::Delivered)]);
     assert!(night.tick(ends(Page, "p", 90)).await);
     assert_eq!(night.history().await, [line("p", "firing"), line("p", "resolved")]);
+}
+
+#[tokio::test]
+async fn what_is_owed_of_gaps_is_in_the_store_once_it_is_back() {
+    let gap = r#"{"since": 30, "found": 300, "most": 10, "before": [], "told": []}"#;
+    let of = |slo: &str| [(slo.to_owned(), serde_json::from_str(gap).unwrap())].into_iter().collect();
+    let night = Night::begin().await;
+    let commit = async |debts| {
+        let mut commits = Commits::of(&night.shared);
+        assert!(commits.commit_owing(&Delta::default(), vec![], debts).await);
+    };
+    commit(Debts::of(of("shop/old"))).await;
+    night.degrade(fires(Page, "p", 30)).await;
+    commit(Debts::of(of("shop/cart"))).await;
+    commit(Debts::paid(["shop/old".to_owned()].into())).await;
+    assert!(night.tick(fires(Page, "q", 60)).await);
+    night.find();
+    recover(&night.shared).await.unwrap();
+    let night = Box::pin(night.die()).await;
+    crate::service::catchup::restore(&night.shared).await.unwrap();
+    let owed = night.shared.owed.read().clone();
+    assert_eq!(owed.keys().collect::<Vec<_>>(), ["shop/cart"]);
+    let row = serde_json::to_value(&owed["shop/cart"]).unwrap();
+    assert_eq!(row["told"].as_array().unwrap().len(), 1, "people know of that alert: {row}");
 }
