@@ -32,10 +32,10 @@ struct AllRow {
 
 /// Reads everything again. One that cannot be read is told and begins anew.
 pub(in crate::service) async fn restore(shared: &Shared) -> Result<(), StoreError> {
-    let rows = shared.store.states().await?;
+    let rows = shared.store.states_under(PREFIX).await?;
     let mut policies = BTreeMap::new();
     let mut all = AllRow::default();
-    for (key, body) in rows.iter().filter(|(key, _)| key.starts_with(PREFIX)) {
+    for (key, body) in &rows {
         if let Some(name) = key.strip_prefix(POLICY) {
             match serde_json::from_str::<PolicyRow>(body) {
                 Ok(PolicyRow { state, target }) => drop(policies.insert(name.to_owned(), (state, target))),
@@ -79,7 +79,7 @@ pub(super) fn name_of(id: &str) -> Option<&str> {
 
 /// Names of the policies that the store remembers, for replicas that hold none themselves.
 pub async fn names(store: &Store) -> Result<Vec<String>, StoreError> {
-    let rows = store.states().await?;
+    let rows = store.states_under(POLICY).await?;
     let name = |key: &str| Some(name_of(key.strip_prefix(POLICY)?)?.to_owned());
     Ok(rows.iter().filter_map(|(key, _)| name(key)).collect())
 }
