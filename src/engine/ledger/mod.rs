@@ -109,7 +109,7 @@ impl Ledger {
     }
 
     /// Forgets what a source told of totals that it never had a series of, and of what is read beside them
-    /// alone, so that all of it is asked again; how many series that is. See [`doubted`].
+    /// alone, so that all of it is asked again; how many series that is.
     pub fn forget_unborn(&mut self, source: &str) -> usize {
         let born = self.series.iter().filter(|series| series.was_born());
         let read: BTreeSet<SeriesIx> = born.flat_map(|series| series.keep().beside.iter().copied()).collect();

@@ -10,7 +10,7 @@ use crate::slo::time::Span;
 pub const MEMORY: Span = Span::from_hours(24);
 
 /// What of a slot's events is no plain difference: newborn series and resets (part `d`), and what
-/// returned (`r`, see [`Around::rose`]); of a recorded sum only the latter, within [`MEMORY`].
+/// returned (`r`); of a recorded sum only the latter, within [`MEMORY`].
 pub fn newborn(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
     let at = Around::of(group, group.narrowed(narrow), slot);
     let sum = |each: &str| aggregate("sum", &group.labels(), each);
