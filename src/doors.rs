@@ -59,5 +59,5 @@ pub fn spilled(file: &[u8]) -> (Vec<u8>, usize) {
 
 /// Whether a state that is no alert's can be read.
 pub fn state_is_readable(key: &str, body: &str) -> bool {
-    service::scaling::is_readable(key, body) || service::exclusions::is_readable(body)
+    service::kinds::is_readable(key, body).unwrap_or(false)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{catchup, changed, exclusions, journal, scaling};
+use super::{journal, kinds};
 use crate::engine::alert::{AlertKey, AlertState};
 use crate::engine::digest::Digest;
 use crate::engine::ledger::SeriesImage;
@@ -174,19 +174,11 @@ impl Look<'_> {
     async fn states(&mut self) -> Result<Rows, StoreError> {
         let mut rows = Rows::default();
         for (key, body) in self.store.states().await? {
-            let is_good = if key.starts_with(scaling::PREFIX) {
-                scaling::is_readable(&key, &body)
-            } else if key.starts_with(exclusions::PREFIX) {
-                exclusions::is_readable(&body)
-            } else if key.starts_with(catchup::PREFIX) {
-                catchup::is_readable(&body)
-            } else if key.starts_with(changed::PREFIX) {
-                changed::is_readable(&body)
-            } else {
+            let is_good = kinds::is_readable(&key, &body).unwrap_or_else(|| {
                 let state = serde_json::from_str::<AlertState>(&body);
                 self.found.firing += u64::from(state.as_ref().is_ok_and(|state| state.firing.is_some()));
                 AlertKey::from_text(&key).is_some() && state.is_ok()
-            };
+            });
             rows.see(is_good, || key);
         }
         Ok(rows)

@@ -30,6 +30,7 @@ pub mod files;
 mod gaps;
 mod gather;
 mod journal;
+pub(crate) mod kinds;
 mod lease;
 mod level;
 mod linked;

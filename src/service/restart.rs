@@ -18,8 +18,7 @@ use crate::store::StoreError;
 pub(super) async fn control(shared: &Shared) -> Result<Control, StoreError> {
     let mut control = Control::default();
     let states = shared.store.states().await?.into_iter();
-    let others = [super::scaling::PREFIX, super::exclusions::PREFIX, catchup::PREFIX, super::changed::PREFIX];
-    for (key, body) in states.filter(|(key, _)| !others.iter().any(|other| key.starts_with(other))) {
+    for (key, body) in states.filter(|(key, _)| super::kinds::is_alert(key)) {
         match (AlertKey::from_text(&key), serde_json::from_str::<AlertState>(&body)) {
             (Some(key), Ok(state)) => control.put(key, state),
             _ => tracing::error!(key, "the state of an alert in the store cannot be read; it begins anew"),

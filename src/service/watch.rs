@@ -6,13 +6,13 @@
 //! too, because whole trees are replaced by swapping such a link.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use super::shared::Shared;
+use crate::store;
 
 /// Folders watched at most.
 const MOST: usize = 1000;
@@ -93,8 +93,7 @@ fn folders(paths: &[PathBuf]) -> BTreeMap<PathBuf, Identity> {
 }
 
 fn identity(folder: &Path) -> Option<Identity> {
-    let meta = std::fs::metadata(folder).ok()?;
-    Some((meta.dev(), meta.ino()))
+    std::fs::metadata(folder).ok().map(|folder| store::identity(&folder))
 }
 
 fn folder_of(path: &Path) -> PathBuf {

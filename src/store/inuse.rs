@@ -10,11 +10,11 @@
 
 use std::fs::File;
 use std::io::ErrorKind;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::lock::beside;
+use super::lock::{beside, identity};
 
 /// Device and number of a file.
 type Id = (u64, u64);
@@ -146,7 +146,7 @@ fn header(file: &File) -> Option<(u32, u64)> {
 }
 
 fn id(path: &Path) -> std::io::Result<Id> {
-    path.metadata().map(|file| (file.dev(), file.ino()))
+    path.metadata().map(|file| identity(&file))
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@
 //! exchanged is not begun anew in silence.
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
@@ -123,6 +124,11 @@ fn read(file: &mut File) -> Note {
     let process = lines.next().and_then(|line| line.trim().parse().ok());
     let store = lines.find_map(|line| line.strip_prefix("store ")?.parse().ok());
     Note { process, store }
+}
+
+/// By what a file is known, whatever it is called: its device and number.
+pub(crate) fn identity(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
 }
 
 /// The path with something appended to its file name.

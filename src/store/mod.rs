@@ -55,7 +55,7 @@ pub use history::HistoryRow;
 pub use judged::JudgedPut;
 pub use lease::Lease;
 pub use levels::{LevelRow, LevelState};
-pub(crate) use lock::beside;
+pub(crate) use lock::{beside, identity};
 pub use open::Options;
 pub use outbox::{Backlog, OutboxFilter, OutboxRow, Page, Status};
 pub use restore::{Restore, Salvaged};

@@ -1,10 +1,8 @@
 //! Two replicas, one of which cannot reach PostgreSQL any more: it pages on, the other one takes over, and
 //! the end of every page is told, whoever told the page.
 
-use serde_json::Value;
-
 use super::store::settings;
-use super::{LIMIT, all_told, events, on, taken, told};
+use super::{LIMIT, all_told, degraded, events, none_fires, on, taken, told};
 use crate::support::damper::Damper;
 use crate::support::outage::Way;
 use crate::support::receiver::Receiver;
@@ -25,14 +23,12 @@ async fn what_a_replica_tells_that_is_cut_off_the_one_that_leads_brings_to_its_e
     let mut second = replica(&shop, &receiver, &heart, &address);
     first.start().await;
     way.cut();
-    let is_on = async || (first.metric("damper_degraded").await? > 0.0).then_some(());
-    wait_until(LIMIT, "degraded", is_on).await;
+    degraded(&first).await;
     // A page comes and goes before anybody else leads.
     shop.fail("pay", true);
     let page = taken(&receiver, "firing").await;
     shop.fail("pay", false);
-    let over = |json: &Value| json["items"].as_array()?.is_empty().then_some(());
-    first.wait_for(LIMIT, "/api/v1/alerts", "its end in memory", over).await;
+    none_fires(&first, LIMIT).await;
 
     second.spawn();
     let leads = async || (second.metric("damper_ticks_total").await? > 0.0).then_some(());

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::alertmanager::{self, active, gone};
 use super::store::{beats_on, lock, settings, store_is};
 use super::told::{self, Told};
-use super::{LIMIT, all_told, events, on};
+use super::{LIMIT, all_told, degraded, events, none_fires, on};
 use crate::support::alertmanager::{Alertmanager, Version};
 use crate::support::damper::Damper;
 use crate::support::receiver::{Behaviour, Receiver};
@@ -271,13 +271,11 @@ async fn an_alertmanager_is_told_what_begins_and_no_end_before_the_store_is_back
     shop.fail("pay", false);
     gone(&alertmanager).await;
     std::fs::rename(&file, &away).unwrap();
-    let is_on = async || (damper.metric("damper_degraded").await? > 0.0).then_some(());
-    wait_until(LIMIT, "degraded", is_on).await;
+    degraded(&damper).await;
     shop.fail("pay", true);
     let first = active(&alertmanager, "the alert from memory").await;
     shop.fail("pay", false);
-    let over = |json: &Value| json["items"].as_array()?.is_empty().then_some(());
-    damper.wait_for(LIMIT, "/api/v1/alerts", "its end in memory", over).await;
+    none_fires(&damper, LIMIT).await;
     // It is told on, by now more than once, and its end is ahead.
     let told_on = async || {
         let alert = alertmanager.alerts().await.into_iter().next()?;

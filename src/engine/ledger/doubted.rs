@@ -19,8 +19,8 @@ use crate::slo::time::{Span, Ts};
 
 /// Slots asked again for each that turned.
 const MORE: i64 = 4;
-/// Slices are asked one by one a little less far back than they are kept (12h); beyond that what is known of others in
-/// the same query would be told anew.
+/// Slices are asked one by one a little less far back than they are kept (12h); beyond that what is known
+/// of others in the same query would be told anew.
 const REACH: Span = Span::from_mins(11 * 60 + 30);
 
 /// Slots that were answered and are to be asked once more.

@@ -72,7 +72,8 @@ pub fn evidence(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
 }
 
 /// About series that came back: their growth while away (part `back`; all of it where they began again,
-/// none where they only fell a little), and when they were last seen, to five minutes (`seen`). Asked only where there are any, because a day is much to read.
+/// none where they only fell a little), and when they were last seen, to five minutes (`seen`). Asked only
+/// where there are any, because a day is much to read.
 pub fn returning(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
     let at = Around::of(group, members_only(group, narrow), slot);
     let Values { u, p, q, .. } = Values::of(group, &at);

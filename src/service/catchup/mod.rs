@@ -23,6 +23,8 @@ use crate::engine::alert::{AlertKey, AlertState};
 use crate::engine::ledger::Ledger;
 use crate::engine::plan::{Plan, Planned};
 use crate::engine::step::{Control, Delta, Inputs, Transition, groups};
+use crate::engine::window::Book;
+use crate::slo::model::Labels;
 use crate::slo::time::{Span, Step, Ts};
 use told::Told;
 
@@ -122,9 +124,7 @@ pub(super) fn ahead(arrears: &Arrears, world: &World, planned: &Planned) -> Opti
 
 /// Until when everything that an SLO counts is known, perhaps with gaps.
 pub(super) fn known_until(ledger: &Ledger, planned: &Planned) -> Option<Ts> {
-    let series = planned.bad.iter().chain(&planned.total);
-    let last = series.map(|(_, ix)| ledger.series(*ix)?.answered().last());
-    last.collect::<Option<Vec<_>>>()?.into_iter().min()
+    Book::open(ledger, &planned.bad, &planned.total, &Labels::new())?.known_until()
 }
 
 /// Sums up the gaps in which all is known by now, or will not be.

@@ -55,17 +55,13 @@ pub(super) async fn again(shared: &All) {
 /// Writes everything and ends the degraded state; where something changed meanwhile, the next try does.
 pub(super) async fn recover(shared: &All) -> Result<(), StoreError> {
     let Some(epoch) = shared.epoch() else { return Ok(()) };
-    let (generation, owed) = {
+    let (generation, owed, waiting) = {
         let (inner, world) = (shared.degraded.inner.read(), shared.world.read());
-        (inner.generation, owed(shared, &inner, &world, clock::now_ms()))
-    };
-    {
-        let inner = shared.degraded.inner.read();
         let waiting = inner.messages.all().filter(|message| message.taken_at.is_none());
         let waiting: Vec<_> = waiting.map(|message| (message.notice.clone(), message.at)).collect();
-        drop(inner);
-        waiting.into_iter().for_each(|(notice, at)| untaken::waits(shared, &notice, at));
-    }
+        (inner.generation, owed(shared, &inner, &world, clock::now_ms()), waiting)
+    };
+    waiting.into_iter().for_each(|(notice, at)| untaken::waits(shared, &notice, at));
     shared.store.commit(epoch, &owed).await?;
     let told = {
         let mut inner = shared.degraded.inner.write();

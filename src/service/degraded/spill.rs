@@ -4,14 +4,13 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, TryLockError as Held};
 use std::time::Duration;
 
 use super::record::{Found, HEADER, Record, decode, encode, file};
-use crate::store::{Store, beside};
+use crate::store::{Store, beside, identity};
 
 /// Bytes of the file at most: the pages of more than a thousand alerts. Half of what the store keeps
 /// in reserve, so that on a full disk there is as much left for the commit of it.
@@ -174,7 +173,7 @@ impl Inner {
     fn is_in_place(&self) -> io::Result<bool> {
         let own = self.file.metadata()?;
         match self.path.metadata() {
-            Ok(found) => Ok((found.dev(), found.ino()) == (own.dev(), own.ino()) && own.len() >= self.len),
+            Ok(found) => Ok(identity(&found) == identity(&own) && own.len() >= self.len),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
@@ -183,7 +182,7 @@ impl Inner {
     /// Writes all of it once more. What was put in its place is somebody's, and is kept.
     fn again(&mut self, bytes: &[u8]) -> io::Result<()> {
         let (own, found) = (self.file.metadata()?, self.path.metadata());
-        if found.is_ok_and(|found| (found.dev(), found.ino()) != (own.dev(), own.ino())) {
+        if found.is_ok_and(|found| identity(&found) != identity(&own)) {
             let mut start = Vec::new();
             locked(&self.path)?.take(HEADER.len() as u64 + 1).read_to_end(&mut start)?;
             if !HEADER.starts_with(&start) {
@@ -255,7 +254,7 @@ fn keep(path: &Path) -> io::Result<()> {
     let to = unread(path);
     std::fs::hard_link(path, &to).or_else(|error| match (path.metadata(), to.metadata()) {
         // A process that died between this and the replacing.
-        (Ok(one), Ok(other)) if (one.dev(), one.ino()) == (other.dev(), other.ino()) => Ok(()),
+        (Ok(one), Ok(other)) if identity(&one) == identity(&other) => Ok(()),
         (_, Ok(_)) => Err(io::Error::other(format!(
             "it cannot be read, and {} is one that could not be read before: look at both and move them away",
             to.display()
