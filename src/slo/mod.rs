@@ -5,6 +5,7 @@ pub mod composite;
 mod doc_id;
 pub mod fit;
 pub mod format;
+pub mod listed;
 mod load;
 pub mod model;
 pub mod nearest;

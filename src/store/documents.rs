@@ -1,8 +1,12 @@
 //! Last good definitions, one text per document, and the revisions they made: a restart starts
 //! whole even while a file is broken.
 
+use sqlx::{QueryBuilder, Transaction};
+
 use super::PAGE;
-use super::backend::both;
+use super::backend::{both, each};
+use super::decisions::CHUNK;
+use super::error::Fault;
 
 /// Revisions kept.
 const REVISIONS: i64 = 1000;
@@ -61,26 +65,8 @@ both! {
         .bind(&revision.summary)
         .execute(&mut *tx)
         .await?;
-        for doc_id in removed {
-            sqlx::query("delete from documents where doc_id = $1").bind(doc_id).execute(&mut *tx).await?;
-        }
-        for document in changed {
-            sqlx::query(
-                "insert into documents (doc_id, revision, hash, text, file, accepted_at)
-                 values ($1, $2, $3, $4, $5, $6)
-                 on conflict (doc_id) do update
-                    set revision = excluded.revision, hash = excluded.hash, text = excluded.text,
-                        file = excluded.file, accepted_at = excluded.accepted_at",
-            )
-            .bind(&document.doc_id)
-            .bind(document.revision)
-            .bind(&document.hash)
-            .bind(&document.text)
-            .bind(&document.file)
-            .bind(document.accepted_at)
-            .execute(&mut *tx)
-            .await?;
-        }
+        Self::remove_documents(&mut tx, removed).await?;
+        Self::put_documents(&mut tx, changed).await?;
         Self::remove_commands(&mut tx, commands_done).await?;
         sqlx::query("delete from revisions where number <= $1")
             .bind(revision.number.saturating_sub(REVISIONS))
@@ -112,5 +98,54 @@ both! {
                 .await?;
         let revision = |(number, hash, at, summary)| Revision { number, hash, at, summary };
         Ok(rows.into_iter().map(revision).collect())
+    }
+}
+
+each! {
+    impl super::backend::Db<Database> {
+        async fn remove_documents(
+            tx: &mut Transaction<'static, Database>,
+            ids: &[String],
+        ) -> Result<(), Fault> {
+            for chunk in ids.chunks(CHUNK) {
+                let mut sql = QueryBuilder::<Database>::new("delete from documents where doc_id in (");
+                let mut list = sql.separated(", ");
+                for id in chunk {
+                    list.push_bind(id);
+                }
+                sql.push(")").build().persistent(false).execute(&mut **tx).await?;
+            }
+            Ok(())
+        }
+
+        /// Many in a statement: one each takes longer for 100,000 than a statement may.
+        async fn put_documents(
+            tx: &mut Transaction<'static, Database>,
+            documents: &[Document],
+        ) -> Result<(), Fault> {
+            for chunk in documents.chunks(CHUNK) {
+                QueryBuilder::<Database>::new(
+                    "insert into documents (doc_id, revision, hash, text, file, accepted_at) ",
+                )
+                .push_values(chunk, |mut row, document| {
+                    row.push_bind(&document.doc_id)
+                        .push_bind(document.revision)
+                        .push_bind(&document.hash)
+                        .push_bind(&document.text)
+                        .push_bind(&document.file)
+                        .push_bind(document.accepted_at);
+                })
+                .push(
+                    " on conflict (doc_id) do update
+                         set revision = excluded.revision, hash = excluded.hash, text = excluded.text,
+                             file = excluded.file, accepted_at = excluded.accepted_at",
+                )
+                .build()
+                .persistent(false)
+                .execute(&mut **tx)
+                .await?;
+            }
+            Ok(())
+        }
     }
 }

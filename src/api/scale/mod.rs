@@ -17,6 +17,7 @@ use super::problem::Problem;
 use crate::service::clock;
 use crate::service::scaling::{COMMAND, Command, Word, names};
 use crate::service::shared::Shared;
+use crate::slo::listed::listed;
 use crate::slo::nearest;
 use crate::slo::policy::ScalePolicy;
 use view::view;
@@ -26,8 +27,6 @@ pub use view::{DecisionView, HoldsView, LineView, MoveView, PolicyView, ReasonVi
 
 /// Lines of history with one policy.
 const HISTORY: i64 = 50;
-/// Policies named to whoever asks for one that is not there.
-const LISTED: usize = 20;
 
 /// Asked, and carried out with the next decision.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -171,11 +170,7 @@ fn unknown(name: &str, mut known: Vec<&str>) -> Problem {
     let near = nearest::nearest(name, &known).map(|near| format!("; did you mean `{near}`?"));
     let all = match known.len() {
         0 => "no policy is in force".to_owned(),
-        more if more > LISTED => {
-            let first: Vec<&str> = known.into_iter().take(LISTED).collect();
-            format!("in force are {} and {} more", first.join(", "), more - LISTED)
-        }
-        _ => format!("in force: {}", known.join(", ")),
+        _ => format!("in force: {}", listed(&known)),
     };
     let name: String = name.chars().filter(|c| !c.is_control()).take(100).collect();
     Problem::not_found(match near {

@@ -6,6 +6,7 @@ use crate::store::{Decisions, Document, HistoryPut, Options, Revision, Store, St
 
 on_both! {
     accepted_definitions_come_back
+    more_definitions_than_one_statement_takes_come_and_go_together
     commands_have_a_limit_and_an_order
     history_pages_and_is_pruned
     the_history_of_alerts_is_of_a_span_and_of_alerts_alone
@@ -44,6 +45,16 @@ async fn accepted_definitions_come_back(home: &Home) {
     ));
     let waiting: Vec<i64> = store.commands(10).await.unwrap().iter().map(|command| command.id).collect();
     assert_eq!(waiting, [other], "one was carried out with a revision, the other's was refused");
+}
+
+async fn more_definitions_than_one_statement_takes_come_and_go_together(home: &Home) {
+    let (store, epoch) = home.lead().await;
+    let names: Vec<String> = (0..1_201).map(|n| format!("d{n:04}")).collect();
+    let all = |revision: i64| names.iter().map(|name| document(name, revision)).collect::<Vec<_>>();
+    store.accept(epoch, &revision(1), &all(1), &[], &[]).await.unwrap();
+    assert_eq!(store.documents().await.unwrap(), all(1));
+    store.accept(epoch, &revision(2), &all(2)[1_100..], &names[..1_100], &[]).await.unwrap();
+    assert_eq!(store.documents().await.unwrap(), all(2)[1_100..]);
 }
 
 async fn commands_have_a_limit_and_an_order(home: &Home) {

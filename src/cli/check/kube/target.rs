@@ -2,11 +2,11 @@
 
 use super::Workload;
 use super::rights::{self, Known};
-use crate::cli::check::live::listed;
 use crate::cli::check::place::Findings;
 use crate::cluster::Fault;
 use crate::cluster::kubernetes::{Kubernetes, Served};
 use crate::engine::scale::{self, WriterKind};
+use crate::slo::listed::listed;
 use crate::slo::nearest;
 use crate::slo::policy::{ScalePolicy, Target};
 

@@ -118,16 +118,6 @@ impl Server {
     }
 }
 
-/// A list for people: at most ten, then how many more.
-pub(in crate::cli::check) fn listed(values: &[String]) -> String {
-    const SHOWN: usize = 10;
-    let shown: Vec<&str> = values.iter().take(SHOWN).map(String::as_str).collect();
-    match values.len().saturating_sub(SHOWN) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
-}
-
 /// `1 series`, `1 group`, `2 groups`.
 pub(super) fn counted(n: u64, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 || what == "series" { "" } else { "s" })

@@ -1,9 +1,10 @@
 //! `groupBy`: the labels must be there, and the groups should fit the limit.
 
 use super::Found;
-use super::ask::{Server, Trouble, counted, listed};
+use super::ask::{Server, Trouble, counted};
 use super::select::{self, held, lacking};
 use crate::cli::check::place::Findings;
+use crate::slo::listed::listed;
 use crate::slo::model::{GroupBy, Overflow};
 use crate::slo::nearest;
 use crate::slo::query::{Name, Selector};

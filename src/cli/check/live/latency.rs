@@ -1,8 +1,9 @@
 //! Histograms: does the bound exist, on every series, and is the kind the one that was written.
 
-use super::ask::{Server, Trouble, counted, listed};
+use super::ask::{Server, Trouble, counted};
 use super::select::{recent, without};
 use crate::cli::check::place::Findings;
+use crate::slo::listed::listed;
 use crate::slo::query::{Atom, Counting, Matcher, Selector};
 
 /// Where a bound is written.

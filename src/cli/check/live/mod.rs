@@ -41,7 +41,6 @@ use crate::slo::model::{Sli, Slo};
 use crate::slo::policy::ScalePolicy;
 use crate::slo::problem::Problem;
 use crate::slo::time::Step;
-pub(super) use ask::listed;
 use ask::{Server, Trouble};
 
 /// All questions together may take this long.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::ask::{Server, Trouble, listed};
+use super::ask::{Server, Trouble};
+use crate::slo::listed::listed;
 use crate::slo::nearest;
 use crate::slo::query::{MatchOp, Matcher, Quoted, Selector};
 
