@@ -4,8 +4,9 @@ use super::catalogue::Catalogue;
 use super::files::{self, Found};
 use super::shared::Shared;
 use super::state::DefinitionProblem;
+use crate::engine::digest::Digest;
 use crate::slo::problem::{Level, Problem};
-use crate::slo::{Loaded, load};
+use crate::slo::{Context, Loaded, load};
 
 /// What was read.
 pub(super) struct Reading {
@@ -17,22 +18,30 @@ pub(super) struct Reading {
     problems: Vec<Problem>,
     /// Paths of the settings that do not exist.
     missing: Vec<String>,
+    /// What all of this follows from.
+    pub digest: String,
 }
 
 impl Reading {
-    /// Reads and checks everything the settings name.
-    pub(super) async fn take(shared: &Shared) -> Result<Self, String> {
+    /// Reads and checks everything the settings name; `None` where all of it is as in the reading with
+    /// the digest `known`.
+    pub(super) async fn take(shared: &Shared, known: Option<String>) -> Result<Option<Self>, String> {
         let (paths, context) = (shared.settings.definitions.clone(), shared.settings.context());
         let read = tokio::task::spawn_blocking(move || {
-            let Found { files, problems, missing } = files::files(&paths);
-            (load(&files, &context), problems, missing)
+            let found = files::files(&paths);
+            let digest = digest(&found);
+            (known.as_ref() != Some(&digest)).then(|| Self::of(found, digest, &context))
         });
-        let (loaded, problems, missing) =
-            read.await.map_err(|_| "reading the definition files failed".to_owned())?;
+        read.await.map_err(|_| "reading the definition files failed".to_owned())
+    }
+
+    fn of(found: Found, digest: String, context: &Context) -> Self {
+        let Found { files, problems, missing } = found;
+        let loaded = load(&files, context);
         let missing: Vec<String> = missing.iter().map(|path| path.display().to_string()).collect();
         let errors = problems.iter().filter(|problem| problem.level == Level::Error);
         let unread = errors.map(|problem| problem.file.clone()).chain(missing.iter().cloned()).collect();
-        Ok(Self { loaded, unread, problems, missing })
+        Self { loaded, unread, problems, missing, digest }
     }
 
     /// Everything that is wrong, for people.
@@ -40,6 +49,13 @@ impl Reading {
         let read = self.problems.iter().chain(self.loaded.problems()).map(told);
         read.chain(self.missing.iter().map(|path| missing(path, in_force))).collect()
     }
+}
+
+/// Of everything that was found, and of what could not be read.
+fn digest(found: &Found) -> String {
+    let others = format!("{:?} {:?}", found.problems, found.missing);
+    let files = found.files.iter().flat_map(|file| [file.path.as_str(), file.text.as_str()]);
+    Digest::of(&files.chain([others.as_str()]).collect::<Vec<_>>()).hex()
 }
 
 fn told(problem: &Problem) -> DefinitionProblem {

@@ -16,6 +16,7 @@ use super::shared::Shared;
 use super::state::{DefinitionProblem, DefinitionsView};
 use super::survey::Survey;
 use crate::engine::plan::Plan;
+use crate::slo::listed::listed;
 use crate::slo::problem::Level;
 use crate::slo::{SourceFile, load_accepted};
 use crate::store::{Decisions, Document, Revision, StoreError};
@@ -31,6 +32,9 @@ pub(super) struct Definitions {
     survey: Survey,
     /// When to read again although nobody asked.
     again: Option<Instant>,
+    /// What was read last, where all of it is in force and nothing waits: reading the same again
+    /// changes nothing.
+    done: Option<String>,
 }
 
 impl Definitions {
@@ -53,7 +57,8 @@ impl Definitions {
             let accepted = Accepted { text: document.text, file: document.file, slos, policies };
             catalogue.0.insert(document.doc_id, accepted);
         }
-        let mut definitions = Self { catalogue, revision, settled: Settled::default(), survey, again: None };
+        let mut definitions =
+            Self { catalogue, revision, settled: Settled::default(), survey, again: None, done: None };
         definitions.plan(shared);
         definitions.read(shared).await;
         if definitions.catalogue.slos().is_empty() {
@@ -96,7 +101,11 @@ impl Definitions {
         // Before the files: what people accept is what is there after they said so.
         // A store that does not say what was asked says it at the next look.
         let asked = Asked::read(shared).await.unwrap_or_default();
-        let reading = Reading::take(shared).await?;
+        let done = self.done.take().filter(|_| asked.is_empty());
+        let Some(reading) = Reading::take(shared, done.clone()).await? else {
+            self.done = done;
+            return Ok(());
+        };
         let compared = self.catalogue.compare(&reading.loaded, &reading.unread);
         self.again = self.settled.look_again_at(compared.gone(), Instant::now());
         let removal = match (self.again, asked.accept) {
@@ -105,12 +114,14 @@ impl Definitions {
             (None, false) => Removal::Guarded,
         };
         // A word is consumed by the reload that carries it out, with it or not at all.
-        let done = if removal == Removal::NotYet { Vec::new() } else { asked.ids };
+        let carried_out = if removal == Removal::NotYet { Vec::new() } else { asked.ids };
         let fires = |slo: &str| shared.world.read().control.is_firing(slo);
         let reload = self.catalogue.reload(compared, removal, fires);
         let problems = reading.problems(&self.catalogue);
         let waiting = reload.waiting.clone();
-        self.put(shared, reload, done).await.map_err(|error| error.to_string())?;
+        self.put(shared, reload, carried_out).await.map_err(|error| error.to_string())?;
+        let is_whole = self.again.is_none() && waiting.is_empty() && shared.epoch().is_some();
+        self.done = is_whole.then_some(reading.digest);
         self.show(shared, problems, waiting);
         Ok(())
     }
@@ -143,7 +154,8 @@ impl Definitions {
         let summary = format!("{} documents new or changed, {} removed", changed.len(), reload.removed.len());
         let revision = Revision { number, hash: reload.next.hash(), at, summary };
         shared.store.accept(epoch, &revision, &changed, &reload.removed, &done).await?;
-        tracing::info!(revision = number, changed = ?reload.changed, removed = ?reload.removed, "definitions in force");
+        let (changed, removed) = (listed(&reload.changed), listed(&reload.removed));
+        tracing::info!(revision = number, changed, removed, "definitions in force");
         self.revision = number;
         self.catalogue = reload.next;
         self.plan(shared);

@@ -75,6 +75,40 @@ async fn a_word_outlives_a_reload_that_fails_and_goes_with_the_one_that_succeeds
 }
 
 #[tokio::test]
+async fn the_same_files_are_checked_once_unless_something_waits() {
+    let service = Service::start().await;
+    let reads = async |definitions: &Definitions| {
+        let done = definitions.done.clone();
+        done.is_none() || Reading::take(&service.shared, done).await.unwrap().is_some()
+    };
+    service.slo("a", "99.9");
+    let mut definitions = service.definitions().await;
+    assert!(!reads(&definitions).await, "all of it is in force");
+    definitions.read(&service.shared).await;
+    assert!(!reads(&definitions).await);
+    service.slo("a", "99.5");
+    assert!(reads(&definitions).await, "another text");
+    definitions.read(&service.shared).await;
+    assert!(!reads(&definitions).await);
+    service.slo("b", "99.9");
+    assert!(reads(&definitions).await, "another file");
+    // What could not be recorded is tried again.
+    let epoch = service.shared.epoch();
+    service.shared.set_epoch(epoch.map(|epoch| epoch + 1));
+    definitions.read(&service.shared).await;
+    assert!(reads(&definitions).await);
+    service.shared.set_epoch(epoch);
+    definitions.read(&service.shared).await;
+    assert!(!reads(&definitions).await);
+    // Gone for a moment, or for good.
+    service.remove("b");
+    definitions.read(&service.shared).await;
+    assert!(definitions.looks_again() && reads(&definitions).await);
+    let (_waits, definitions) = four_gone().await;
+    assert!(reads(&definitions).await, "somebody has to say that it is meant");
+}
+
+#[tokio::test]
 async fn a_word_is_not_kept_for_a_later_reload() {
     let service = Service::start().await;
     for name in ALL {
