@@ -39,6 +39,12 @@ impl Control {
         self.slos.get(slo)
     }
 
+    /// The alerts of these SLOs, and of nothing else.
+    pub fn only<'a>(&self, slos: impl Iterator<Item = &'a str>) -> Self {
+        let own = slos.filter_map(|slo| self.slos.get_key_value(slo));
+        Self { slos: own.map(|(slo, alerts)| (slo.clone(), alerts.clone())).collect(), ..Self::default() }
+    }
+
     /// One alert.
     pub fn get(&self, key: &AlertKey) -> Option<&AlertState> {
         match key.subject.slo() {
@@ -83,5 +89,30 @@ impl Control {
                 self.slos.remove(slo);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::slo::model::Severity;
+
+    #[test]
+    fn the_alerts_of_some_slos_are_all_of_theirs_and_nobody_else_s() {
+        let key = |subject| AlertKey { subject, severity: Severity::Page };
+        let of = |slo: &str| {
+            let slo = slo.to_owned();
+            [key(Subject::Absent { slo: slo.clone() }), key(Subject::Unknown { slo })]
+        };
+        let mut control = Control::default();
+        let all = ["shop/a", "shop/b", "shop/c"].map(of).concat();
+        all.into_iter().for_each(|key| control.put(key, AlertState::default()));
+        control.put(key(Subject::Blind { source: "local".into() }), AlertState::default());
+        let some = control.only(["shop/a", "shop/c", "shop/none"].into_iter());
+        let keys: BTreeSet<&AlertKey> = some.iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, [of("shop/a"), of("shop/c")].concat().iter().collect());
+        assert_eq!(some.of_slo("shop/a"), control.of_slo("shop/a"));
     }
 }
