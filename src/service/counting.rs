@@ -92,7 +92,7 @@ impl<'a> Counting<'a> {
     fn begin(shared: &'a Shared, task: Task) -> Self {
         let Task { parts, reach, at, end, plan } = task;
         let awaited: BTreeSet<SeriesIx> = parts.iter().flat_map(|part| part.group.series()).collect();
-        let pairs = plan.buckets.iter().filter(|pair| awaited.contains(&pair.bucket));
+        let pairs = awaited.iter().filter_map(|series| plan.pair_of(*series));
         let pairs: BTreeMap<_, _> = pairs.map(|pair| (pair.bucket, pair.clone())).collect();
         let counting = Self {
             shared,

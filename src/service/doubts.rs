@@ -57,8 +57,7 @@ pub(super) async fn settle_doubts(
 ) -> Option<Failure> {
     let places: BTreeMap<SeriesIx, usize> = facts.iter().map(|facts| facts.series).zip(0..).collect();
     let mut doubts = Vec::new();
-    for pair in &plan.buckets {
-        let Some(place) = places.get(&pair.bucket) else { continue };
+    for (pair, place) in places.iter().filter_map(|(series, place)| Some((plan.pair_of(*series)?, place))) {
         let count = places.get(&pair.count).and_then(|place| facts.get(*place)).cloned();
         let Some(bucket) = facts.get_mut(*place) else { continue };
         let doubt = raise(&shared.world.read().ledger, pair, count.as_ref(), bucket);

@@ -1,7 +1,5 @@
 //! Questions that are asked whole or not at all: whether targets are up, and direct windows.
 
-use std::collections::BTreeSet;
-
 use tokio::time::Instant;
 
 use super::asking::Asked;
@@ -11,7 +9,6 @@ use super::linked::ask as ask_source;
 use super::parts::PartId;
 use super::shared::Shared;
 use super::waits::Question;
-use crate::engine::fact::SeriesIx;
 use crate::engine::plan::{AliveGroup, Direct, DirectIx, Plan, Planned, QueryGroup};
 use crate::engine::sample::{Answer, Failure};
 use crate::engine::step::DirectSeen;
@@ -87,10 +84,7 @@ pub(super) fn not_now(source: &str, question: Question, at: Ts) -> Asked {
 
 /// The SLOs that a query group is for.
 pub(super) fn slos_of(plan: &Plan, group: &QueryGroup) -> String {
-    let wanted: BTreeSet<SeriesIx> = group.series().collect();
-    named(plan.slos.iter().filter(|planned| {
-        planned.bad.iter().chain(&planned.total).any(|(_, series)| wanted.contains(series))
-    }))
+    named(plan.slos_of(group.series()))
 }
 
 /// `shop/availability`, or `shop/availability and 2 more`.

@@ -63,7 +63,7 @@ impl Units {
     }
 
     fn add(&mut self, groups: &[Arc<QueryGroup>]) {
-        for places in link(groups, &self.plan.buckets) {
+        for places in link(groups, &self.plan) {
             let parts: Vec<_> = places.into_iter().filter_map(|place| groups.get(place).cloned()).collect();
             let horizon =
                 series_of(&parts).filter_map(|ix| self.horizons.get(&ix)).fold(Horizon::default(), max);
@@ -124,7 +124,7 @@ impl Units {
     fn take_apart(&mut self, place: usize) {
         let Some(unit) = self.units.get(place) else { return };
         let singles: Vec<_> = unit.parts.iter().flat_map(|part| part.split()).map(Arc::new).collect();
-        if link(&singles, &self.plan.buckets).len() > 1 {
+        if link(&singles, &self.plan).len() > 1 {
             self.units.swap_remove(place);
             self.add(&singles);
         }

@@ -45,7 +45,7 @@ impl BucketPair {
     }
 }
 
-/// The pairs among the good events of a plan.
+/// The pairs among the good events of a plan, by bucket.
 pub(super) fn pairs(plan: &Plan, context: &PlanContext) -> Vec<BucketPair> {
     let pair = |(i, bucket): (u32, &Series)| {
         let count_ix = bucket.role.good_of?;

@@ -22,8 +22,13 @@ pub(super) const ONCE: i64 = 1_000_000;
 impl Plan {
     /// What to ask for these SLOs. The same input gives the same plan.
     pub fn build(slos: &[Arc<Slo>], context: &PlanContext) -> Self {
-        let mut builder =
-            Builder { plan: Self::default(), context, series: BTreeMap::new(), alive: BTreeMap::new() };
+        let mut builder = Builder {
+            plan: Self::default(),
+            context,
+            series: BTreeMap::new(),
+            alive: BTreeMap::new(),
+            direct: BTreeMap::new(),
+        };
         for slo in slos {
             let planned = builder.slo(slo);
             builder.plan.slos.push(planned);
@@ -31,6 +36,7 @@ impl Plan {
         let mut plan = builder.plan;
         composite::find(&mut plan.slos);
         keep_for_composites(&mut plan);
+        note_readers(&mut plan);
         plan.groups = gather(&plan.series, context);
         plan.buckets = buckets::pairs(&plan, context);
         plan.alive_groups = AliveGroup::merge(&plan.alive);
@@ -44,6 +50,8 @@ struct Builder<'a> {
     /// Positions by the key's printed form, which is as distinct as the key.
     series: BTreeMap<String, SeriesIx>,
     alive: BTreeMap<(String, Selector), AliveIx>,
+    /// As for series.
+    direct: BTreeMap<String, DirectIx>,
 }
 
 impl Builder<'_> {
@@ -99,7 +107,7 @@ impl Builder<'_> {
         let next = SeriesIx(index(self.plan.series.len()));
         let ix = *self.series.entry(format!("{key:?}")).or_insert(next);
         if ix == next {
-            self.plan.series.push(Series { key, keep: at.keep, role: Role::default() });
+            self.plan.series.push(Series { key, keep: at.keep, role: Role::default(), slos: Vec::new() });
         }
         if let Some(series) = self.plan.series.get_mut(ix.0 as usize) {
             series.keep = series.keep.max(at.keep);
@@ -153,12 +161,12 @@ impl Builder<'_> {
             every: Direct::cadence(window, self.context.step),
             by: at.by.to_vec(),
         };
-        let known = self.plan.direct.iter().position(|d| *d == direct);
-        let at = known.unwrap_or_else(|| {
+        let next = DirectIx(index(self.plan.direct.len()));
+        let ix = *self.direct.entry(format!("{direct:?}")).or_insert(next);
+        if ix == next {
             self.plan.direct.push(direct);
-            self.plan.direct.len() - 1
-        });
-        DirectIx(index(at))
+        }
+        ix
     }
 }
 
@@ -184,6 +192,18 @@ fn keep_for_composites(plan: &mut Plan) {
         for (_, ix) in planned.bad.iter().chain(&planned.total) {
             if let Some(series) = plan.series.get_mut(ix.0 as usize) {
                 series.keep = series.keep.max(keep(&planned.slo));
+            }
+        }
+    }
+}
+
+/// Notes of each series which SLOs read it.
+fn note_readers(plan: &mut Plan) {
+    for (place, planned) in plan.slos.iter().enumerate() {
+        for (_, ix) in planned.bad.iter().chain(&planned.total) {
+            let series = plan.series.get_mut(ix.0 as usize);
+            if let Some(series) = series.filter(|series| series.slos.last() != Some(&place)) {
+                series.slos.push(place);
             }
         }
     }

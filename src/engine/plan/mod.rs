@@ -21,6 +21,7 @@ pub mod native;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::window::Signal;
@@ -34,7 +35,7 @@ pub use direct::{Direct, DirectIx, DirectReading};
 pub(in crate::engine) use direct::{group_of, keep_worst};
 pub use group::{Form, Member, Narrow, QueryGroup, Role, Take, Wanted};
 
-use crate::engine::fact::SeriesKey;
+use crate::engine::fact::{SeriesIx, SeriesKey};
 use crate::slo::model::Slo;
 use crate::slo::policy::ScalePolicy;
 use crate::slo::time::Span;
@@ -48,7 +49,7 @@ pub struct Plan {
     pub series: Vec<Series>,
     /// Every series is in exactly one group.
     pub groups: Vec<Arc<QueryGroup>>,
-    /// Histogram bounds whose series must match their counts.
+    /// Histogram bounds whose series must match their counts, by bucket.
     pub buckets: Vec<BucketPair>,
     /// Selectors that say a workload is up; the position is the [`AliveIx`].
     pub alive: Vec<Alive>,
@@ -66,6 +67,19 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The pair that a series is the bucket of.
+    pub fn pair_of(&self, bucket: SeriesIx) -> Option<&BucketPair> {
+        let place = self.buckets.binary_search_by_key(&bucket, |pair| pair.bucket).ok()?;
+        self.buckets.get(place)
+    }
+
+    /// The SLOs that read some of these series, in the order of the plan.
+    pub fn slos_of(&self, series: impl Iterator<Item = SeriesIx>) -> impl Iterator<Item = &Planned> {
+        let own = series.filter_map(|ix| self.series.get(ix.0 as usize)).flat_map(|series| &series.slos);
+        let own: BTreeSet<usize> = own.copied().collect();
+        own.into_iter().filter_map(|place| self.slos.get(place))
+    }
+
     /// Whether an SLO is one of [`Self::held`].
     pub fn holds(&self, slo: &str) -> bool {
         self.held.iter().any(|held| {
@@ -133,4 +147,6 @@ pub struct Series {
     pub keep: Span,
     /// What the SLOs use it for.
     pub role: Role,
+    /// Those SLOs and the composites of them, by position, ascending.
+    pub slos: Vec<usize>,
 }

@@ -284,6 +284,7 @@ fn a_bucket_knows_its_count() {
     let plan = Plan::build(&[slo("cart", Sli::Counted { bad, total: one(count) }, &["route"])], &context());
     let [pair] = plan.buckets.as_slice() else { panic!("{:?}", plan.buckets) };
     assert_eq!((pair.count, pair.bucket), (SeriesIx(0), SeriesIx(1)));
+    assert_eq!((plan.pair_of(SeriesIx(1)), plan.pair_of(SeriesIx(0))), (Some(pair), None));
     let query = pair.query(crate::engine::fact::Tier::Fine, (Ts(30), Ts(60)));
     promql_parser::parser::parse(&query.promql).unwrap();
     let part = r#"label_replace(count by (route) (max without (le) (last_over_time(latency_seconds_bucket{le=~"0.3|0.30"}[2m]))), "damper_part", "bucket", "", "")"#;
@@ -316,6 +317,12 @@ fn a_composite_asks_nothing_and_keeps_what_it_is_made_of_for_as_long_as_it_looks
     let [planned, ..] = &plan.slos[..] else { panic!() };
     assert_eq!((planned.sources(), planned.targets()), (vec!["local"], vec![AliveIx(0), AliveIx(1)]));
     assert_eq!((planned.bad.len(), planned.total.len()), (2, 2));
+    let readers = |series: &[SeriesIx]| -> Vec<&str> {
+        plan.slos_of(series.iter().copied()).map(|planned| planned.slo.id.name.as_str()).collect()
+    };
+    let all: Vec<SeriesIx> = (0..4).map(SeriesIx).collect();
+    assert_eq!((plan.series.len(), readers(&all)), (4, vec!["whole", "cart", "pay"]), "each once");
+    assert_eq!((readers(&all[..1]), readers(&[])), (vec!["whole", "cart"], vec![]));
     let missing = &planned.parts.as_ref().unwrap().parts[2].member;
     assert_eq!(missing.as_ref().unwrap_err(), "no definition of shop/gone is in force");
 }

@@ -56,9 +56,7 @@ pub(super) fn unanswered(shared: &Shared, source: &str) {
 fn words(world: &World, drift: &Drift, all: usize) -> String {
     let Drift { end, width, booked, asked, .. } = drift;
     let ix = world.ledger.find(drift.series);
-    let reads = |signal: &[(i64, _)]| signal.iter().any(|(_, own)| Some(*own) == ix);
-    let slos = world.plan.slos.iter().filter(|planned| reads(&planned.bad) || reads(&planned.total));
-    let mut slos: Vec<&str> = slos.map(|planned| planned.id.as_str()).collect();
+    let mut slos: Vec<&str> = world.plan.slos_of(ix.into_iter()).map(|planned| planned.id.as_str()).collect();
     let more = slos.len().saturating_sub(NAMED);
     slos.truncate(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };

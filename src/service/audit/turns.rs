@@ -158,12 +158,11 @@ impl Turns {
 /// Whether some SLO counts it: somebody may have taken the time out of all of them.
 fn counts(plan: &Plan, ledger: &Ledger, drift: &Drift) -> bool {
     let Some(ix) = ledger.find(drift.series) else { return false };
-    let reads = |planned: &&Planned| planned.bad.iter().chain(&planned.total).any(|(_, own)| *own == ix);
     let is_out = |planned: &Planned| {
         let list = ledger.excluded(&planned.id).map_or(&[][..], |excluded| excluded.list());
         list.iter().any(|exclusion| exclusion.from < drift.end && drift.end <= exclusion.to)
     };
-    plan.slos.iter().filter(reads).any(|planned| !is_out(planned))
+    plan.slos_of(std::iter::once(ix)).any(|planned| !is_out(planned))
 }
 
 fn parts(group: &Arc<QueryGroup>) -> Vec<Arc<QueryGroup>> {
