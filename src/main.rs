@@ -7,6 +7,11 @@ use std::time::Duration;
 use clap::Parser as _;
 use damper::cli::Cli;
 
+/// Answers come and go by the megabyte beside a ledger that stays: the C library's allocator joins what
+/// is free anew for each of them, which takes longer than to decide (docs/reliability.md, Load).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// For threads that do not end by themselves.
 const END: Duration = Duration::from_secs(1);
 
