@@ -15,7 +15,8 @@ pub const ROUTES: usize = 100;
 /// Ten grouped SLOs of a hundred groups are a thousand groups.
 const GROUPED: usize = 10;
 
-/// Services `s-0`, `s-1`, …; the first ten have a hundred routes each.
+/// Services `s-0`, `s-1`, …; the first ten have a hundred routes each. Every fourth of the others is
+/// watched for latency, with a histogram of two buckets, the rest for availability.
 pub struct Fleet {
     pub slos: usize,
     began: i64,
@@ -43,6 +44,11 @@ impl Fleet {
         (total, total / 1000)
     }
 
+    /// Whether it is latency that is watched.
+    pub fn is_slow(service: usize) -> bool {
+        service >= GROUPED && service.is_multiple_of(4)
+    }
+
     /// Files and their names.
     pub fn definitions(&self) -> impl Iterator<Item = (String, String)> {
         (0..self.slos.div_ceil(IN_A_FILE)).map(|file| {
@@ -55,7 +61,7 @@ impl Fleet {
         let now = now_ms() / 1000;
         let mut text = String::with_capacity(self.slos * 128);
         text.push_str("# TYPE requests_total counter\n");
-        for service in 0..self.slos {
+        for service in (0..self.slos).filter(|service| !Self::is_slow(*service)) {
             for route in 0..Self::routes(service) {
                 let (total, bad) = self.counts(service, route, now);
                 for (code, count) in [("200", total - bad), ("500", bad)] {
@@ -67,11 +73,31 @@ impl Fleet {
                 }
             }
         }
+        text.push_str("# TYPE d_seconds histogram\n");
+        for service in (0..self.slos).filter(|service| Self::is_slow(*service)) {
+            let (total, slow) = self.counts(service, 0, now);
+            let fast = total - slow;
+            write!(
+                text,
+                "d_seconds_bucket{{service=\"s-{service}\",le=\"0.3\"}} {fast}\n\
+                 d_seconds_bucket{{service=\"s-{service}\",le=\"+Inf\"}} {total}\n\
+                 d_seconds_sum{{service=\"s-{service}\"}} {total}\n\
+                 d_seconds_count{{service=\"s-{service}\"}} {total}\n"
+            )
+            .unwrap();
+        }
         text
     }
 }
 
 fn slo(service: usize) -> String {
+    if Fleet::is_slow(service) {
+        return format!(
+            "---\napiVersion: damper.dev/v1\nkind: ServiceLevelObjective\nmetadata: {{name: latency}}\nspec:\n  \
+             service: s-{service}\n  sli:\n    latency: {{histogram: d_seconds, selector: '{{service=\"s-{service}\"}}', \
+             unit: s, objectives: [{{percent: 99.9, within: 300ms}}]}}\n    alive: up{{job=\"load\"}}\n"
+        );
+    }
     let group = if service < GROUPED { "  groupBy: [route]\n" } else { "" };
     format!(
         "---\napiVersion: damper.dev/v1\nkind: ServiceLevelObjective\nmetadata: {{name: availability}}\nspec:\n  \

@@ -33,8 +33,8 @@ use recorded::Recorded;
 use support::damper::Damper;
 use support::prometheus::{Prometheus, Version};
 
-/// How often it is looked at.
-const LOOK: Duration = Duration::from_secs(5);
+/// How often it is looked at, and its metrics are scraped.
+const LOOK: Duration = Duration::from_secs(15);
 const SCRAPE: Duration = Duration::from_secs(15);
 
 fn main() {

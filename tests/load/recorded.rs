@@ -44,7 +44,7 @@ impl Recorded {
         let mut result = String::new();
         let query = &fields["query"];
         let parts = parts(query);
-        if query.contains("requests_total") {
+        if query.contains("requests_total") || query.contains("d_seconds") {
             for service in services(query) {
                 self.service(query, service, &parts, &times, is_range, &mut result);
             }
@@ -67,7 +67,7 @@ impl Recorded {
         is_range: bool,
         result: &mut String,
     ) {
-        let is_bad = query.contains("code=~");
+        let (is_bad, is_fast) = (query.contains("code=~"), query.contains("d_seconds_bucket"));
         for route in 0..Fleet::routes(service) {
             let group =
                 if query.contains("route") { format!(",\"route\":\"r-{route}\"") } else { String::new() };
@@ -75,13 +75,9 @@ impl Recorded {
                 let value = |at: i64| {
                     let (total, bad) = self.0.counts(service, route, at);
                     match *part {
-                        "a" | "m" => {
-                            if is_bad {
-                                bad
-                            } else {
-                                total
-                            }
-                        }
+                        "a" | "m" if is_bad => bad,
+                        "a" | "m" if is_fast => total - bad,
+                        "a" | "m" => total,
                         _ => 1,
                     }
                 };
