@@ -1,7 +1,7 @@
 //! Sources that misbehave, each in its own way and all at once, between a Damper and a Prometheus that
 //! are well: nothing is decided by what they say, each is told once, and one that is well is not slower.
 //!
-//! `DAMPER_TEST_OUTAGE=750` lets it last for so many seconds: long enough for all that Damper says of it.
+//! The long form lets it last for twelve minutes and a half: long enough for all that Damper says of it.
 
 mod rows;
 
@@ -15,14 +15,17 @@ use self::rows::{Bad, Row};
 use super::shop::{PAGE, SOON, Shop, until_whole};
 use super::truth::Truth;
 use crate::support::damper::Damper;
+use crate::support::long::{either, is_long};
 use crate::support::now_ms;
 use crate::support::process::memory_of;
 use crate::support::prometheus::Version;
 use crate::support::proxy::{Proxy, Spoil};
 use crate::support::wait_until;
 
-/// How long sources misbehave: more than the minute after which somebody is told.
-const OUTAGE: u64 = 85;
+/// How long sources misbehave: more than the minute after which somebody is told, or than the ten
+/// after which somebody is paged.
+const SHORT: Duration = Duration::from_secs(85);
+const LONG: Duration = Duration::from_secs(750);
 /// What is refused rests for a minute and then for longer: in the short form those are well before.
 const FIRST_REST: Duration = Duration::from_secs(50);
 /// For what all sources come to, on a busy machine.
@@ -40,8 +43,7 @@ const MEMORY: u64 = 400 << 20;
 
 #[tokio::test]
 async fn sources_that_misbehave_decide_nothing_are_told_once_and_slow_nobody_else() {
-    let outage = std::env::var("DAMPER_TEST_OUTAGE").ok().map(|text| text.parse().expect("seconds"));
-    let outage = Duration::from_secs(outage.unwrap_or(OUTAGE));
+    let outage = either(SHORT, LONG);
     let mut night = Night::begin().await;
     night.shop.traffic.fail("burning", 5);
     for name in night.names() {
@@ -62,7 +64,7 @@ async fn sources_that_misbehave_decide_nothing_are_told_once_and_slow_nobody_els
     night.in_time("pair", failing, PROMISE_OF_HALF).await;
     night.until("well", "burning", &["firing", "resolved"], SOON).await;
     night.quiet_until(began + FIRST_REST).await;
-    if outage.as_secs() == OUTAGE {
+    if !is_long() {
         night.rows.iter_mut().filter(|row| row.is_blamed()).for_each(Row::behave);
     }
     night.quiet_until(began + outage).await;
