@@ -9,7 +9,7 @@ use super::linked::ask as ask_source;
 use super::parts::PartId;
 use super::shared::Shared;
 use super::waits::Question;
-use crate::engine::plan::{AliveGroup, Direct, DirectIx, Plan, Planned, QueryGroup};
+use crate::engine::plan::{AliveGroup, Direct, DirectIx, Plan, Planned, QueryGroup, Read};
 use crate::engine::sample::{Answer, Failure};
 use crate::engine::step::DirectSeen;
 use crate::prometheus::Priority;
@@ -52,8 +52,8 @@ pub(super) async fn ask_alive(shared: &Shared, plan: &Plan, place: usize, at: Ts
             None => asked.alive_unknown.push(ix),
         }
     }
-    let slos = plan.slos.iter().filter(|slo| slo.alive.is_some_and(|ix| group.members().contains(&ix)));
-    let what = || format!("whether targets are up, without which no alert resolves, of {}", named(slos));
+    let slos = || named(plan.readers_of(group.members().iter().map(|ix| Read::Alive(*ix))));
+    let what = || format!("whether targets are up, without which no alert resolves, of {}", slos());
     asked.single = Some(single(alive_id(group), shared.settings.step.span(), what, &answer));
     asked
 }
@@ -71,8 +71,8 @@ pub(super) async fn ask_direct(shared: &Shared, plan: &Plan, place: usize, at: T
             .direct
             .push((ix, DirectSeen { at, fresh_until: at.plus(twice), reading: direct.read(&answer) }));
     }
-    let slos = plan.slos.iter().filter(|slo| slo.direct.iter().any(|(_, own)| *own == ix));
-    let what = || format!("the ratio over {} of {}", direct.window, named(slos));
+    let slos = || named(plan.readers_of([Read::Direct(ix)]));
+    let what = || format!("the ratio over {} of {}", direct.window, slos());
     asked.single = Some(single(direct_id(direct), direct.every, what, &answer));
     asked
 }
@@ -84,7 +84,7 @@ pub(super) fn not_now(source: &str, question: Question, at: Ts) -> Asked {
 
 /// The SLOs that a query group is for.
 pub(super) fn slos_of(plan: &Plan, group: &QueryGroup) -> String {
-    named(plan.slos_of(group.series()))
+    named(plan.readers_of(group.series().map(Read::Series)))
 }
 
 /// `shop/availability`, or `shop/availability and 2 more`.

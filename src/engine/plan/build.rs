@@ -8,7 +8,7 @@ use super::buckets;
 use super::composite;
 use super::direct::{Direct, DirectIx};
 use super::gather::gather;
-use super::{Plan, PlanContext, Planned, Role, Series};
+use super::{Plan, PlanContext, Planned, Readers, Role, Series};
 use crate::engine::fact::{SeriesIx, SeriesKey, What};
 use crate::engine::window::Signal;
 use crate::slo::model::{Rule, Sli, Slo, Timeslice};
@@ -36,7 +36,7 @@ impl Plan {
         let mut plan = builder.plan;
         composite::find(&mut plan.slos);
         keep_for_composites(&mut plan);
-        note_readers(&mut plan);
+        plan.readers = Readers::of(&plan.slos);
         plan.groups = gather(&plan.series, context);
         plan.buckets = buckets::pairs(&plan, context);
         plan.alive_groups = AliveGroup::merge(&plan.alive);
@@ -107,7 +107,7 @@ impl Builder<'_> {
         let next = SeriesIx(index(self.plan.series.len()));
         let ix = *self.series.entry(format!("{key:?}")).or_insert(next);
         if ix == next {
-            self.plan.series.push(Series { key, keep: at.keep, role: Role::default(), slos: Vec::new() });
+            self.plan.series.push(Series { key, keep: at.keep, role: Role::default() });
         }
         if let Some(series) = self.plan.series.get_mut(ix.0 as usize) {
             series.keep = series.keep.max(at.keep);
@@ -192,18 +192,6 @@ fn keep_for_composites(plan: &mut Plan) {
         for (_, ix) in planned.bad.iter().chain(&planned.total) {
             if let Some(series) = plan.series.get_mut(ix.0 as usize) {
                 series.keep = series.keep.max(keep(&planned.slo));
-            }
-        }
-    }
-}
-
-/// Notes of each series which SLOs read it.
-fn note_readers(plan: &mut Plan) {
-    for (place, planned) in plan.slos.iter().enumerate() {
-        for (_, ix) in planned.bad.iter().chain(&planned.total) {
-            let series = plan.series.get_mut(ix.0 as usize);
-            if let Some(series) = series.filter(|series| series.slos.last() != Some(&place)) {
-                series.slos.push(place);
             }
         }
     }

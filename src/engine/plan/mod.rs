@@ -18,10 +18,10 @@ mod group;
 mod interval;
 mod merge;
 pub mod native;
+mod readers;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::window::Signal;
@@ -34,6 +34,7 @@ pub use context::{PlanContext, SourceKind, SourceTraits};
 pub use direct::{Direct, DirectIx, DirectReading};
 pub(in crate::engine) use direct::{group_of, keep_worst};
 pub use group::{Form, Member, Narrow, QueryGroup, Role, Take, Wanted};
+pub use readers::{Read, Readers};
 
 use crate::engine::fact::{SeriesIx, SeriesKey};
 use crate::slo::model::Slo;
@@ -62,6 +63,8 @@ pub struct Plan {
     pub held: Vec<String>,
     /// Names of scale policies that are defined, though nobody can read how: what they raised stays.
     pub held_policies: Vec<String>,
+    /// Who reads what of all this.
+    pub readers: Readers,
     /// Scale policies, in the order of their names.
     pub policies: Vec<Arc<ScalePolicy>>,
 }
@@ -71,13 +74,6 @@ impl Plan {
     pub fn pair_of(&self, bucket: SeriesIx) -> Option<&BucketPair> {
         let place = self.buckets.binary_search_by_key(&bucket, |pair| pair.bucket).ok()?;
         self.buckets.get(place)
-    }
-
-    /// The SLOs that read some of these series, in the order of the plan.
-    pub fn slos_of(&self, series: impl Iterator<Item = SeriesIx>) -> impl Iterator<Item = &Planned> {
-        let own = series.filter_map(|ix| self.series.get(ix.0 as usize)).flat_map(|series| &series.slos);
-        let own: BTreeSet<usize> = own.copied().collect();
-        own.into_iter().filter_map(|place| self.slos.get(place))
     }
 
     /// Whether an SLO is one of [`Self::held`].
@@ -147,6 +143,4 @@ pub struct Series {
     pub keep: Span,
     /// What the SLOs use it for.
     pub role: Role,
-    /// Those SLOs and the composites of them, by position, ascending.
-    pub slos: Vec<usize>,
 }

@@ -266,6 +266,8 @@ fn direct_and_timeslice_pairs_come_from_one_query() {
     assert!(matches!(plan.series[0].key.what, What::Direct { bad: true, .. }));
     let windows: Vec<(Span, Span)> = plan.direct.iter().map(|d| (d.window, d.every)).collect();
     let spans = |a, b| (Span::from_secs(a), Span::from_secs(b));
+    let readers = plan.readers_of([Read::Direct(DirectIx(3))]).map(|planned| planned.slo.id.name.as_str());
+    assert_eq!(readers.collect::<Vec<_>>(), ["cart"]);
     assert_eq!(windows, [spans(300, 30), spans(3600, 60), spans(21_600, 360), spans(259_200, 4320)]);
     assert_eq!(plan.direct[0].query(Ts(60)).promql, "sum(rate(e[5m]))");
     assert_eq!(
@@ -317,12 +319,13 @@ fn a_composite_asks_nothing_and_keeps_what_it_is_made_of_for_as_long_as_it_looks
     let [planned, ..] = &plan.slos[..] else { panic!() };
     assert_eq!((planned.sources(), planned.targets()), (vec!["local"], vec![AliveIx(0), AliveIx(1)]));
     assert_eq!((planned.bad.len(), planned.total.len()), (2, 2));
-    let readers = |series: &[SeriesIx]| -> Vec<&str> {
-        plan.slos_of(series.iter().copied()).map(|planned| planned.slo.id.name.as_str()).collect()
+    let readers = |what: &[Read]| -> Vec<&str> {
+        plan.readers_of(what.iter().copied()).map(|planned| planned.slo.id.name.as_str()).collect()
     };
-    let all: Vec<SeriesIx> = (0..4).map(SeriesIx).collect();
+    let all: Vec<Read> = (0..4).map(|ix| Read::Series(SeriesIx(ix))).collect();
     assert_eq!((plan.series.len(), readers(&all)), (4, vec!["whole", "cart", "pay"]), "each once");
     assert_eq!((readers(&all[..1]), readers(&[])), (vec!["whole", "cart"], vec![]));
+    assert_eq!(readers(&[Read::Alive(AliveIx(1))]), ["pay"], "a composite has no targets of its own");
     let missing = &planned.parts.as_ref().unwrap().parts[2].member;
     assert_eq!(missing.as_ref().unwrap_err(), "no definition of shop/gone is in force");
 }

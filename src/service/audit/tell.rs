@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::turns::Turns;
 use crate::engine::audit::{Compared, Drift};
 use crate::engine::fact::What;
+use crate::engine::plan::Read;
 use crate::service::shared::Shared;
 use crate::service::state::{Guarded, World};
 use crate::telemetry::labels::QueryLabels;
@@ -56,7 +57,8 @@ pub(super) fn unanswered(shared: &Shared, source: &str) {
 fn words(world: &World, drift: &Drift, all: usize) -> String {
     let Drift { end, width, booked, asked, .. } = drift;
     let ix = world.ledger.find(drift.series);
-    let mut slos: Vec<&str> = world.plan.slos_of(ix.into_iter()).map(|planned| planned.id.as_str()).collect();
+    let mut slos: Vec<&str> =
+        world.plan.readers_of(ix.map(Read::Series)).map(|planned| planned.id.as_str()).collect();
     let more = slos.len().saturating_sub(NAMED);
     slos.truncate(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };

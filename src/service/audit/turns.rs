@@ -7,7 +7,7 @@ use crate::engine::audit::{Compared, Drift, Findings, Visit, stretch};
 use crate::engine::digest::Digest;
 use crate::engine::fact::SeriesIx;
 use crate::engine::ledger::{FINE_REACH, Ledger};
-use crate::engine::plan::{Form, Plan, Planned, QueryGroup};
+use crate::engine::plan::{Form, Plan, Planned, QueryGroup, Read};
 use crate::engine::sample::Failure;
 use crate::slo::time::{Span, Ts};
 
@@ -162,7 +162,7 @@ fn counts(plan: &Plan, ledger: &Ledger, drift: &Drift) -> bool {
         let list = ledger.excluded(&planned.id).map_or(&[][..], |excluded| excluded.list());
         list.iter().any(|exclusion| exclusion.from < drift.end && drift.end <= exclusion.to)
     };
-    plan.slos_of(std::iter::once(ix)).any(|planned| !is_out(planned))
+    plan.readers_of([Read::Series(ix)]).any(|planned| !is_out(planned))
 }
 
 fn parts(group: &Arc<QueryGroup>) -> Vec<Arc<QueryGroup>> {
