@@ -1,12 +1,12 @@
 //! Commands: what people asked for through the API of any replica, until the leader's next step
 //! consumes it. They are deleted by the decision commit that carries them out.
 
-use sqlx::{QueryBuilder, Transaction};
-
 use super::PAGE;
-use super::backend::{both, each};
-use super::decisions::CHUNK;
+use super::backend::both;
 use super::error::Fault;
+
+/// For the transaction that carries some out.
+pub(super) const THESE_COMMANDS: &str = "delete from commands where id in (";
 
 /// One thing asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -53,24 +53,5 @@ both! {
                 .await?;
         let command = |(id, kind, body, created_at)| Command { id, kind, body, created_at };
         Ok(rows.into_iter().map(command).collect())
-    }
-}
-
-each! {
-    impl super::backend::Db<Database> {
-        pub(super) async fn remove_commands(
-            tx: &mut Transaction<'static, Database>,
-            ids: &[i64],
-        ) -> Result<(), Fault> {
-            for chunk in ids.chunks(CHUNK) {
-                let mut sql = QueryBuilder::<Database>::new("delete from commands where id in (");
-                let mut list = sql.separated(", ");
-                for id in chunk {
-                    list.push_bind(*id);
-                }
-                sql.push(")").build().persistent(false).execute(&mut **tx).await?;
-            }
-            Ok(())
-        }
     }
 }

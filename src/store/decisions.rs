@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::{QueryBuilder, Transaction};
 
 use super::backend::{both, each};
+use super::commands::THESE_COMMANDS;
 use super::error::Fault;
 use super::judged::JudgedPut;
 use super::levels::LevelState;
@@ -150,7 +151,7 @@ both! {
     pub(super) async fn commit_once(&self, epoch: i64, decisions: &Decisions) -> Result<Committed>
     while "committing decisions" {
         let mut tx = self.begin_under(epoch).await?;
-        Self::remove_states(&mut tx, &decisions.removed).await?;
+        Self::remove(&mut tx, "delete from states where key in (", &decisions.removed).await?;
         Self::put_states(&mut tx, &decisions.states).await?;
         let new_outbox = self.put_outbox(&mut tx, &decisions.outbox).await?;
         Self::put_delivered(&mut tx, &decisions.delivered).await?;
@@ -163,7 +164,7 @@ both! {
             Self::put_history(&mut tx, &decisions.history).await?;
         }
         Self::put_judged(&mut tx, &decisions.judged).await?;
-        Self::remove_commands(&mut tx, &decisions.commands_done).await?;
+        Self::remove(&mut tx, THESE_COMMANDS, &decisions.commands_done).await?;
         if decisions.repeated || decisions.is_empty() {
             // SQLite writes no page that stays as it is, and what was not written proves nothing.
             sqlx::query("update lease set until_ms = until_ms + 1 where id = 1").execute(&mut *tx).await?;
@@ -192,9 +193,17 @@ both! {
 
 each! {
     impl super::backend::Db<Database> {
-        async fn remove_states(tx: &mut Transaction<'static, Database>, keys: &[String]) -> Result<(), Fault> {
+        /// Removes rows by what begins as `delete from states where key in (`.
+        pub(super) async fn remove<T>(
+            tx: &mut Transaction<'static, Database>,
+            those_in: &'static str,
+            keys: &[T],
+        ) -> Result<(), Fault>
+        where
+            for<'q> &'q T: sqlx::Encode<'q, Database> + sqlx::Type<Database>,
+        {
             for chunk in keys.chunks(CHUNK) {
-                let mut sql = QueryBuilder::<Database>::new("delete from states where key in (");
+                let mut sql = QueryBuilder::<Database>::new(those_in);
                 let mut list = sql.separated(", ");
                 for key in chunk {
                     list.push_bind(key);

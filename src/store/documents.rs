@@ -5,11 +5,14 @@ use sqlx::{QueryBuilder, Transaction};
 
 use super::PAGE;
 use super::backend::{both, each};
+use super::commands::THESE_COMMANDS;
 use super::decisions::CHUNK;
 use super::error::Fault;
 
 /// Revisions kept.
 const REVISIONS: i64 = 1000;
+/// Bytes of texts in one statement; a longer one is alone in it.
+const TEXTS: usize = 1024 * 1024;
 
 /// One definition as it was last accepted.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,8 +46,8 @@ pub struct Revision {
 
 both! {
     /// Records an accepted set: the documents that changed and the ids of those that went away,
-    /// together, with the commands that are carried out by it. Documents not named stay. A number
-    /// already there is overwritten.
+    /// together, with the commands that are carried out by it. Documents not named stay; none is named
+    /// twice. A number already there is overwritten.
     pub async fn accept(
         &self,
         epoch: i64,
@@ -65,9 +68,9 @@ both! {
         .bind(&revision.summary)
         .execute(&mut *tx)
         .await?;
-        Self::remove_documents(&mut tx, removed).await?;
+        Self::remove(&mut tx, "delete from documents where doc_id in (", removed).await?;
         Self::put_documents(&mut tx, changed).await?;
-        Self::remove_commands(&mut tx, commands_done).await?;
+        Self::remove(&mut tx, THESE_COMMANDS, commands_done).await?;
         sqlx::query("delete from revisions where number <= $1")
             .bind(revision.number.saturating_sub(REVISIONS))
             .execute(&mut *tx)
@@ -101,29 +104,27 @@ both! {
     }
 }
 
+/// What one statement takes.
+fn chunks(documents: &[Document]) -> impl Iterator<Item = &[Document]> {
+    let (mut rows, mut bytes) = (0, 0);
+    documents.chunk_by(move |before, next| {
+        (rows, bytes) = (rows + 1, bytes + before.text.len());
+        let fits = rows < CHUNK && bytes + next.text.len() <= TEXTS;
+        if !fits {
+            (rows, bytes) = (0, 0);
+        }
+        fits
+    })
+}
+
 each! {
     impl super::backend::Db<Database> {
-        async fn remove_documents(
-            tx: &mut Transaction<'static, Database>,
-            ids: &[String],
-        ) -> Result<(), Fault> {
-            for chunk in ids.chunks(CHUNK) {
-                let mut sql = QueryBuilder::<Database>::new("delete from documents where doc_id in (");
-                let mut list = sql.separated(", ");
-                for id in chunk {
-                    list.push_bind(id);
-                }
-                sql.push(")").build().persistent(false).execute(&mut **tx).await?;
-            }
-            Ok(())
-        }
-
         /// Many in a statement: one each takes longer for 100,000 than a statement may.
         async fn put_documents(
             tx: &mut Transaction<'static, Database>,
             documents: &[Document],
         ) -> Result<(), Fault> {
-            for chunk in documents.chunks(CHUNK) {
+            for chunk in chunks(documents) {
                 QueryBuilder::<Database>::new(
                     "insert into documents (doc_id, revision, hash, text, file, accepted_at) ",
                 )
@@ -147,5 +148,28 @@ each! {
             }
             Ok(())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_takes_so_many_rows_and_bytes() {
+        let document = |length: usize| Document {
+            doc_id: String::new(),
+            revision: 1,
+            hash: String::new(),
+            text: "x".repeat(length),
+            file: String::new(),
+            accepted_at: 0,
+        };
+        let lengths = |documents: &[Document]| chunks(documents).map(<[_]>::len).collect::<Vec<_>>();
+        assert_eq!(lengths(&vec![document(9); 2 * CHUNK + 1]), [CHUNK, CHUNK, 1]);
+        let half = TEXTS / 2;
+        let long = [half, half, 1, TEXTS, TEXTS + 1, 1, 1].map(document);
+        assert_eq!(lengths(&long), [2, 1, 1, 1, 2]);
+        assert!(lengths(&[]).is_empty());
     }
 }

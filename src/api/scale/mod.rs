@@ -27,6 +27,8 @@ pub use view::{DecisionView, HoldsView, LineView, MoveView, PolicyView, ReasonVi
 
 /// Lines of history with one policy.
 const HISTORY: i64 = 50;
+/// Policies named to whoever asks for one that is not there.
+const LISTED: usize = 20;
 
 /// Asked, and carried out with the next decision.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -170,7 +172,7 @@ fn unknown(name: &str, mut known: Vec<&str>) -> Problem {
     let near = nearest::nearest(name, &known).map(|near| format!("; did you mean `{near}`?"));
     let all = match known.len() {
         0 => "no policy is in force".to_owned(),
-        _ => format!("in force: {}", listed(&known)),
+        _ => format!("in force: {}", listed(&known, LISTED)),
     };
     let name: String = name.chars().filter(|c| !c.is_control()).take(100).collect();
     Problem::not_found(match near {

@@ -23,6 +23,8 @@ use crate::store::{Decisions, Document, Revision, StoreError};
 
 /// A reading that failed is tried again after this.
 const RETRY: Duration = Duration::from_secs(5);
+/// Names in one line of the log.
+const LOGGED: usize = 100;
 
 /// The definitions in force and what is known of the sources.
 pub(super) struct Definitions {
@@ -32,9 +34,9 @@ pub(super) struct Definitions {
     survey: Survey,
     /// When to read again although nobody asked.
     again: Option<Instant>,
-    /// What was read last, where all of it is in force and nothing waits: reading the same again
-    /// changes nothing.
-    done: Option<String>,
+    /// The digest of the last reading, where it changed nothing and nothing waits: the same again
+    /// changes nothing either.
+    settled_on: Option<String>,
 }
 
 impl Definitions {
@@ -58,7 +60,7 @@ impl Definitions {
             catalogue.0.insert(document.doc_id, accepted);
         }
         let mut definitions =
-            Self { catalogue, revision, settled: Settled::default(), survey, again: None, done: None };
+            Self { catalogue, revision, settled: Settled::default(), survey, again: None, settled_on: None };
         definitions.plan(shared);
         definitions.read(shared).await;
         if definitions.catalogue.slos().is_empty() {
@@ -101,9 +103,9 @@ impl Definitions {
         // Before the files: what people accept is what is there after they said so.
         // A store that does not say what was asked says it at the next look.
         let asked = Asked::read(shared).await.unwrap_or_default();
-        let done = self.done.take().filter(|_| asked.is_empty());
-        let Some(reading) = Reading::take(shared, done.clone()).await? else {
-            self.done = done;
+        let known = self.settled_on.take().filter(|_| asked.is_empty());
+        let Some(reading) = Reading::take(shared, known.clone()).await? else {
+            self.settled_on = known;
             return Ok(());
         };
         let compared = self.catalogue.compare(&reading.loaded, &reading.unread);
@@ -114,14 +116,17 @@ impl Definitions {
             (None, false) => Removal::Guarded,
         };
         // A word is consumed by the reload that carries it out, with it or not at all.
-        let carried_out = if removal == Removal::NotYet { Vec::new() } else { asked.ids };
+        let done = if removal == Removal::NotYet { Vec::new() } else { asked.ids };
         let fires = |slo: &str| shared.world.read().control.is_firing(slo);
         let reload = self.catalogue.reload(compared, removal, fires);
         let problems = reading.problems(&self.catalogue);
         let waiting = reload.waiting.clone();
-        self.put(shared, reload, carried_out).await.map_err(|error| error.to_string())?;
-        let is_whole = self.again.is_none() && waiting.is_empty() && shared.epoch().is_some();
-        self.done = is_whole.then_some(reading.digest);
+        let is_settled = self.again.is_none()
+            && waiting.is_empty()
+            && reload.changed.is_empty()
+            && reload.removed.is_empty();
+        self.put(shared, reload, done).await.map_err(|error| error.to_string())?;
+        self.settled_on = is_settled.then_some(reading.digest);
         self.show(shared, problems, waiting);
         Ok(())
     }
@@ -154,7 +159,7 @@ impl Definitions {
         let summary = format!("{} documents new or changed, {} removed", changed.len(), reload.removed.len());
         let revision = Revision { number, hash: reload.next.hash(), at, summary };
         shared.store.accept(epoch, &revision, &changed, &reload.removed, &done).await?;
-        let (changed, removed) = (listed(&reload.changed), listed(&reload.removed));
+        let (changed, removed) = (listed(&reload.changed, LOGGED), listed(&reload.removed, LOGGED));
         tracing::info!(revision = number, changed, removed, "definitions in force");
         self.revision = number;
         self.catalogue = reload.next;
@@ -182,7 +187,10 @@ impl Definitions {
             tracing::error!("{problem}{}", if holds { "; what was in force of it stays so" } else { "" });
         }
         if !waiting.is_empty() && waiting != before.waiting_for_accept {
-            tracing::warn!(?waiting, "these would go; they stay until `damper reload --accept`");
+            tracing::warn!(
+                waiting = listed(&waiting, LOGGED),
+                "these would go; they stay until `damper reload --accept`"
+            );
         }
         let errors = problems.iter().filter(|p| p.error).count();
         let slos = self.catalogue.slos().len();

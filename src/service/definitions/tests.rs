@@ -75,21 +75,29 @@ async fn a_word_outlives_a_reload_that_fails_and_goes_with_the_one_that_succeeds
 }
 
 #[tokio::test]
-async fn the_same_files_are_checked_once_unless_something_waits() {
+async fn the_same_files_are_checked_until_they_change_nothing_and_nothing_waits() {
     let service = Service::start().await;
     let reads = async |definitions: &Definitions| {
-        let done = definitions.done.clone();
-        done.is_none() || Reading::take(&service.shared, done).await.unwrap().is_some()
+        let known = definitions.settled_on.clone();
+        known.is_none() || Reading::take(&service.shared, known).await.unwrap().is_some()
     };
     service.slo("a", "99.9");
     let mut definitions = service.definitions().await;
-    assert!(!reads(&definitions).await, "all of it is in force");
     definitions.read(&service.shared).await;
     assert!(!reads(&definitions).await);
+    std::fs::write(service.file("broken"), "kind: [").unwrap();
+    assert!(reads(&definitions).await, "another file");
+    definitions.read(&service.shared).await;
+    definitions.read(&service.shared).await;
+    assert!(!reads(&definitions).await);
+    assert_eq!(service.shared.definitions.read().problems.len(), 1, "it is told all the same");
+    service.remove("broken");
     service.slo("a", "99.5");
     assert!(reads(&definitions).await, "another text");
     definitions.read(&service.shared).await;
-    assert!(!reads(&definitions).await);
+    assert!(reads(&definitions).await, "what else is in force may change what is made of them");
+    definitions.read(&service.shared).await;
+    assert!(!reads(&definitions).await && service.shared.definitions.read().problems.is_empty());
     service.slo("b", "99.9");
     assert!(reads(&definitions).await, "another file");
     // What could not be recorded is tried again.
@@ -99,7 +107,8 @@ async fn the_same_files_are_checked_once_unless_something_waits() {
     assert!(reads(&definitions).await);
     service.shared.set_epoch(epoch);
     definitions.read(&service.shared).await;
-    assert!(!reads(&definitions).await);
+    definitions.read(&service.shared).await;
+    assert!(!reads(&definitions).await && view(&service) == (2, 0));
     // Gone for a moment, or for good.
     service.remove("b");
     definitions.read(&service.shared).await;

@@ -2,6 +2,7 @@
 
 use super::Workload;
 use super::rights::{self, Known};
+use crate::cli::check::live::LISTED;
 use crate::cli::check::place::Findings;
 use crate::cluster::Fault;
 use crate::cluster::kubernetes::{Kubernetes, Served};
@@ -91,7 +92,7 @@ async fn absent(cluster: &Kubernetes, target: &Target, findings: &mut Findings) 
     let hint = match nearest::nearest(name, &all) {
         Some(near) => Some(format!("did you mean `{near}`?")),
         None if names.is_empty() => None,
-        None => Some(format!("there are: {}", listed(&names))),
+        None => Some(format!("there are: {}", listed(&names, LISTED))),
     };
     findings.error(&["target", "name"], what, hint);
     Ok(())

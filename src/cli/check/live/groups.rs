@@ -1,6 +1,7 @@
 //! `groupBy`: the labels must be there, and the groups should fit the limit.
 
 use super::Found;
+use super::LISTED;
 use super::ask::{Server, Trouble, counted};
 use super::select::{self, held, lacking};
 use crate::cli::check::place::Findings;
@@ -43,7 +44,7 @@ pub(super) fn missing(label: &str, of: &str, existing: &[String], findings: &mut
     let near = nearest::nearest(label, &known).map(|near| format!("did you mean `{near}`? "));
     let hint = match existing {
         [] => "it has no labels at all".to_owned(),
-        existing => format!("{}its labels are: {}", near.unwrap_or_default(), listed(existing)),
+        existing => format!("{}its labels are: {}", near.unwrap_or_default(), listed(existing, LISTED)),
     };
     findings.error(&["groupBy"], format!("no series of {of} has the label `{label}`"), Some(hint));
 }

@@ -1,5 +1,6 @@
 //! Histograms: does the bound exist, on every series, and is the kind the one that was written.
 
+use super::LISTED;
 use super::ask::{Server, Trouble, counted};
 use super::select::{recent, without};
 use crate::cli::check::place::Findings;
@@ -32,8 +33,10 @@ pub(super) async fn bucket(
         }
         let bounds = server.values("le", &recent(&all)).await?;
         let what = format!("no series of `{all}` has a bucket with the bound {shown}");
-        let hint =
-            format!("its bounds are {}; a latency between two of them cannot be counted", listed(&bounds));
+        let hint = format!(
+            "its bounds are {}; a latency between two of them cannot be counted",
+            listed(&bounds, LISTED)
+        );
         findings.error(&BOUND, what, Some(hint));
         return Ok(true);
     }

@@ -47,6 +47,8 @@ use ask::{Server, Trouble};
 const LIMIT: Duration = Duration::from_mins(10);
 /// SLOs asked about at a time. Each asks one question after the other.
 const AT_ONCE: usize = 4;
+/// Names in one line.
+pub(super) const LISTED: usize = 10;
 
 /// What the live server said.
 #[derive(Debug, Default)]

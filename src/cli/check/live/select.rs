@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::LISTED;
 use super::ask::{Server, Trouble};
 use crate::slo::listed::listed;
 use crate::slo::nearest;
@@ -85,13 +86,13 @@ async fn one_matcher(
         let near = nearest::nearest(label, &known).map(|near| format!("did you mean `{near}`? "));
         return Ok(Why {
             what: format!("`{}` has no label `{label}`", rest.metric),
-            hint: Some(format!("{}its labels are: {}", near.unwrap_or_default(), listed(&existing))),
+            hint: Some(format!("{}its labels are: {}", near.unwrap_or_default(), listed(&existing, LISTED))),
             is_structural: true,
         });
     }
     Ok(Why {
         what: format!("no series of `{rest}` has {matcher}"),
-        hint: Some(format!("`{label}` has the values {}", listed(&values))),
+        hint: Some(format!("`{label}` has the values {}", listed(&values, LISTED))),
         is_structural: false,
     })
 }
@@ -121,7 +122,7 @@ async fn no_metric(server: &Server, selector: &Selector) -> Result<Why, Trouble>
             let words: BTreeSet<&str> = selector.metric.split('_').collect();
             names
                 .sort_by_key(|name| std::cmp::Reverse(name.split('_').filter(|w| words.contains(w)).count()));
-            Some(format!("near it are: {}", listed(&names)))
+            Some(format!("near it are: {}", listed(&names, LISTED)))
         }
     };
     Ok(Why { what, hint, is_structural: false })
