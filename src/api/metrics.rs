@@ -13,6 +13,9 @@ use crate::service::shared::Shared;
 use crate::service::{clock, scaling};
 use crate::telemetry::{ScaleGauges, SloGauges, metrics};
 
+/// Plans that may be swapped in during one scrape, before it leaves SLOs out.
+const MOST_SWAPS: usize = 10;
+
 /// Damper's own metrics, as OpenMetrics text. Of SLOs and policies what is not known has no series.
 #[utoipa::path(
     get, path = "/metrics", tag = "service",
@@ -29,13 +32,24 @@ pub(super) async fn metrics_text(State(shared): State<Arc<Shared>>) -> Result<im
     Ok(([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text))
 }
 
+/// Until no plan was swapped in between: positions are of one plan, and an SLO is told once.
 fn add_slos(shared: &Shared, slos: &mut SloGauges) {
+    for _ in 0..MOST_SWAPS {
+        if add_slos_of_one_plan(shared, slos) {
+            return;
+        }
+        *slos = SloGauges::default();
+    }
+}
+
+fn add_slos_of_one_plan(shared: &Shared, slos: &mut SloGauges) -> bool {
     let plan = Arc::clone(&shared.world.read().plan);
-    for place in 0..plan.slos.len() {
+    for planned in &plan.slos {
         let newest = newest(shared);
         let world = shared.world.read();
-        // A reload in between: its SLOs are shown by the next scrape.
-        let Some(planned) = world.plan.slos.get(place) else { return };
+        if !Arc::ptr_eq(&plan, &world.plan) {
+            return false;
+        }
         let (service, name) = (&planned.slo.id.service, &planned.slo.id.name);
         let pooled = pooled(planned, &at_slo(shared, &world, &planned.id, newest));
         for (window, burn) in pooled.burn {
@@ -48,6 +62,7 @@ fn add_slos(shared: &Shared, slos: &mut SloGauges) {
         }
         slos.objective(service, name, planned.slo.objective.ratio());
     }
+    true
 }
 
 fn add_policies(shared: &Shared, gauges: &mut ScaleGauges) {

@@ -360,6 +360,28 @@ mod tests {
     }
 
     #[test]
+    fn the_gauges_of_slos_are_told_as_the_registry_tells_all_others() {
+        let text = Metrics::new().encode(|slos, _| {
+            slos.burn_rate("shop", "b", "5m", 14.4);
+            slos.burn_rate("shop", "a", "1h", 0.5);
+            slos.objective("shop", "a", 0.999);
+        });
+        let own: Vec<&str> = text.lines().filter(|line| line.contains("damper_slo_")).collect();
+        assert_eq!(
+            own,
+            [
+                "# HELP damper_slo_burn_rate Burn rate of the SLO over the window, groups pooled.",
+                "# TYPE damper_slo_burn_rate gauge",
+                r#"damper_slo_burn_rate{service="shop",slo="b",window="5m"} 14.4"#,
+                r#"damper_slo_burn_rate{service="shop",slo="a",window="1h"} 0.5"#,
+                "# HELP damper_slo_objective_ratio Objective of the SLO.",
+                "# TYPE damper_slo_objective_ratio gauge",
+                r#"damper_slo_objective_ratio{service="shop",slo="a"} 0.999"#,
+            ]
+        );
+    }
+
+    #[test]
     fn a_scrape_leaves_nothing_behind_for_the_next() {
         let metrics = Metrics::new();
         let told = metrics.encode(|slos, policies| {
