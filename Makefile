@@ -51,10 +51,11 @@ load: setup ## Watches very many SLOs with one Damper and says what that takes (
 scoreboard: ## Scores Damper's scaling beside the HPA, KEDA and others, in simulated time (WRITE=1 puts it into docs)
 	@cargo run --locked --quiet --example scoreboard -- $(if $(WRITE),--write)
 
-lint: ## The quick part of test: format, clippy, documentation
+lint: ## The quick part of test: format, clippy, documentation, the lock file of the fuzzer
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+	cargo metadata --locked --format-version 1 --manifest-path tests/fuzz/Cargo.toml >/dev/null
 
 setup: ## Gets the servers that tests run against, into ~/.cache/damper; installs nothing
 	@tests/setup.sh

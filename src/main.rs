@@ -8,7 +8,7 @@ use clap::Parser as _;
 use damper::cli::Cli;
 
 /// Answers come and go by the megabyte beside a ledger that stays: the C library's allocator joins what
-/// is free anew for each of them, which takes longer than to decide (docs/reliability.md, Load).
+/// is free anew for each of them, which takes longer than to decide (docs/reliability.md, "Load").
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
