@@ -46,7 +46,7 @@ use crate::slo::time::Span;
 pub struct Plan {
     /// The SLOs, in the order given.
     pub slos: Vec<Planned>,
-    /// All series, in order of first use; the position is the [`SeriesIx`](crate::engine::fact::SeriesIx).
+    /// All series, in order of first use; the position is the [`SeriesIx`].
     pub series: Vec<Series>,
     /// Every series is in exactly one group.
     pub groups: Vec<Arc<QueryGroup>>,
