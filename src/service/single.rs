@@ -13,6 +13,7 @@ use crate::engine::plan::{AliveGroup, Direct, DirectIx, Plan, Planned, QueryGrou
 use crate::engine::sample::{Answer, Failure};
 use crate::engine::step::DirectSeen;
 use crate::prometheus::Priority;
+use crate::slo::listed::listed;
 use crate::slo::time::{Span, Ts};
 
 /// One of them as it was asked.
@@ -88,12 +89,9 @@ pub(super) fn slos_of(plan: &Plan, group: &QueryGroup) -> String {
 }
 
 /// `shop/availability`, or `shop/availability and 2 more`.
-fn named<'a>(mut slos: impl Iterator<Item = &'a Planned>) -> String {
-    let first = slos.next().map_or("no SLO", |planned| planned.id.as_str());
-    match slos.count() {
-        0 => first.to_owned(),
-        more => format!("{first} and {more} more"),
-    }
+fn named<'a>(slos: impl Iterator<Item = &'a Planned>) -> String {
+    let ids: Vec<&str> = slos.map(|planned| planned.id.as_str()).collect();
+    if ids.is_empty() { "no SLO".to_owned() } else { listed(&ids, 1) }
 }
 
 fn single(id: PartId, every: Span, what: impl FnOnce() -> String, answer: &Answer) -> Single {

@@ -8,6 +8,7 @@ use crate::engine::fact::What;
 use crate::engine::plan::Read;
 use crate::service::shared::Shared;
 use crate::service::state::{Guarded, World};
+use crate::slo::listed::listed;
 use crate::telemetry::labels::QueryLabels;
 
 /// SLOs named in one message.
@@ -57,11 +58,8 @@ pub(super) fn unanswered(shared: &Shared, source: &str) {
 fn words(world: &World, drift: &Drift, all: usize) -> String {
     let Drift { end, width, booked, asked, .. } = drift;
     let ix = world.ledger.find(drift.series);
-    let mut slos: Vec<&str> =
+    let slos: Vec<&str> =
         world.plan.readers_of(ix.map(Read::Series)).map(|planned| planned.id.as_str()).collect();
-    let more = slos.len().saturating_sub(NAMED);
-    slos.truncate(NAMED);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let key = ix.and_then(|ix| world.ledger.series(ix)).map(|series| &series.keep().key);
     let what = match key.map(|key| &key.what) {
         Some(What::Atom(atom)) => atom.selector.to_string(),
@@ -74,12 +72,12 @@ fn words(world: &World, drift: &Drift, all: usize) -> String {
     let source = key.map_or("", |key| key.source.as_str());
     let of_all = if all == 1 { "1 settled slice is".to_owned() } else { format!("{all} settled slices are") };
     format!(
-        "{of_all} not what the source says now. The newest: {}{more}, `{what}`{group}, the {width} \
+        "{of_all} not what the source says now. The newest: {}, `{what}`{group}, the {width} \
          that end at {end}: {} booked, {} asked again of source `{source}`. Samples that came after a slice had \
          settled look like this, a source that lost a part of its data, and a store that was changed by hand. \
          Budgets and alerts go by what is booked, and nothing is rewritten. If it is what was booked that is \
          wrong, take the time out with `damper ledger exclude`.",
-        slos.join(", "),
+        listed(&slos, NAMED),
         booked.as_f64(),
         asked.as_f64(),
     )

@@ -2,18 +2,29 @@
 
 use super::*;
 
-/// The folder of a container that is made anew is empty.
-#[tokio::test]
-async fn what_a_replica_told_is_handed_over_before_it_ends() {
+/// One told a page without the store and handed it over once the store was back.
+async fn handed_over(incident: &str) -> Night {
     let (night, ears) = (Night::begin().await, Ears::default());
-    night.degrade(fires(Page, "p", 30)).await;
+    night.degrade(fires(Page, incident, 30)).await;
     night.deliver("main", &ears).await;
     night.find();
     super::super::hand_over(&night.shared).await;
-    let night = Box::pin(night.die()).await;
-    assert_eq!(night.fires(), None, "nothing is left in its folder");
+    night
+}
+
+/// Takes up what was handed over, as the one that leads does.
+async fn take_up(night: &Night) {
     super::super::handover::look(&night.shared).await.unwrap();
     super::super::take_over(&night.shared).await;
+}
+
+/// The folder of a container that is made anew is empty.
+#[tokio::test]
+async fn what_a_replica_told_is_handed_over_before_it_ends() {
+    let night = handed_over("p").await;
+    let night = Box::pin(night.die()).await;
+    assert_eq!(night.fires(), None, "nothing is left in its folder");
+    take_up(&night).await;
     assert_eq!(night.fires().as_deref(), Some("p"));
     assert_eq!(night.rows("main").await, [row("p-firing-main", Status::Delivered)]);
 }
@@ -21,17 +32,12 @@ async fn what_a_replica_told_is_handed_over_before_it_ends() {
 /// What it could hand over only in part it hands over once more.
 #[tokio::test]
 async fn what_is_handed_over_twice_is_taken_up_once() {
-    let (night, ears) = (Night::begin().await, Ears::default());
-    night.degrade(fires(Page, "p", 30)).await;
-    night.deliver("main", &ears).await;
-    night.find();
-    super::super::hand_over(&night.shared).await;
+    let night = handed_over("p").await;
     for command in night.shared.store.commands(10).await.unwrap() {
         night.shared.store.put_command(&command.kind, &command.body, 0).await.unwrap();
     }
     let night = Box::pin(night.die()).await;
-    super::super::handover::look(&night.shared).await.unwrap();
-    super::super::take_over(&night.shared).await;
+    take_up(&night).await;
     assert_eq!(night.fires().as_deref(), Some("p"));
     assert_eq!(night.history().await, [line("p", "firing")], "and no end");
     assert_eq!(night.rows("main").await, [row("p-firing-main", Status::Delivered)]);
@@ -40,11 +46,7 @@ async fn what_is_handed_over_twice_is_taken_up_once() {
 /// Else the state of the incident that the store has would be that of the other one, and it would never end.
 #[tokio::test]
 async fn nothing_is_taken_over_while_it_is_in_doubt_what_the_store_has() {
-    let (night, ears) = (Night::begin().await, Ears::default());
-    night.degrade(fires(Page, "theirs", 30)).await;
-    night.deliver("main", &ears).await;
-    night.find();
-    super::super::hand_over(&night.shared).await;
+    let night = handed_over("theirs").await;
     let night = Box::pin(night.die()).await;
     // The answer was lost, not the commit.
     assert!(night.tick(fires(Page, "own", 60)).await);
@@ -52,8 +54,7 @@ async fn nothing_is_taken_over_while_it_is_in_doubt_what_the_store_has() {
     *night.shared.in_doubt.write() =
         Some(super::super::Doubt { delta: fires(Page, "own", 60), ..super::super::Doubt::default() });
     for _ in 0..2 {
-        super::super::handover::look(&night.shared).await.unwrap();
-        super::super::take_over(&night.shared).await;
+        take_up(&night).await;
         assert!(night.tick(Delta::default()).await);
         assert_eq!(night.fires().as_deref(), Some("own"));
     }
@@ -90,8 +91,7 @@ async fn what_a_replica_told_that_leads_no_more_the_leader_tells_the_end_of() {
     super::super::hand_over(&night.shared).await;
     assert_eq!(std::fs::read(night.folder.path().join("spill")).unwrap(), super::super::record::HEADER);
     // The one that leads.
-    super::super::handover::look(&night.shared).await.unwrap();
-    super::super::take_over(&night.shared).await;
+    take_up(&night).await;
     assert_eq!(night.fires().as_deref(), Some("p"));
     assert!(night.shared.store.commands(10).await.unwrap().is_empty());
     assert_eq!(night.rows("main").await, [row("p-firing-main", Status::Delivered)]);
