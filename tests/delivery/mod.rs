@@ -10,6 +10,7 @@ mod restored;
 mod store;
 mod store_dead;
 pub mod told;
+mod truth;
 
 use std::time::Duration;
 

@@ -33,10 +33,13 @@ pub struct Phase {
 }
 
 impl Phase {
-    /// Whether an alert that began then is about it: windows of ten seconds fire late, and go on for as
-    /// long.
+    /// An alert may begin so many milliseconds after it: windows of ten seconds fire late, and go on for
+    /// as long.
+    pub const FIRES_ON: i64 = 15_000;
+
+    /// Whether an alert that began then is about it.
     pub fn holds(&self, began: i64) -> bool {
-        began >= self.from && self.to.is_none_or(|to| began < to + 15_000)
+        began >= self.from && self.to.is_none_or(|to| began < to + Self::FIRES_ON)
     }
 }
 
