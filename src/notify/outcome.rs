@@ -34,6 +34,8 @@ pub enum Outcome {
 impl Outcome {
     /// Taken, and nothing to say about it.
     pub const DELIVERED: Self = Self::Delivered { note: None };
+    /// What it is called beside the reasons of failures, as in metrics.
+    pub const DELIVERED_WORD: &str = "delivered";
 
     /// Worth another try, at a time the back-off chooses.
     pub fn retry(reason: Reason, error: impl Into<String>) -> Self {

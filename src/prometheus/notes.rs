@@ -42,6 +42,29 @@ impl Notes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::LogFormat;
+    use crate::telemetry::logs::testing::logged;
+
+    #[test]
+    fn a_note_is_in_the_log_once_until_it_was_over() {
+        let mut notes = Notes::default();
+        let mut lines = |times: std::ops::Range<i64>, what: &[&str]| {
+            let what: Vec<String> = what.iter().map(|&note| note.to_owned()).collect();
+            let text = logged(LogFormat::Text, "info", || {
+                times.step_by(30).for_each(|at| notes.note("local", "rate(up[5m])", &what, Ts(at)));
+            });
+            text.lines().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let said = lines(0..3600, &["PromQL warning: odd"]);
+        assert_eq!(said.len(), 1, "{said:?}");
+        for part in ["WARN", "local", "rate(up[5m])", "PromQL warning: odd"] {
+            assert!(said[0].contains(part), "{part}: {said:?}");
+        }
+        let other = lines(3600..4200, &["PromQL warning: odd", "PromQL warning: odder"]);
+        assert!(other.len() == 1 && other[0].contains("odder"), "{other:?}");
+        assert_eq!(lines(4200..4800, &[]).len(), 0);
+        assert_eq!(lines(4800..5400, &["PromQL warning: odd"]).len(), 1, "it was over");
+    }
 
     #[test]
     fn notes_are_bounded_and_forgotten_when_they_are_not_repeated() {

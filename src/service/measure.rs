@@ -8,9 +8,10 @@ use super::clock;
 use super::shared::Shared;
 use crate::engine::fact::{SlotFact, SlotState, Trust};
 use crate::engine::sample::Answer;
+use crate::notify::Outcome;
 use crate::slo::model::Severity;
 use crate::store::Backlog;
-use crate::telemetry::labels::{ReceiverLabels, SeverityLabels, SourceLabels};
+use crate::telemetry::labels::{DeliveryLabels, ReceiverLabels, SeverityLabels, SourceLabels};
 
 /// One completed tick.
 pub(super) fn tick(shared: &Shared, took: Duration, lag: f64, step_seconds: f64, uncommitted: bool) {
@@ -70,6 +71,9 @@ fn queues(shared: &Shared, backlog: &[Backlog]) {
     let metrics = &shared.metrics;
     for receiver in &shared.settings.receivers {
         let labels = ReceiverLabels::new(&*receiver.name);
+        // From zero on: to whoever counts its increase, a first delivery that begins at one is none.
+        let taken = DeliveryLabels::new(&*receiver.name, Outcome::DELIVERED_WORD);
+        metrics.deliveries.get_or_create(&taken).inc_by(0);
         let queue = backlog.iter().find(|queue| queue.receiver == receiver.name);
         metrics.outbox_pending.get_or_create(&labels).set(queue.map_or(0, |queue| queue.pending));
         metrics.outbox_dead.get_or_create(&labels).set(queue.map_or(0, |queue| queue.dead));
@@ -95,5 +99,24 @@ pub(super) fn trust(shared: &Shared, slots: &[SlotFact]) {
         let partial = count(Trust::Partial) + count(Trust::Open);
         shared.metrics.slices_partial.inc_by(u64::try_from(partial).unwrap_or(0));
         shared.metrics.slices_estimated.inc_by(u64::try_from(count(Trust::Estimated)).unwrap_or(0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::testing::{FALLBACK, service};
+
+    /// `DamperDeliveryFailing` sees by it that the first message of a process was taken.
+    #[tokio::test]
+    async fn deliveries_of_each_receiver_begin_at_zero() {
+        let (shared, _folder) = service(FALLBACK).await;
+        queues(&shared, &[]);
+        let text = shared.metrics.encode(|_, _| {});
+        for receiver in ["main", "other"] {
+            let line =
+                format!("damper_deliveries_total{{receiver=\"{receiver}\",outcome=\"delivered\"}} 0\n");
+            assert!(text.contains(&line), "{text}");
+        }
     }
 }

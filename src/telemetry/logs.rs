@@ -153,11 +153,12 @@ where
     }
 }
 
+/// What is logged, as text.
 #[cfg(test)]
-mod tests {
+pub(crate) mod testing {
     use std::sync::{Arc, Mutex};
 
-    use super::*;
+    use super::{LogFormat, LogSettings, io, subscriber};
 
     #[derive(Clone, Default)]
     struct Buffer(Arc<Mutex<Vec<u8>>>);
@@ -171,7 +172,7 @@ mod tests {
         }
     }
 
-    fn logged(format: LogFormat, level: &str, talk: impl FnOnce()) -> String {
+    pub(crate) fn logged(format: LogFormat, level: &str, talk: impl FnOnce()) -> String {
         let buffer = Buffer::default();
         let writer = buffer.clone();
         let settings = LogSettings { format, level: level.parse().unwrap() };
@@ -179,6 +180,12 @@ mod tests {
         let bytes = buffer.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::logged;
+    use super::*;
 
     #[test]
     fn a_json_line_has_the_version_and_the_tick() {

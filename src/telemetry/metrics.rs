@@ -222,7 +222,7 @@ impl Metrics {
 
     /// One attempt to deliver; its outcome is `delivered` or the reason of the failure.
     pub fn delivery(&self, receiver: &str, outcome: &Outcome, took: Duration) {
-        let word = outcome.failure().map_or("delivered", |(reason, _)| reason.as_str());
+        let word = outcome.failure().map_or(Outcome::DELIVERED_WORD, |(reason, _)| reason.as_str());
         self.deliveries.get_or_create(&DeliveryLabels::new(receiver, word)).inc();
         self.delivery_seconds.get_or_create(&ReceiverLabels::new(receiver)).observe(took.as_secs_f64());
     }

@@ -10,7 +10,6 @@ mod churn;
 mod edges;
 mod fleet;
 mod hazards;
-mod native;
 mod observer;
 mod retention;
 mod rewrite;

@@ -4,6 +4,7 @@ use promql_parser::label::{self, METRIC_NAME};
 use promql_parser::parser::{Expr, VectorSelector};
 
 use super::super::query::{MatchOp, Matcher, Selector};
+use super::refusal::Refusal;
 use super::{QueryError, placeholders, places};
 
 /// A plain selector, parentheses allowed.
@@ -11,7 +12,7 @@ pub(super) fn read(expr: &Expr) -> Result<Selector, QueryError> {
     let hint = "write a metric and its labels alone, such as up{job=\"checkout\"}";
     match expr {
         Expr::Paren(paren) => read(&paren.expr),
-        Expr::VectorSelector(selector) => one_metric(selector),
+        Expr::VectorSelector(selector) => one_metric(selector).map_err(Refusal::into_error),
         Expr::MatrixSelector(_) => {
             Err(QueryError::new("a range does not belong here: windows are chosen by Damper", hint))
         }
@@ -20,15 +21,15 @@ pub(super) fn read(expr: &Expr) -> Result<Selector, QueryError> {
 }
 
 /// The selector in canonical form.
-pub(super) fn one_metric(selector: &VectorSelector) -> Result<Selector, QueryError> {
+pub(super) fn one_metric(selector: &VectorSelector) -> Result<Selector, Refusal> {
     if selector.offset.is_some() || selector.at.is_some() {
-        return Err(QueryError::new(
+        return Err(Refusal::not_additive(
             "offset and @ move the selector in time, but events are counted when they happen",
             "remove offset and @",
         ));
     }
     if !selector.matchers.or_matchers.is_empty() {
-        return Err(QueryError::new(
+        return Err(Refusal::not_additive(
             "matchers joined by `or` may cover the same series twice",
             "write one selector per alternative and add them with +, or use =~",
         ));
@@ -41,8 +42,10 @@ pub(super) fn one_metric(selector: &VectorSelector) -> Result<Selector, QueryErr
             value.clone()
         }
         _ => {
-            return Err(QueryError::new(
-                "the selector may cover several metrics, whose counters are not one",
+            // Asked as it is, it has an answer until two of them come with the same labels.
+            return Err(Refusal::mistake(
+                "the selector may cover several metrics, whose counters are not one; where two of them have \
+                 the same labels Prometheus refuses a rate of both",
                 "name each metric, and add them with +: a{job=\"x\"} + b{job=\"x\"}",
             ));
         }
@@ -54,7 +57,7 @@ pub(super) fn one_metric(selector: &VectorSelector) -> Result<Selector, QueryErr
     let printed = selector.to_string();
     // Spelled with escapes, which the template does not show: as text it would be filled.
     if placeholders::holds(&printed) {
-        return Err(places::misplaced(&printed));
+        return Err(places::misplaced(&printed).into());
     }
     Ok(selector)
 }

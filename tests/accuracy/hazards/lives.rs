@@ -100,7 +100,7 @@ fn back_after_a_day(job: &Job<'_>) -> Hazard {
     let mut series = job.instance("pod-1", -500_000, times().map(|(t, _)| t));
     series.push(job.series("req", &[], times()));
     let hazard = Hazard::new(job.name, about, series, (after(LONG_AGO, END), 0));
-    Hazard { from: LONG_AGO, ..hazard }.remark("what it did while away is not known, and not booked")
+    Hazard { from: LONG_AGO, ..hazard }.remark("absent while it was away, and what it did then is not booked")
 }
 
 /// The data begin where older blocks were deleted; each target is first seen at its own moment.

@@ -6,7 +6,9 @@ mod job;
 mod latency;
 mod lives;
 mod moved;
+mod native;
 pub mod page;
+mod refused;
 mod scrapes;
 mod values;
 mod victoria;
@@ -136,7 +138,8 @@ async fn nothing_that_was_not_done_is_booked() {
     }
     moved::run(&mut moved, &servers, begin).await;
     hazards.extend(moved);
-    let rows: Vec<Row> = hazards.iter().map(|hazard| hazard.row.clone()).collect();
+    let refused = refused::row(&servers, begin).await;
+    let rows: Vec<Row> = hazards.iter().map(|hazard| hazard.row.clone()).chain([refused]).collect();
     let problems: Vec<&String> = hazards.iter().flat_map(|hazard| &hazard.problems).collect();
     // Whoever writes the page sees there what did not hold.
     page::check(&rows);

@@ -14,7 +14,7 @@ const LOST: i64 = MOVE - 300;
 pub struct Moved {
     lost: [Hazard; 2],
     late: [Hazard; 2],
-    replicas: Hazard,
+    replicas: [Hazard; 2],
 }
 
 pub fn all(begin: i64) -> Moved {
@@ -22,7 +22,7 @@ pub fn all(begin: i64) -> Moved {
     Moved {
         lost: of(["lost-disk-old", "lost-disk-new"]).map(|job| lost(&job)),
         late: of(["late-old", "late-new"]).map(|job| late(&job)),
-        replicas: replicas(&Job { name: "replicas", begin }),
+        replicas: of(["replicas-old", "replicas-new"]).map(|job| replicas(&job)),
     }
 }
 
@@ -32,16 +32,15 @@ impl IntoIterator for Moved {
 
     /// One of each two variants, which are alike.
     fn into_iter(self) -> Self::IntoIter {
-        let ([lost, _], [late, _]) = (self.lost, self.late);
-        vec![lost, late, self.replicas].into_iter()
+        let ([lost, _], [late, _], [replicas, _]) = (self.lost, self.late, self.replicas);
+        vec![lost, late, replicas].into_iter()
     }
 }
 
 /// What a server of this version holds.
 pub fn data(moved: &Moved, version: Version) -> Vec<Series> {
-    let pairs = moved.lost.iter().zip([Version::Old, Version::New]);
-    let pairs = pairs.chain(moved.late.iter().zip([Version::Old, Version::New]));
-    let all = pairs.chain([(&moved.replicas, Version::Old)]);
+    let pairs = [&moved.lost, &moved.late, &moved.replicas].into_iter();
+    let all = pairs.flat_map(|pair| pair.iter().zip([Version::Old, Version::New]));
     let held = |(hazard, first): (&Hazard, Version)| match &hazard.later {
         Some(later) if first != version => later.clone(),
         _ => hazard.series.clone(),
@@ -121,17 +120,19 @@ pub async fn run(moved: &mut Moved, servers: &[Prometheus], begin: i64) {
         let other = of[1].row.clone();
         of[0].expect(other);
     }
-    let replicas = &mut moved.replicas;
-    let mut live = started(&servers[0], std::slice::from_ref(replicas), begin).await;
-    for (n, at) in (begin + TROUBLE - 60..=begin + END).step_by(30).enumerate() {
-        live.meet(&servers[n % 2]).await;
-        live.tick(at).await;
+    for (i, hazard) in moved.replicas.iter_mut().enumerate() {
+        let mut live = started(&servers[i], std::slice::from_ref(hazard), begin).await;
+        for (n, at) in (begin + TROUBLE - 60..=begin + END).step_by(30).enumerate() {
+            live.meet(&servers[(i + n) % 2]).await;
+            live.tick(at).await;
+        }
+        hazard.note(&live, begin, true);
+        let mut later = started(&servers[i], std::slice::from_ref(hazard), begin).await;
+        later.backfill(begin - OLDEST, begin + END).await;
+        hazard.note(&later, begin, false);
     }
-    replicas.note(&live, begin, true);
-    let later = started(&servers[0], std::slice::from_ref(replicas), begin);
-    let mut later = later.await;
-    later.backfill(begin - OLDEST, begin + END).await;
-    replicas.note(&later, begin, false);
+    let other = moved.replicas[1].row.clone();
+    moved.replicas[0].expect(other);
 }
 
 /// One that knows all until shortly before the trouble.

@@ -1,12 +1,13 @@
-//! Native histograms of twelve pods, counted whole and above a bound, against `increase`.
+//! Native histograms of twelve pods, counted whole and above a bound, against `increase`; and the hazard
+//! that only they have.
 
 use damper::slo::time::Span;
 
-use super::authored::Case;
-use super::fleet::Pod;
-use super::hazards::page::{self, Row};
-use super::observer::{Observer, latency};
-use super::truth::Truth;
+use super::page::{self, Row};
+use crate::accuracy::authored::Case;
+use crate::accuracy::fleet::Pod;
+use crate::accuracy::observer::{Observer, latency};
+use crate::accuracy::truth::Truth;
 use crate::support::native::Native;
 use crate::support::now_ms;
 use crate::support::prometheus::{Prometheus, Version};
