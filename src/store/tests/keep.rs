@@ -2,6 +2,7 @@
 //! backups of it are whole.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::{ConnectOptions, Executor};
@@ -246,6 +247,8 @@ async fn an_older_copy_that_is_written_into_the_file_is_noticed_and_nothing_is_a
     go_on().await;
     let length = std::fs::copy(&file, &copy).unwrap();
     go_on().await;
+    let backup = store.back_up(at(), 1).await.unwrap();
+    let good = std::fs::read(&backup).unwrap();
     store.commit(epoch, &owing(&[message("n", "j", 0)])).await.unwrap();
     assert_eq!(std::fs::copy(&copy, &file).unwrap(), length, "nothing else tells them apart");
     for error in [
@@ -254,10 +257,14 @@ async fn an_older_copy_that_is_written_into_the_file_is_noticed_and_nothing_is_a
         store.due("hook", 0, 10).await.unwrap_err(),
         store.sound().unwrap_err(),
         store.ping().await.unwrap_err(),
+        store.back_up(at() + Duration::from_secs(1), 1).await.unwrap_err(),
     ] {
         assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
         assert!(error.to_string().contains("another copy was written over the file"), "{error}");
+        names(&error.to_string(), &backup);
     }
+    assert_eq!(std::fs::read_dir(home.file("backups")).unwrap().count(), 1, "no copy of what is there now");
+    assert_eq!(std::fs::read(&backup).unwrap(), good);
     assert_eq!(std::fs::read(&file).unwrap(), std::fs::read(&copy).unwrap());
 }
 
