@@ -2,22 +2,68 @@
 //! followed, and never begun anew.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::support::damper::Damper;
-use crate::support::{port, wait_until};
+use crate::support::receiver::Receiver;
+use crate::support::{now_ms, port, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(60);
 const SLO: &str = "apiVersion: damper.dev/v1\nkind: ServiceLevelObjective\nmetadata: {name: a}\nspec:\n  service: s\n  objective: 99\n  sli: {events: {bad: 'x_total{code=\"500\"}', total: x_total}}\n";
 
 /// With a source that is not there.
 fn damper() -> Damper {
-    let damper = Damper::new(&format!("prometheus: {{url: http://127.0.0.1:{}}}\nstep: 5s\n", port::free()));
+    damper_with("")
+}
+
+/// The same with more settings.
+fn damper_with(more: &str) -> Damper {
+    let source = format!("prometheus: {{url: http://127.0.0.1:{}}}\nstep: 5s\n{more}", port::free());
+    let damper = Damper::new(&source);
     damper.definition("a.yaml", SLO);
     damper
+}
+
+fn heartbeat(heart: &Receiver) -> String {
+    format!("heartbeat: {{url: '{}', timeout: 1s}}\n", heart.url())
+}
+
+/// A heart that beats now.
+async fn beats_on(heart: &Receiver) {
+    let now = now_ms();
+    heart.wait_for(LIMIT, "a heartbeat", |beat| beat.at > now).await;
+}
+
+/// Ticks pass without a heartbeat, once it is known that the file is of no use and what was on its way
+/// then has arrived.
+async fn silent(damper: &Damper, heart: &Receiver) {
+    let known = |json: &Value| {
+        let mut parts = json["components"].as_array()?.iter();
+        parts.find(|part| part["name"] == "store file").map(drop)
+    };
+    damper.wait_for(LIMIT, "/healthz", "it to be known", known).await;
+    let completed = |json: &Value| json["ticks"]["completed"].as_i64();
+    let before = completed(&damper.get("/api/v1/status").await).unwrap();
+    let ticks = async |n: i64| {
+        let are_done = |json: &Value| (completed(json)? >= before + n).then_some(());
+        damper.wait_for(LIMIT, "/api/v1/status", &format!("tick {n}"), are_done).await;
+    };
+    ticks(1).await;
+    let beats = heart.requests().len();
+    ticks(3).await;
+    assert_eq!(heart.requests().len(), beats, "a heart that beats beside a store of no use");
+}
+
+/// The files of a folder with their contents.
+fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut all: Vec<_> = paths.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
+    all.sort();
+    all
 }
 
 /// Starts it, and gives what it says when it ends without having begun.
@@ -96,14 +142,21 @@ async fn a_damaged_store_is_told_with_the_command_that_restores_it() {
 
 #[tokio::test]
 async fn a_store_that_is_removed_while_it_is_used_is_told_and_not_lost() {
-    let mut damper = damper();
+    let heart = Receiver::start();
+    let mut damper = damper_with(&heartbeat(&heart));
     damper.start().await;
+    beats_on(&heart).await;
     let file = damper.path("damper.db");
     std::fs::remove_file(&file).unwrap();
     std::fs::remove_file(damper.path("damper.db-wal")).unwrap();
     // Health says so, asks for no restart, and names what was saved.
     let told = ["was removed or moved while Damper uses it", "damper store restore"];
     let text = store_told(&damper, LIMIT, &told).await;
+    let log = damper.log();
+    for line in ["was removed or moved while Damper uses it", "still holds is kept as a backup"] {
+        assert!(log.contains(line), "{line}: {log}");
+    }
+    silent(&damper, &heart).await;
     assert!(!file.exists(), "nothing is made in its place");
     damper.stop().await;
     let refused = refused(&mut damper).await;
@@ -118,24 +171,33 @@ async fn a_store_that_is_removed_while_it_is_used_is_told_and_not_lost() {
 
 /// A page of the outbox is overwritten: nothing that waits there can be sent any more.
 #[tokio::test]
-async fn damage_while_it_runs_is_told_in_health_and_takes_no_good_backups_place() {
-    let mut damper = Damper::new(&format!(
-        "prometheus: {{url: http://127.0.0.1:{}}}\nstep: 5s\nreceivers: [{{name: oncall, webhook: {{url: 'http://127.0.0.1:1/'}}}}]\n",
-        port::free()
-    ));
-    damper.definition("a.yaml", SLO);
+async fn damage_while_it_runs_is_told_and_takes_no_good_backups_place() {
+    let heart = Receiver::start();
+    let receiver = "receivers: [{name: oncall, webhook: {url: 'http://127.0.0.1:1/'}}]";
+    let mut damper = damper_with(&format!("{receiver}\n{}", heartbeat(&heart)));
     damper.start().await;
+    beats_on(&heart).await;
+    let folder = damper.path("backups");
+    std::fs::create_dir(&folder).unwrap();
+    let (code, text) = damper.command(&["store", "backup", "backups"]);
+    assert_eq!(code, 0, "{text}");
+    let good = contents(&folder);
+    assert_eq!(good.len(), 1);
+
     damper.damage("outbox").await;
     let text = store_told(&damper, 2 * LIMIT, &["damaged ("]).await;
-    assert!(text.contains("--salvage"), "there is no backup: {text}");
+    let restore = command(&text, "damper store restore ");
+    let newest = good[0].0.display().to_string();
+    assert!(restore.contains(&newest), "{restore:?}");
     assert!(damper.log().contains("damaged ("));
-    let completed = |json: &Value| json["ticks"]["completed"].as_i64();
-    let before = completed(&damper.get("/api/v1/status").await).unwrap();
-    let goes_on = |json: &Value| (completed(json)? > before).then_some(());
-    damper.wait_for(LIMIT, "/api/v1/status", "another tick", goes_on).await;
+    silent(&damper, &heart).await;
+    // A copy that is asked for would be the newest one.
+    let (code, text) = damper.command(&["store", "backup", "backups"]);
+    assert!(code == 1 && text.contains("damaged ("), "{code}: {text}");
+    assert_eq!(contents(&folder), good);
     damper.kill();
     let text = refused(&mut damper).await;
-    assert!(text.contains("damaged ("), "{text}");
+    assert!(text.contains("damaged (") && text.contains(&newest), "{text}");
 }
 
 /// As somebody who may not write there; an administrator may everything.

@@ -112,8 +112,38 @@ fn first(shared: &Shared) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+
+    use sqlx::{ConnectOptions as _, Connection as _};
+
     use super::*;
-    use crate::service::testing::Service;
+    use crate::service::testing::{Service, wait_until};
+
+    /// The store's file.
+    fn file(shared: &Shared) -> PathBuf {
+        shared.store.backup_folder().unwrap().with_file_name("damper.db")
+    }
+
+    /// Each file of a folder, by name, with its contents.
+    fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+        let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let mut all: Vec<_> = paths.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
+        all.sort();
+        all
+    }
+
+    /// Overwrites the first page of a table with noise, on the disk and not in the log.
+    async fn damage(shared: &Shared, table: &str) {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file(shared));
+        let mut shell = options.connect().await.unwrap();
+        sqlx::raw_sql("pragma wal_checkpoint(truncate)").execute(&mut shell).await.unwrap();
+        let page = "select rootpage from sqlite_master where name = $1";
+        let page: i64 = sqlx::query_scalar(page).bind(table).fetch_one(&mut shell).await.unwrap();
+        shell.close().await.unwrap();
+        let at = u64::try_from(page - 1).unwrap() * 4096;
+        let file = std::fs::File::options().write(true).open(file(shared)).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, &[0xa5; 4096], at).unwrap();
+    }
 
     #[tokio::test]
     async fn backups_are_made_when_they_are_due_and_a_restart_does_not_begin_anew() {
@@ -151,9 +181,7 @@ mod tests {
     async fn a_file_that_loses_its_name_is_kept_once_as_a_backup_and_told_until_it_is_back() {
         let service = Service::start().await;
         let shared = &service.shared;
-        let folder = shared.store.backup_folder().unwrap();
-        let file = std::fs::read_dir(folder.parent().unwrap()).unwrap().flatten().map(|entry| entry.path());
-        let file = file.into_iter().find(|path| path.extension().is_some_and(|e| e == "db")).unwrap();
+        let (folder, file) = (shared.store.backup_folder().unwrap(), file(shared));
         let away = file.with_extension("away");
         std::fs::rename(&file, &away).unwrap();
         let (mut due, mut told) = (Instant::now() + FIRST, false);
@@ -167,5 +195,34 @@ mod tests {
         std::fs::rename(&away, &file).unwrap();
         look(shared, &mut due, &mut told).await;
         assert!(shared.troubles.read().is_empty());
+    }
+
+    /// Both where nobody has read the damaged page before the copy does, and where somebody has.
+    #[tokio::test]
+    async fn a_backup_of_a_damaged_store_is_not_made_and_the_good_one_stays() {
+        let service = Service::start().await;
+        let shared = &service.shared;
+        let (mut due, mut told) = (Instant::now(), false);
+        look(shared, &mut due, &mut told).await;
+        let newest = shared.store.newest_backup().unwrap();
+        let folder = newest.path.parent().unwrap().to_owned();
+        let good = contents(&folder);
+        assert_eq!(good.len(), 1);
+        // A second one made within the same second would have the same name, and be refused for that.
+        let is_later = async || clock::now().0 > newest.at.timestamp();
+        wait_until(Duration::from_secs(5), "the next second", is_later).await;
+
+        damage(shared, "outbox").await;
+        for is_known in [false, true] {
+            assert_eq!(shared.store.sound().is_err(), is_known);
+            due = Instant::now();
+            look(shared, &mut due, &mut told).await;
+            assert_eq!(contents(&folder), good, "no copy, no part of one, and the good one as it was");
+            assert_eq!(shared.store.newest_backup().as_ref(), Some(&newest));
+            let part = if is_known { TROUBLE } else { "backup" };
+            let trouble = shared.troubles.read().get(part).cloned().unwrap();
+            let way_out = newest.path.display().to_string();
+            assert!(trouble.contains("damaged (") && trouble.contains(&way_out), "{trouble}");
+        }
     }
 }

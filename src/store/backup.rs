@@ -125,6 +125,8 @@ impl Db<Sqlite> {
             self.refused(format!("cannot write the backup {}: {error}", part.display()))
         };
         self.write_copy(part).await?;
+        // Of what somebody wrote into the file meanwhile it may be whole, and would be the newest.
+        self.is_ours().map_err(|fault| self.told(fault, "writing a copy"))?;
         // The name appears only once the contents are on the disk, and stays.
         let file = tokio::fs::File::open(part).await.map_err(failed)?;
         file.sync_all().await.map_err(failed)?;

@@ -1,8 +1,11 @@
 //! Two replicas, one of which cannot reach PostgreSQL any more: it pages on, the other one takes over, and
 //! the end of every page is told, whoever told the page.
 
-use super::store::settings;
-use super::{LIMIT, all_told, degraded, events, none_fires, on, taken, told};
+use std::collections::BTreeSet;
+
+use super::night::{beats_on, in_the_usual_time, settings};
+use super::told::{self, Told};
+use super::{LIMIT, all_told, degraded, events, none_fires, on, taken};
 use crate::support::damper::Damper;
 use crate::support::outage::Way;
 use crate::support::receiver::Receiver;
@@ -22,13 +25,18 @@ async fn what_a_replica_tells_that_is_cut_off_the_one_that_leads_brings_to_its_e
     let mut first = replica(&shop, &receiver, &heart, way.address());
     let mut second = replica(&shop, &receiver, &heart, &address);
     first.start().await;
+    beats_on(&heart).await;
     way.cut();
     degraded(&first).await;
     // A page comes and goes before anybody else leads.
+    let beats = heart.requests().len();
     shop.fail("pay", true);
-    let page = taken(&receiver, "firing").await;
+    let page = async || receiver.accepted().first().map(Told::read);
+    let page = in_the_usual_time("the page", page).await;
+    assert_eq!(page.event, "firing");
     shop.fail("pay", false);
     none_fires(&first, LIMIT).await;
+    assert_eq!(heart.requests().len(), beats, "a heart that beats while no page could be committed");
 
     second.spawn();
     let leads = async || (second.metric("damper_ticks_total").await? > 0.0).then_some(());
@@ -43,8 +51,11 @@ async fn what_a_replica_tells_that_is_cut_off_the_one_that_leads_brings_to_its_e
     all_told(&second).await;
     second.stop().await;
     // Who did not see it begin may have summed it up.
-    let mut told = events(&receiver);
-    told.retain(|event| event != "missed");
-    assert_eq!(told, ["firing", "resolved"]);
-    told::decided(&address).await;
+    let mut all = events(&receiver);
+    all.retain(|event| event != "missed");
+    assert_eq!(all, ["firing", "resolved"]);
+    let told = receiver.accepted().into_iter().map(|request| Told::read(&request));
+    let told: BTreeSet<_> = told.map(|told| (told.incident, told.event)).collect();
+    assert_eq!(told::decided(&address).await, told);
+    told::stored(&address, &receiver).await;
 }

@@ -6,6 +6,7 @@ mod crash;
 mod cut_off;
 mod email;
 mod fallback;
+mod night;
 mod restored;
 mod store;
 mod store_dead;

@@ -2,114 +2,19 @@
 //! ends wait for the store and are told once.
 
 use std::process::Command;
-use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::Value;
-use tokio::time::Instant;
 
 use super::alertmanager::{self, active, gone};
-use super::store::{beats_on, lock, settings, store_is};
+use super::night::{Night, beats_on, heartbeat, in_the_usual_time, store_is};
 use super::told::{self, Told};
 use super::{LIMIT, all_told, degraded, events, none_fires, on};
 use crate::support::alertmanager::{Alertmanager, Version};
-use crate::support::damper::Damper;
 use crate::support::receiver::{Behaviour, Receiver};
 use crate::support::shop::Shop;
 use crate::support::wait_until;
 use crate::support::{outage, postgres};
-
-/// From a service's failure to its page. The short window needs some of it, a tick is due every five
-/// seconds, and the machine is busy; a store that is asked costs ten seconds and more each time.
-const USUAL: Duration = Duration::from_secs(20);
-
-/// A Damper on two services, with what it tells.
-struct Night {
-    shop: Shop,
-    receiver: Receiver,
-    heart: Receiver,
-    damper: Damper,
-    store: String,
-}
-
-impl Night {
-    /// Not started; `store` is a line of its settings.
-    async fn falls(store: Option<&str>) -> Self {
-        let shop = Shop::open(&["pay", "cart"]).await;
-        let (receiver, heart) = (Receiver::start(), Receiver::start());
-        let line = store.map_or_else(String::new, |store| format!("store: '{store}'\n"));
-        let damper = on(&shop, "pay", &format!("{}{line}", settings(&receiver, &heart)));
-        damper.definition("cart.yaml", &Shop::slo("cart"));
-        let file = || format!("sqlite:{}", damper.path("damper.db").display());
-        let store = store.map_or_else(file, str::to_owned);
-        Self { shop, receiver, heart, damper, store }
-    }
-
-    async fn start(&mut self) {
-        self.damper.start().await;
-        beats_on(&self.heart).await;
-    }
-
-    /// Waits until Damper says that it goes on without its store, or with it again.
-    async fn degraded(&self, is: bool) {
-        let what = format!("degraded: {is}");
-        wait_until(LIMIT + LIMIT, &what, async || {
-            let says = self.damper.metric("damper_degraded").await?;
-            (says == f64::from(u8::from(is))).then_some(())
-        })
-        .await;
-    }
-
-    /// A service fails; its page arrives in the usual time.
-    async fn pages(&self, service: &str) -> Told {
-        let began = Instant::now();
-        self.shop.fail(service, true);
-        let what = format!("the page of {service}");
-        let page = async || {
-            let told = self.receiver.accepted().iter().map(Told::read).collect::<Vec<_>>();
-            told.into_iter().find(|told| told.event == "firing" && told.labels["service"] == service)
-        };
-        let told = wait_until(LIMIT, &what, page).await;
-        eprintln!("the page of {service} came after {:?}", began.elapsed());
-        assert!(began.elapsed() < USUAL, "{:?} until the page of {service}", began.elapsed());
-        told
-    }
-
-    /// A service is well again, and Damper knows it.
-    async fn ends(&self, service: &str) {
-        self.shop.fail(service, false);
-        let over = |json: &Value| {
-            let mut items = json["items"].as_array()?.iter();
-            items.all(|item| item["labels"]["service"] != service).then_some(())
-        };
-        self.damper.wait_for(LIMIT, "/api/v1/alerts", &format!("{service} to be well"), over).await;
-    }
-
-    /// One page came and went, another one still lasts, all without the store.
-    async fn without_its_store(&self) {
-        self.degraded(true).await;
-        store_is(&self.damper, "degraded").await;
-        self.pages("pay").await;
-        self.ends("pay").await;
-        self.pages("cart").await;
-        assert_eq!(events(&self.receiver), ["firing", "firing"], "no end without the store");
-    }
-
-    /// The store is back: ends are told, each once, and the store holds what happened.
-    async fn with_it_again(&mut self) {
-        self.degraded(false).await;
-        self.ends("cart").await;
-        let both = async || (events(&self.receiver).len() >= 4).then_some(());
-        wait_until(LIMIT, "both ends", both).await;
-        store_is(&self.damper, "ok").await;
-        beats_on(&self.heart).await;
-        all_told(&self.damper).await;
-        self.damper.stop().await;
-        let mut all = events(&self.receiver);
-        all.sort();
-        assert_eq!(all, ["firing", "firing", "resolved", "resolved"]);
-        told::check(&self.store, &self.receiver, &self.shop.phases()).await;
-    }
-}
 
 #[tokio::test]
 async fn a_file_that_is_taken_away_and_put_back() {
@@ -124,33 +29,6 @@ async fn a_file_that_is_taken_away_and_put_back() {
         "{health}"
     );
     std::fs::rename(&away, &file).unwrap();
-    night.with_it_again().await;
-}
-
-#[tokio::test]
-async fn a_kill_while_the_store_is_locked_and_pages_are_told_without_it() {
-    let mut night = Night::falls(None).await;
-    night.start().await;
-    let lock = lock(&night.damper).await;
-    night.degraded(true).await;
-    let page = night.pages("pay").await;
-    // A receiver that does not take the other one: the next process owes it.
-    night.receiver.behave(Behaviour::Fail(503, None));
-    night.shop.fail("cart", true);
-    let tried = async || {
-        let all = night.receiver.requests();
-        all.iter().map(Told::read).find(|told| told.labels["service"] == "cart")
-    };
-    let tried = wait_until(LIMIT, "an attempt", tried).await;
-    night.damper.kill();
-    drop(lock);
-    night.receiver.behave(Behaviour::Accept);
-    night.damper.start().await;
-    let taken = async || (events(&night.receiver).len() == 2).then_some(());
-    wait_until(LIMIT, "the page that was not taken", taken).await;
-    let told: Vec<Told> = night.receiver.accepted().iter().map(Told::read).collect();
-    assert_eq!((&told[0].key, &told[1].key), (&page.key, &tried.key), "under the same keys, each once");
-    night.ends("pay").await;
     night.with_it_again().await;
 }
 
@@ -193,7 +71,7 @@ async fn a_page_that_waits_in_a_server_that_vanishes_is_sent_from_memory() {
     night.receiver.behave(Behaviour::Fail(503, None));
     night.shop.fail("pay", true);
     let tried = async || night.receiver.requests().first().map(Told::read);
-    let tried = wait_until(LIMIT, "an attempt", tried).await;
+    let tried = in_the_usual_time("an attempt", tried).await;
     outage::stop(&address);
     night.receiver.behave(Behaviour::Accept);
     let taken = async || night.receiver.accepted().first().map(Told::read);
@@ -207,17 +85,23 @@ async fn a_page_that_waits_in_a_server_that_vanishes_is_sent_from_memory() {
     wait_until(LIMIT, "its end", end).await;
     all_told(&night.damper).await;
     night.damper.stop().await;
-    told::check(&night.store, &night.receiver, &night.shop.phases()).await;
+    night.store_holds_it().await;
 }
 
 /// A disk of its own, as an unprivileged user can make one.
 #[tokio::test]
 async fn a_full_disk_costs_no_page_and_one_without_any_reserve_left_none_either() {
     let mut night = Night::falls(Some("sqlite:disk/damper.db")).await;
+    // What is told of it does not fit behind what the spill file holds, in the block that it has.
+    let name = "{name: availability}";
+    let long = format!("{{name: availability, annotations: {{note: {}}}}}", "x".repeat(8192));
+    assert!(Shop::slo("cart").contains(name));
+    night.damper.definition("cart.yaml", &Shop::slo("cart").replace(name, &long));
     std::fs::create_dir(night.damper.path("disk")).unwrap();
     night.damper.begin_with("mount -t tmpfs -o size=64m none disk", true);
     night.start().await;
-    let disk = format!("/proc/{}/root{}", night.damper.process().id(), night.damper.path("disk").display());
+    let id = night.damper.process().id();
+    let disk = format!("/proc/{id}/root{}", night.damper.path("disk").display());
     let fill = |name: &str| {
         let to = format!("of={disk}/{name}");
         // It ends with "no space left".
@@ -240,7 +124,10 @@ async fn a_full_disk_costs_no_page_and_one_without_any_reserve_left_none_either(
     night.degraded(true).await;
     night.pages("cart").await;
     night.ends("pay").await;
+    let words = store_is(&night.damper, "degraded").await;
+    assert!(words.contains("What is told is forgotten by a restart: "), "{words}");
     assert_eq!(events(&night.receiver), ["firing", "firing"]);
+    night.silent();
     for name in ["first", "second"] {
         std::fs::remove_file(format!("{disk}/{name}")).unwrap();
     }
@@ -248,13 +135,21 @@ async fn a_full_disk_costs_no_page_and_one_without_any_reserve_left_none_either(
     let reserve = format!("{disk}/damper.db.reserve");
     let kept = async || std::fs::metadata(&reserve).ok().filter(|file| file.len() == 16 << 20);
     wait_until(LIMIT, "the reserve to be kept again", kept).await;
-    night.ends("cart").await;
-    let both =
-        async || (events(&night.receiver) == ["firing", "firing", "resolved", "resolved"]).then_some(());
-    wait_until(LIMIT, "both ends", both).await;
-    all_told(&night.damper).await;
+    night.recovers().await;
+    // Its disk goes with the process.
+    night.damper.process().signal(Signal::STOP);
+    let stands_still = async || {
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        status.contains("State:\tT").then_some(())
+    };
+    wait_until(LIMIT, "it to stand still", stands_still).await;
+    for file in ["damper.db", "damper.db-wal"] {
+        std::fs::copy(format!("{disk}/{file}"), night.damper.path(file)).unwrap();
+    }
+    night.damper.process().signal(Signal::CONT);
     night.damper.stop().await;
-    assert_eq!(events(&night.receiver).len(), 4);
+    night.store = format!("sqlite:{}", night.damper.path("damper.db").display());
+    night.store_holds_it().await;
 }
 
 /// It keeps what it is told, and needs to be told on; what fires, ends and fires again is one alert.
@@ -262,8 +157,11 @@ async fn a_full_disk_costs_no_page_and_one_without_any_reserve_left_none_either(
 async fn an_alertmanager_is_told_what_begins_and_no_end_before_the_store_is_back() {
     let shop = Shop::open(&["pay"]).await;
     let alertmanager = Alertmanager::start(Version::New, None).await;
-    let mut damper = on(&shop, "pay", &alertmanager::receiver(&[&alertmanager]));
+    let heart = Receiver::start();
+    let settings = format!("{}{}", alertmanager::receiver(&[&alertmanager]), heartbeat(&heart));
+    let mut damper = on(&shop, "pay", &settings);
     damper.start().await;
+    beats_on(&heart).await;
     let (file, away) = (damper.path("damper.db"), damper.path("away.db"));
     // What ended just before is repeated by the store for a quarter of an hour.
     shop.fail("pay", true);
@@ -272,8 +170,10 @@ async fn an_alertmanager_is_told_what_begins_and_no_end_before_the_store_is_back
     gone(&alertmanager).await;
     std::fs::rename(&file, &away).unwrap();
     degraded(&damper).await;
+    let beats = heart.requests().len();
     shop.fail("pay", true);
-    let first = active(&alertmanager, "the alert from memory").await;
+    let first = async || alertmanager.alerts().await.into_iter().next();
+    let first = in_the_usual_time("the alert from memory", first).await;
     shop.fail("pay", false);
     none_fires(&damper, LIMIT).await;
     // It is told on, by now more than once, and its end is ahead.
@@ -284,7 +184,10 @@ async fn an_alertmanager_is_told_what_begins_and_no_end_before_the_store_is_back
     };
     let later = wait_until(LIMIT, "the alert told on", told_on).await;
     assert_eq!(first["startsAt"], later["startsAt"]);
+    assert_eq!(heart.requests().len(), beats, "a heart that beats while no page could be committed");
     std::fs::rename(&away, &file).unwrap();
     gone(&alertmanager).await;
+    beats_on(&heart).await;
     damper.stop().await;
+    told::begun_and_ended(&format!("sqlite:{}", file.display()), 2).await;
 }

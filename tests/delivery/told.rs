@@ -163,6 +163,29 @@ pub fn stood_in(receiver: &Receiver, decided: &BTreeSet<Transition>) -> usize {
     firing_then_resolved(&told, decided)
 }
 
+/// Fails the test unless the outbox of a store, which nobody may have open, holds exactly the messages
+/// that its only receiver took.
+pub async fn stored(store: &str, receiver: &Receiver) {
+    let store = Store::open(store, Options::default()).await.unwrap();
+    let rows = store.outbox(&OutboxFilter::default(), None, 1000).await.unwrap();
+    assert_eq!(rows.next, None, "all of it");
+    store.close().await;
+    let stored: BTreeSet<String> = rows.items.into_iter().map(|row| row.id).collect();
+    let told: BTreeSet<String> = receiver.accepted().iter().map(|request| Told::read(request).key).collect();
+    assert_eq!(stored, told, "stored, and told");
+}
+
+/// Fails the test unless the history of a store, which nobody may have open, tells of so many incidents,
+/// each of which began and ended.
+pub async fn begun_and_ended(store: &str, incidents: usize) {
+    let decided = decided(store).await;
+    let of = |wanted: &str| -> BTreeSet<&str> {
+        decided.iter().filter(|(_, event)| event == wanted).map(|(incident, _)| &**incident).collect()
+    };
+    assert_eq!(of("firing"), of("resolved"), "{decided:?}");
+    assert_eq!((of("firing").len(), decided.len()), (incidents, 2 * incidents), "{decided:?}");
+}
+
 fn same_message_under_one_key(told: &[Told]) {
     let mut by_key: BTreeMap<&str, &Told> = BTreeMap::new();
     let mut by_transition: BTreeMap<(&str, &str), &str> = BTreeMap::new();

@@ -9,9 +9,12 @@ use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
 
 use crate::engine::alert::{AlertKey, AlertState, Firing, Subject};
+use crate::engine::scale::State;
 use crate::service::examine::examine;
 use crate::service::restoring::{RestoreError, Restored, restore};
+use crate::service::scaling::is_readable;
 use crate::slo::model::{Labels, Severity};
+use crate::slo::policy::Target;
 use crate::slo::time::Ts;
 use crate::store::{Decisions, ImageRow, Lease, Options, SliceBlob, StatePut, Store, StoreError};
 
@@ -41,10 +44,25 @@ fn firing(slo: &str, incident: &str) -> StatePut {
 }
 
 const POLICIES: &str = "scaling/all";
+const POLICY: &str = "scaling/policy/shop/web of web";
+
+/// A policy's state, as it is kept.
+fn policy(paused: bool) -> StatePut {
+    let state = State { paused, ..State::default() };
+    let target = Target::Kubernetes {
+        api_version: "apps/v1".into(),
+        kind: "Deployment".into(),
+        namespace: "shop".into(),
+        name: "web".into(),
+    };
+    let body = serde_json::json!({"state": state, "target": target}).to_string();
+    assert!(is_readable(POLICY, &body), "{body}");
+    StatePut { key: POLICY.into(), body }
+}
 
 impl Home {
     /// A store in which `shop/a` fires and a command waits, and a backup of that; since then the
-    /// command was carried out, `shop/b` fires too, and `stopped` stopped all scaling.
+    /// command was carried out, `shop/b` fires too, `stopped` stopped all scaling, and a policy was paused.
     async fn new(stopped: &str) -> (Self, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("damper.db").display());
@@ -55,7 +73,7 @@ impl Home {
             key: POLICIES.into(),
             body: serde_json::json!({"stopped": stopped}).to_string(),
         };
-        let states = vec![firing("shop/a", "a1"), policies(None)];
+        let states = vec![firing("shop/a", "a1"), policies(None), policy(false)];
         store.commit(epoch, &Decisions { states, ..Decisions::default() }).await.unwrap();
         let images: Vec<ImageRow> =
             (0..200).map(|id| ImageRow { id, at: 1_000_000, blob: vec![7; 2000] }).collect();
@@ -64,7 +82,7 @@ impl Home {
         let command = store.put_command("reload", "{}", 0).await.unwrap();
         let backup = store.back_up("2026-11-22T02:00:05Z".parse().unwrap(), 2).await.unwrap();
 
-        let states = vec![firing("shop/b", "b1"), policies(Some(stopped))];
+        let states = vec![firing("shop/b", "b1"), policies(Some(stopped)), policy(true)];
         let since = Decisions { states, commands_done: vec![command], ..Decisions::default() };
         store.commit(epoch, &since).await.unwrap();
         store.close().await;
@@ -94,6 +112,16 @@ impl Home {
 
     async fn restore(&self, from: Option<&Path>) -> Result<Restored, RestoreError> {
         restore(&self.url, from, false, Options::default(), now()).await
+    }
+
+    /// Whether the policy is paused.
+    async fn paused(&self) -> bool {
+        let store = Store::open(&self.url, Options::default()).await.unwrap();
+        let states = store.states().await.unwrap();
+        store.close().await;
+        let policy = states.iter().find(|(key, _)| key == POLICY).unwrap();
+        let policy: serde_json::Value = serde_json::from_str(&policy.1).unwrap();
+        policy["state"]["paused"].as_bool().unwrap()
     }
 
     /// The incidents that fire, who stopped scaling, and how many commands and images there are.
@@ -126,6 +154,7 @@ async fn decisions_that_can_still_be_read_are_not_lost_with_the_ledger() {
     let (fires, stopped, commands, images) = home.seen().await;
     assert_eq!(fires, ["a1", "b1"], "the incidents go on under their keys");
     assert_eq!((stopped.as_deref(), commands, images), (Some("ann"), 0, 200));
+    assert!(home.paused().await, "by somebody, since the backup");
     let kept = restored.kept.unwrap();
     assert!(kept.ends_with("damper.db.damaged-20261122T051205Z"), "{kept:?}");
     assert_eq!(std::fs::read(kept).unwrap(), damaged);
@@ -177,6 +206,7 @@ async fn without_a_backup_what_can_be_read_is_kept() {
     assert!(salvaged.rows >= 1 && salvaged.lost > 0, "{salvaged:?}");
     let (fires, stopped, ..) = home.seen().await;
     assert_eq!((fires, stopped.as_deref()), (vec!["a1".to_owned(), "b1".to_owned()], Some("ann")));
+    assert!(home.paused().await);
 
     let (home, _) = Home::new("ann").await;
     home.damage("states").await;
@@ -278,14 +308,14 @@ async fn rows_that_cannot_be_read_are_found_with_what_they_mean() {
     let told: Vec<String> =
         found.findings.iter().map(|finding| format!("{}: {}", finding.place, finding.what)).collect();
     let has = |text: &str| assert!(told.iter().any(|told| told.contains(text)), "{text}: {told:#?}");
-    has("states: 2 of 3 rows cannot be read or are not what was written, the first: ");
+    has("states: 2 of 4 rows cannot be read or are not what was written, the first: ");
     has("outbox: 1 of 1 rows");
     has("levels: 1 of 1 rows cannot be read or are not what was written, the first: i at r");
     has("documents: 1 of 1 rows");
     has("history: 1 of 1 rows");
     has("images: 200 of 200 rows");
     assert!(!found.has_decisions());
-    assert_eq!(found.rows["states"], 3);
+    assert_eq!(found.rows["states"], 4);
 }
 
 impl Home {

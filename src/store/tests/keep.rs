@@ -2,6 +2,7 @@
 //! backups of it are whole.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::{ConnectOptions, Executor};
@@ -136,9 +137,15 @@ async fn damage_names_the_newest_backup_and_the_command_that_restores_it() {
     let backup = with_backup(&home).await;
     let file = home.file("damper.db");
     let whole = std::fs::read(&file).unwrap();
-    for range in [0..100, 8192..20_000] {
+    let noise = |range: std::ops::Range<usize>| {
         let mut bytes = whole.clone();
         bytes[range].fill(0xa5);
+        bytes
+    };
+    // Header, schema, tables; half of it; a text.
+    let half = whole[..whole.len() / 2].to_vec();
+    let all = [noise(0..100), noise(100..4096), noise(8192..20_000), half, b"just some text".to_vec()];
+    for bytes in all {
         std::fs::write(&file, &bytes).unwrap();
         let text = refusal(&home).await;
         assert!(text.contains("damaged (") && text.contains("Stop Damper and restore a backup"), "{text}");
@@ -165,22 +172,50 @@ async fn killed(home: &Home) -> Home {
     copy
 }
 
+/// A frame of the log with its page.
+const FRAME: usize = 24 + 4096;
+
+/// Commits in a log whose frames begin at this byte or behind it: their last frame says how many pages
+/// there are.
+fn commits_from(log: &[u8], at: usize) -> usize {
+    let frames = log[32..].chunks_exact(FRAME).enumerate();
+    frames.filter(|(n, frame)| 32 + n * FRAME >= at && frame[4..8] != [0; 4]).count()
+}
+
+/// How many states there are for who reads the store with a damaged log all the same.
+async fn read_all_the_same(home: &Home) -> usize {
+    let copy = Home::sqlite();
+    for name in ["damper.db", "damper.db-wal"] {
+        std::fs::copy(home.file(name), copy.file(name)).unwrap();
+    }
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(copy.file("damper.db"));
+    let mut shell = options.connect().await.unwrap();
+    let states: i64 = sqlx::query_scalar("select count(*) from states").fetch_one(&mut shell).await.unwrap();
+    sqlx::Connection::close(shell).await.unwrap();
+    usize::try_from(states).unwrap()
+}
+
 #[tokio::test]
 async fn commits_that_a_damaged_log_would_forget_are_told() {
     let home = killed(&Home::sqlite()).await;
     let log = home.file("damper.db-wal");
     let whole = std::fs::read(&log).unwrap();
     assert!(whole.len() > 100_000, "{}", whole.len());
-    for range in [0..32, 5000..5100, whole.len() / 2..whole.len() / 2 + 4096] {
+    // The first frame of the last ten commits, each of which is one state.
+    let late = (0..).map(|n| 32 + n * FRAME).find(|at| commits_from(&whole, *at) == 10).unwrap();
+    for range in [0..32, 5000..5100, late..late + FRAME] {
         let mut bytes = whole.clone();
         bytes[range.clone()].fill(0xa5);
         std::fs::write(&log, &bytes).unwrap();
+        let behind = commits_from(&whole, range.end);
+        let told = format!(": {behind} commits after it would be forgotten");
         let text = refusal(&home).await;
-        assert!(text.contains("write-ahead log") && text.contains("would be forgotten"), "{range:?}: {text}");
+        assert!(text.contains("write-ahead log") && text.contains(&told), "{range:?}: {text}");
         let looked = Store::look(&home.url, Options::default()).await.unwrap_err().to_string();
-        assert!(looked.contains("would be forgotten"), "{looked}");
+        assert!(looked.contains(&told), "{looked}");
         assert_eq!(std::fs::read(&log).unwrap(), bytes, "left as it is");
     }
+    assert_eq!(read_all_the_same(&home).await, 10, "the last ten are what SQLite forgets");
     // What a crash cuts short is no damage.
     std::fs::write(&log, &whole[..whole.len() - 1000]).unwrap();
     assert!(home.open().await.states().await.unwrap().len() >= 18);
@@ -217,8 +252,9 @@ async fn a_file_that_loses_its_name_while_it_is_used_takes_no_more_decisions() {
     let other = Home::sqlite();
     with_backup(&other).await;
     std::fs::copy(other.file("damper.db"), &file).unwrap();
-    let error = store.commit(epoch, &some()).await.unwrap_err().to_string();
-    assert!(error.contains("exchanged for another one"), "{error}");
+    for error in [store.commit(epoch, &some()).await.unwrap_err(), store.sound().unwrap_err()] {
+        assert!(error.to_string().contains("exchanged for another one"), "{error}");
+    }
 
     std::fs::rename(&away, &file).unwrap();
     store.sound().unwrap();
@@ -226,8 +262,9 @@ async fn a_file_that_loses_its_name_while_it_is_used_takes_no_more_decisions() {
     assert_eq!(due(&store, 0).await, ["m", "n"]);
 
     std::fs::remove_file(home.file("damper.db-wal")).unwrap();
-    let error = store.commit(epoch, &some()).await.unwrap_err().to_string();
-    assert!(error.contains("damper.db-wal was removed"), "{error}");
+    for error in [store.commit(epoch, &some()).await.unwrap_err(), store.sound().unwrap_err()] {
+        assert!(error.to_string().contains("damper.db-wal was removed"), "{error}");
+    }
 }
 
 /// As `cp` does, which keeps the file and its name.
@@ -246,6 +283,8 @@ async fn an_older_copy_that_is_written_into_the_file_is_noticed_and_nothing_is_a
     go_on().await;
     let length = std::fs::copy(&file, &copy).unwrap();
     go_on().await;
+    let backup = store.back_up(at(), 1).await.unwrap();
+    let good = std::fs::read(&backup).unwrap();
     store.commit(epoch, &owing(&[message("n", "j", 0)])).await.unwrap();
     assert_eq!(std::fs::copy(&copy, &file).unwrap(), length, "nothing else tells them apart");
     for error in [
@@ -254,10 +293,14 @@ async fn an_older_copy_that_is_written_into_the_file_is_noticed_and_nothing_is_a
         store.due("hook", 0, 10).await.unwrap_err(),
         store.sound().unwrap_err(),
         store.ping().await.unwrap_err(),
+        store.back_up(at() + Duration::from_secs(1), 1).await.unwrap_err(),
     ] {
         assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
         assert!(error.to_string().contains("another copy was written over the file"), "{error}");
+        names(&error.to_string(), &backup);
     }
+    assert_eq!(std::fs::read_dir(home.file("backups")).unwrap().count(), 1, "no copy of what is there now");
+    assert_eq!(std::fs::read(&backup).unwrap(), good);
     assert_eq!(std::fs::read(&file).unwrap(), std::fs::read(&copy).unwrap());
 }
 
