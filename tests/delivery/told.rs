@@ -52,9 +52,7 @@ impl Told {
         assert_eq!(text(&alert["damper"]["id"]), told.key, "the key in the body");
         told
     }
-}
 
-impl Told {
     /// When the alert began, in milliseconds since the epoch.
     pub fn began(&self) -> i64 {
         millis(&self.starts_at)
