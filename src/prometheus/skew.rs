@@ -51,6 +51,17 @@ impl Clock {
         self.0.front().copied()
     }
 
+    /// Whether of the newest answers some came from a clock too far off and some did not: there are
+    /// several servers at its address.
+    pub(super) fn is_torn(&self) -> bool {
+        let (mut far, mut near) = (false, false);
+        for skew in &self.0 {
+            far |= skew.is_too_far();
+            near |= !skew.is_too_far();
+        }
+        far && near
+    }
+
     /// Seconds that all who answer are ahead of us at least; negative when behind. Clocks too far
     /// apart lead nowhere: what they answer does not count, and once they are right again the
     /// questions must be about the present already.

@@ -277,3 +277,31 @@ async fn clocks_far_apart_make_answers_useless() {
         assert_eq!((source.skew().unwrap().ahead, source.ahead()), (ahead, leads));
     }
 }
+
+#[tokio::test]
+async fn of_two_servers_at_one_address_the_one_whose_clock_is_right_is_heard() {
+    let says = |date: &str| {
+        let body = r#"{"status":"success","data":{"resultType":"vector","result":[]}}"#;
+        response("200 OK", &format!("Date: {date}\r\n"), body)
+    };
+    let (right, ahead) = (says("Sun, 22 Nov 2026 08:45:55 GMT"), says("Sun, 22 Nov 2026 09:45:55 GMT"));
+    let only_ahead = Peer::says(ahead.clone()).await;
+    let peer = Peer::start(move |mut stream, _, before| {
+        let bytes = if before % 2 == 0 { right.clone() } else { ahead.clone() };
+        async move {
+            let _ = stream.write_all(bytes.as_ref()).await;
+        }
+    });
+    let (peer, questions) = (peer.await, 6);
+    let source_of_two = source(&peer, 1);
+    for _ in 0..questions {
+        assert!(is_answered(&tick(&source_of_two, "a").await));
+    }
+    assert_eq!(peer.requests(), 2 * questions - 1, "each but the first was asked twice");
+    // Of one server nothing is gained by it.
+    let source_of_one = source(&only_ahead, 1);
+    for _ in 0..questions {
+        assert_eq!(failed(tick(&source_of_one, "a").await).0, FailureKind::Clock);
+    }
+    assert_eq!(only_ahead.requests(), questions);
+}

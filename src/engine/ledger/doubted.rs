@@ -14,7 +14,7 @@ use std::borrow::Cow;
 
 use super::intervals::Intervals;
 use super::series::Series;
-use crate::engine::fact::{Facts, SlotState, Tier, Trust};
+use crate::engine::fact::{Facts, SlotState, Tier};
 use crate::slo::time::{Span, Ts};
 
 /// Slots asked again for each that turned.
@@ -76,8 +76,9 @@ impl Series {
         if facts.tier != Tier::Fine || !self.keep.follows.is_empty() {
             return None;
         }
+        // Samples that have stopped by now tell as much: there were some when nothing was said to exist.
         let has_samples = |state: &SlotState| match state {
-            SlotState::Known(groups) => groups.iter().any(|fact| fact.trust != Trust::Stale),
+            SlotState::Known(groups) => !groups.is_empty(),
             SlotState::Absent | SlotState::Unknown => false,
         };
         let was_absent = |end: Ts| self.absent.contains(end) || self.doubted.slots.contains(end);

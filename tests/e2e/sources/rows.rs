@@ -13,6 +13,11 @@ use crate::support::workload::Workload;
 const FLOOD: u64 = 2 << 30;
 const HOUR: i64 = 3600;
 
+/// Severities of `SourceBlind`, and alerts of each of its SLOs.
+pub type Said = (&'static [&'static str], &'static [&'static str]);
+const NOTHING: Said = (&[], &[]);
+const BLIND: Said = (&["ticket"], &[]);
+
 /// How a source misbehaves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Bad {
@@ -189,18 +194,47 @@ impl Row {
         matches!(self.bad, Bad::Refuses | Bad::Flood)
     }
 
-    /// What is said of it by the end of so long a time: severities of `SourceBlind`, and alerts of each
-    /// of its SLOs. Whether a flood is too much or too slow is for the machine to say.
-    pub fn says(&self, outage: Duration) -> Option<(&'static [&'static str], &'static [&'static str])> {
+    /// Whether it has not been made well again.
+    pub fn misbehaves(&self) -> bool {
+        self.misbehaves
+    }
+
+    /// Whether `SourceBlind` must be told of it after a minute.
+    pub fn must_blind(&self) -> bool {
+        self.says(Duration::from_mins(1)) == [BLIND]
+    }
+
+    /// What its answers are taken for, as an outcome of questions. Whether a flood is too much or too
+    /// slow is for the machine to say.
+    pub fn is_taken_for(&self) -> &'static [&'static str] {
+        match self.bad {
+            Bad::Refused | Bad::Certificate => &["unreachable"],
+            Bad::Stopped | Bad::Hangs | Bad::HalfBody | Bad::Drips => &["timeout"],
+            Bad::Fails | Bad::Mimir => &["server_error"],
+            Bad::Refuses => &["query_error"],
+            Bad::Flood => &["too_large", "timeout"],
+            Bad::Garbage | Bad::Types | Bad::Twice => &["garbage"],
+            Bad::Empty | Bad::Pair | Bad::Clocks => &["ok"],
+            Bad::Ahead | Bad::Behind => &["clock"],
+            Bad::Thanos | Bad::Victoria => &["partial"],
+        }
+    }
+
+    /// What may be said of it by the end of so long a time. A flood that lasts is now too much and now
+    /// too slow: anything.
+    pub fn says(&self, outage: Duration) -> Vec<Said> {
         let minutes = outage.as_secs() / 60;
-        Some(match self.bad {
-            Bad::Flood => return None,
-            Bad::Pair | Bad::Clocks => (&[], &[]),
-            Bad::Empty => (&[], if minutes >= 11 { &["SLOAbsent"] } else { &[] }),
-            // The query is blamed: the source answers.
-            _ if self.is_blamed() => (&[], if minutes >= 7 { &["SLOUnknown"] } else { &[] }),
-            _ => (if minutes >= 11 { &["ticket", "page"] } else { &["ticket"] }, &[]),
-        })
+        // The query is blamed: the source answers.
+        let blamed: Said = if minutes >= 7 { (&[], &["SLOUnknown"]) } else { NOTHING };
+        let blind: Said = if minutes >= 11 { (&["ticket", "page"], &[]) } else { BLIND };
+        match self.bad {
+            Bad::Flood if minutes >= 2 => vec![],
+            Bad::Flood => vec![blamed, blind],
+            Bad::Refuses => vec![blamed],
+            Bad::Pair | Bad::Clocks => vec![NOTHING],
+            Bad::Empty => vec![if minutes >= 11 { (&[], &["SLOAbsent"]) } else { NOTHING }],
+            _ => vec![blind],
+        }
     }
 }
 
