@@ -95,17 +95,17 @@ async fn killed_at_every_point_it_loses_nothing_invents_nothing_and_counts_the_s
         one.lane.walk(&one.points, rounds, &mut Random::of(seed + nth)).await;
     });
     futures_util::future::join_all(walks).await;
-    let killed = now_ms() / 1000 - began;
+    let killed = now_ms() / 1000;
     shop.calm();
 
     let mut runs = Runs::new();
-    let ends = all.into_iter().map(|one| one.end(&shop, &whole, began));
+    let ends = all.into_iter().map(|one| one.end(&shop, &whole, (began, killed)));
     for (on, walked) in futures_util::future::join_all(ends).await {
         for (point, count) in walked {
             *runs.entry((point.place, point.doing, on)).or_default() += count;
         }
     }
-    table(&runs, killed);
+    table(&runs, killed - began);
     eprintln!("{} s in all", now_ms() / 1000 - began);
 }
 
@@ -113,10 +113,15 @@ type Runs = BTreeMap<(damper::failpoint::Place, &'static str, &'static str), u32
 
 impl One {
     /// Judges what was told and what was counted; where it was killed, on which store.
-    async fn end(mut self, shop: &Shop, whole: &Damper, began: i64) -> (&'static str, BTreeMap<Point, u32>) {
+    async fn end(
+        mut self,
+        shop: &Shop,
+        whole: &Damper,
+        time: (i64, i64),
+    ) -> (&'static str, BTreeMap<Point, u32>) {
         let damper = &mut self.lane.damper;
         settle(damper, shop).await;
-        let slices = ledger::same(damper, whole, &SERVICES, began).await;
+        let slices = ledger::same(damper, whole, &SERVICES, time).await;
         damper.stop().await;
         let file = format!("sqlite:{}", damper.path("damper.db").display());
         let store = self.store.as_deref().unwrap_or(&file);
