@@ -1,6 +1,9 @@
 //! `kill -9` at any moment loses no page and no resolve, and invents none.
 
+use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::ops::Range;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -11,7 +14,7 @@ use crate::support::long::either;
 use crate::support::postgres;
 use crate::support::random::Random;
 use crate::support::receiver::{Behaviour, Receiver};
-use crate::support::shop::Shop;
+use crate::support::shop::{Phase, Shop};
 use crate::support::wait::pass;
 use crate::support::{now_ms, wait_until};
 
@@ -51,18 +54,47 @@ async fn storm(kills: usize, lives: Range<i64>) {
     let mut damper = damper(&shop, &receiver, &SERVICES, None);
     damper.start().await;
     shop.flap(seed, &SERVICES);
-    for _ in 0..kills {
-        moment(&mut random, lives.clone(), &receiver).await;
-        damper.kill();
-        receiver.behave(behaviour(&mut random));
-        damper.spawn();
+    let (status, judged) = (damper.url("/api/v1/status"), Mutex::new(BTreeSet::new()));
+    let night = async {
+        for _ in 0..kills {
+            moment(&mut random, lives.clone(), &receiver).await;
+            damper.kill();
+            receiver.behave(behaviour(&mut random));
+            damper.spawn();
+        }
+        receiver.behave(Behaviour::Accept);
+        shop.calm();
+        settle(&damper, &shop).await;
+    };
+    tokio::select! {
+        () = night => {}
+        never = watch(&status, &judged) => match never {},
     }
-    receiver.behave(Behaviour::Accept);
-    shop.calm();
-    settle(&damper, &shop).await;
     damper.stop().await;
     let store = format!("sqlite:{}", damper.path("damper.db").display());
-    told::check(&store, &receiver, &shop.phases()).await;
+    let decided = told::check_late(&store, &receiver, &shop.phases()).await;
+    // Only what no process lived long enough to see may be told once it is over.
+    let judged = judged.into_inner().unwrap();
+    let seen = |phase: &&Phase| judged.range(phase.from + 10_000..phase.to.unwrap()).count() > 1;
+    let unseen = shop.phases().iter().filter(|phase| !seen(phase)).count();
+    let missed = told::missed(&decided);
+    eprintln!("{} transitions, {missed} of them missed, {unseen} failures hardly seen", decided.len());
+    assert!(missed <= unseen, "{missed} of {unseen}: {:?}, judged at {judged:?}", shop.phases());
+}
+
+/// Notes which moments were judged (milliseconds since the epoch), by whichever process lives.
+async fn watch(status: &str, judged: &Mutex<BTreeSet<i64>>) -> Infallible {
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(1)).build().unwrap();
+    let ticks = async || {
+        let text = client.get(status).send().await.ok()?.text().await.ok()?;
+        let ticks = serde_json::from_str::<Value>(&text).ok()?["ticks"].take();
+        ticks["at"].as_i64().filter(|_| ticks["completed"].as_i64() > Some(0))
+    };
+    loop {
+        let at = ticks().await;
+        judged.lock().unwrap().extend(at.map(|at| at * 1000));
+        pass(millis(100)).await;
+    }
 }
 
 fn damper(shop: &Shop, receiver: &Receiver, services: &[&str], store: Option<&str>) -> Damper {
