@@ -10,30 +10,50 @@ use crate::support::{now_ms, wait_until};
 /// Most slices that one answer tells.
 const MOST: i64 = 900;
 const STEP: i64 = 5;
-/// Slices that are still asked again.
-const NEW: i64 = 90;
+/// Ticks ask each slice again for a minute, and the last of those may have waited for its turn.
+const SETTLES: i64 = 70;
 
-/// Fails the test unless both come to know the same of every slice since `from` (seconds).
-pub async fn same(killed: &Damper, whole: &Damper, services: &[&str], from: i64) -> usize {
-    let to = now_ms() / 1000 / STEP * STEP - NEW;
+/// Fails the test unless both come to know the same of every slice between these seconds, once no tick
+/// asks any of them again. Gives back how many that are.
+pub async fn same(killed: &Damper, whole: &Damper, services: &[&str], (from, to): (i64, i64)) -> usize {
+    let (from, to) = (from / STEP * STEP, to / STEP * STEP);
+    assert!(from < to, "no slice to compare");
+    let settled = async || (now_ms() / 1000 >= to + SETTLES).then_some(());
+    wait_until(LIMIT, "the last slices to settle", settled).await;
     let mut slices = 0;
     for service in services {
-        for from in (from / STEP * STEP..to).step_by(usize::try_from(MOST * STEP).unwrap()) {
-            let path = format!(
-                "/api/v1/slos/{service}/availability/series?from={from}&to={}&step={STEP}s",
-                to.min(from + MOST * STEP)
-            );
+        for from in (from..to).step_by(usize::try_from(MOST * STEP).unwrap()) {
+            let to = to.min(from + MOST * STEP);
+            let path = format!("/api/v1/slos/{service}/availability/series?from={from}&to={to}&step={STEP}s");
+            let count = usize::try_from((to - from) / STEP).unwrap();
             let what = format!("{service} from {from} on to be counted as if nobody had been killed");
             let mut last = String::new();
             let alike = wait_until(LIMIT, &what, async || {
                 let (one, other) = (points(killed, &path).await?, points(whole, &path).await?);
-                last = difference(&one, &other);
-                (last.is_empty() && !one.is_empty()).then_some(one.len())
+                let now = difference(&one, &other);
+                if now != last {
+                    eprintln!("{service}: {now}");
+                    last = now;
+                }
+                (last.is_empty() && one.len() == count).then_some(count)
             });
             slices += alike.await;
         }
     }
+    is_told(killed).await;
     slices
+}
+
+/// What fills a gap is judged, and what came and went in it owed, by the next tick: waits for two, and
+/// until it is told.
+async fn is_told(damper: &Damper) {
+    let completed = |status: &Value| status["ticks"]["completed"].as_i64();
+    let path = "/api/v1/status";
+    let now = damper.wait_for(LIMIT, path, "the ticks so far", completed).await;
+    let later = |status: &Value| completed(status).filter(|count| *count > now + 1);
+    damper.wait_for(LIMIT, path, "two more ticks", later).await;
+    let none = |json: &Value| json["items"].as_array()?.is_empty().then_some(());
+    damper.wait_for(LIMIT, "/api/v1/deliveries?status=pending", "nothing pending", none).await;
 }
 
 /// When, bad, total, coverage.

@@ -2,6 +2,7 @@
 //! under the same key, nothing else is, and the ledger is what it would have been.
 
 mod clock;
+mod handover;
 mod lane;
 mod ledger;
 mod matrix;

@@ -63,9 +63,10 @@ async fn a_pause_fires_and_resolves_nothing_and_is_caught_up_with() {
     }
     assert_eq!(alertmanager.alerts().await.len(), 2);
     ["pay", "cart"].iter().for_each(|service| shop.fail(service, false));
+    let well = now_ms() / 1000;
     for (one, store) in [(&mut alone, None), (&mut level, None), (&mut standby, Some(&*address))] {
         settle(one, &shop).await;
-        ledger::same(one, &whole, &SERVICES, began).await;
+        ledger::same(one, &whole, &SERVICES, (began, well)).await;
         one.stop().await;
         let file = format!("sqlite:{}", one.path("damper.db").display());
         assert_eq!(told::decided(store.unwrap_or(&file)).await.len(), 4);

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use damper::failpoint::Place;
 
+use super::{clock, handover};
+
 /// The three moments of a transaction.
 const WRITTEN: &[Place] = &[Place::Begin, Place::Inside, Place::Committed];
 /// Around a request.
@@ -84,6 +86,7 @@ const POSTGRES: &[Row] = &[
     (WRITTEN, "resolved", Story::Wait),
     (&[Place::Taken], "firing", Story::Wait),
     (&[Place::Inside, Place::Committed], "marking a delivery", Story::Wait),
+    (&[Place::Inside, Place::Committed], "marking a failed delivery", Story::Refuse),
     (&[Place::Inside, Place::Committed], "asking for the lease", Story::Start),
 ];
 
@@ -112,4 +115,28 @@ pub fn postgres() -> Vec<Point> {
 fn every_place_is_one_of_the_matrix() {
     let reached: BTreeSet<Place> = webhook().into_iter().chain(levels()).map(|point| point.place).collect();
     assert_eq!(reached, Place::ALL.iter().copied().collect());
+}
+
+/// Named by what is decided wherever it is made: firing, resolved, a fallback that is owed, a move.
+const NAMED_OTHERWISE: &str = "committing decisions";
+
+/// Whoever adds a transaction to the store lets it be killed at, here or in a test beside this one.
+#[test]
+fn every_transaction_of_the_store_is_killed_at() {
+    let mut transactions = BTreeSet::new();
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/store")).unwrap() {
+        let path = file.unwrap().path();
+        let text = if path.is_file() { std::fs::read_to_string(path).unwrap() } else { String::new() };
+        for function in text.split(" while \"").skip(1) {
+            let (name, body) = function.split_once('"').unwrap();
+            if body.contains("Self::end(tx)") {
+                transactions.insert(name.to_owned());
+            }
+        }
+    }
+    let rows = [WEBHOOK, LEVELS, POSTGRES].concat();
+    let killed: BTreeSet<&str> =
+        rows.iter().map(|row| row.1).chain(clock::FORGETS).chain(handover::KILLED).collect();
+    let left = transactions.iter().filter(|name| !killed.contains(name.as_str()));
+    assert_eq!(left.collect::<Vec<_>>(), [NAMED_OTHERWISE]);
 }

@@ -21,6 +21,12 @@ const PAST: u16 = 180;
 /// And after it: Prometheus takes so long to begin to scrape.
 const AHEAD: u16 = 12;
 
+/// How long a service that flaps fails, in milliseconds.
+const FAILING: (i64, i64) = (20_000, 30_000);
+/// And is well: its page goes on for up to 15 s of that, and where nobody sees it end before the next
+/// failure, as around a kill, both are rightly one incident.
+const WELL: (i64, i64) = (35_000, 45_000);
+
 /// A time in which a service failed; milliseconds since the epoch.
 #[derive(Clone, Debug)]
 pub struct Phase {
@@ -131,7 +137,7 @@ spec:
         self.services.lock().unwrap().set(service, failing);
     }
 
-    /// Each of these services fails and recovers, each time for twenty to thirty seconds.
+    /// Each of these services fails and recovers, again and again.
     pub fn flap(&self, seed: u64, names: &[&str]) {
         let mut services = self.services.lock().unwrap();
         let mut random = Random::of(seed);
@@ -176,7 +182,8 @@ impl Services {
             if *at > now || (flapping.calming && !fails) {
                 continue;
             }
-            *at = now + flapping.random.between(20_000, 30_000);
+            let (least, most) = if fails { WELL } else { FAILING };
+            *at = now + flapping.random.between(least, most);
             self.set(name, !fails);
         }
         self.flapping = Some(flapping);
