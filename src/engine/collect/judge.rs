@@ -51,7 +51,7 @@ impl Judge<'_> {
             return reuse(cell, pasts);
         }
         book(cell, Events::ZERO, Trust::Counted);
-        if at < self.counted.grid.first {
+        if at < self.counted.grid.first && is_booked(cell, pasts) {
             return;
         }
         let births = &self.counted.births;
@@ -169,6 +169,12 @@ fn doubt(cell: &mut Cell, part: Events) {
 /// Nothing withheld is no ruling: what could not be read or investigated then is looked at anew.
 fn ruled(past: &Past) -> bool {
     past.ruling.is_some_and(|ruling| ruling.withheld != Events::ZERO)
+}
+
+/// What is asked only because a returning series spreads into it was judged when it was booked. Where
+/// nothing was known, as while the source said nothing, it was not.
+fn is_booked(cell: &Cell, pasts: &[Past]) -> bool {
+    cell.values.iter().zip(pasts).all(|(value, past)| *value <= past.booked)
 }
 
 /// What was ruled before holds still, so that asking again changes nothing.

@@ -56,6 +56,8 @@ pub struct Past {
     pub begun: bool,
     /// Whether the group had no young sample in the slot before.
     pub stale: bool,
+    /// What is booked of this very slot; nothing, where it is not known.
+    pub booked: Events,
 }
 
 /// An earlier decision on a slot.

@@ -197,6 +197,7 @@ impl Ledger {
             ruling: known.and_then(|g| g.ruling(tier, end)),
             begun: series.first_known().is_some_and(|first| first < from),
             stale: known.is_some_and(|g| g.is_stale(from)),
+            booked: known.map(|g| g.sum(from, end)).unwrap_or_default(),
         }
     }
 

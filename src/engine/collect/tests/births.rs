@@ -247,7 +247,8 @@ impl Kept {
             largest: self.0.values().map(|f| f.raw.minus(f.withheld)).max().unwrap_or_default(),
             ruling: self.0.get(&at.0).map(|f| Ruling { withheld: f.withheld, trust: f.trust }),
             begun: self.0.keys().any(|end| *end < at.0),
-            stale: false,
+            booked: self.0.get(&at.0).map(|f| f.raw.minus(f.withheld)).unwrap_or_default(),
+            ..Past::default()
         };
         let (facts, asked) = run(&group(), model, range, &past);
         for (end, state) in slots(&facts, 0) {
@@ -299,7 +300,7 @@ fn an_investigation_that_failed_is_tried_again() {
         largest: Events::whole(100),
         ruling: Some(Ruling { withheld: fact.withheld, trust: fact.trust }),
         begun: true,
-        stale: false,
+        ..Past::default()
     };
     let (facts, _) = run(&group, &model, (NOON, NOON + 30), &again);
     assert_eq!(booked(&only(&facts, 0, NOON + 30)), 1_000_030.0);
