@@ -7,6 +7,7 @@ use super::problem::Problem;
 use crate::engine::plan::Planned;
 use crate::engine::step::groups;
 use crate::engine::view::Look;
+use crate::engine::words::pairs;
 use crate::slo::listed::listed;
 use crate::slo::model::Labels;
 use crate::slo::nearest::nearest;
@@ -41,19 +42,13 @@ pub(super) fn known_group(planned: &Planned, look: &Look<'_>, group: &Labels) ->
     if known.contains(&group) {
         return Ok(());
     }
-    let names: Vec<String> = known.iter().map(|group| named(group)).collect();
+    let names: Vec<String> = known.iter().map(|group| pairs(group)).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let instead = match nearest(&named(group), &names) {
+    let instead = match nearest(&pairs(group), &names) {
         Some(near) => format!("did you mean {}?", plain(near)),
         None => format!("{}.", there_are(names)),
     };
-    Err(Problem::not_found(format!("`{}` has no group {}; {instead}", planned.id, plain(&named(group)))))
-}
-
-/// `route=/pay, method=GET`.
-fn named(group: &Labels) -> String {
-    let pairs: Vec<String> = group.iter().map(|(label, value)| format!("{label}={value}")).collect();
-    pairs.join(", ")
+    Err(Problem::not_found(format!("`{}` has no group {}; {instead}", planned.id, plain(&pairs(group)))))
 }
 
 fn there_are<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
