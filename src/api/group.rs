@@ -22,8 +22,7 @@ pub(super) fn group_of(params: &Params) -> Labels {
 
 /// Whether an SLO has such a group; otherwise which it has.
 pub(super) fn known_group(planned: &Planned, look: &Look<'_>, group: &Labels) -> Result<(), Problem> {
-    let by: Vec<&str> =
-        planned.slo.group_by.iter().flat_map(|by| &by.labels).map(String::as_str).collect();
+    let by: Vec<&str> = planned.slo.group_by.iter().flat_map(|by| &by.labels).map(String::as_str).collect();
     let known = groups(planned, look.ledger);
     if let Some(missing) = by.iter().find(|label| !group.contains_key(**label)) {
         let values: BTreeSet<&str> =
@@ -53,7 +52,11 @@ pub(super) fn known_group(planned: &Planned, look: &Look<'_>, group: &Labels) ->
 
 fn there_are<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<String> = names.into_iter().map(plain).collect();
-    if names.is_empty() { "none is known yet".to_owned() } else { format!("there are: {}", listed(&names, LISTED)) }
+    if names.is_empty() {
+        "none is known yet".to_owned()
+    } else {
+        format!("there are: {}", listed(&names, LISTED))
+    }
 }
 
 /// Values come from series, and go to terminals.

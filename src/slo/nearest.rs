@@ -44,7 +44,11 @@ pub fn hint_of_ids(id: &str, known: &[&str]) -> String {
         these = known.to_vec();
     }
     these.sort_unstable();
-    if these.is_empty() { "there is none yet.".to_owned() } else { format!("there are: {}.", listed(&these, LISTED)) }
+    if these.is_empty() {
+        "there is none yet.".to_owned()
+    } else {
+        format!("there are: {}.", listed(&these, LISTED))
+    }
 }
 
 /// Damerau-Levenshtein distance with adjacent swaps (optimal string alignment).

@@ -169,7 +169,9 @@ async fn a_series_of_a_grouped_slo_needs_its_group() {
     assert!(other.contains("no group route=/b; did you mean route=/a?"), "{other}");
     // The ledger lists all of them, or the one that is named, and none for another.
     let ledger = "/api/v1/slos/shop/latency/ledger";
-    for (group, status) in [("", 200), ("?group.route=/a", 200), ("?group.route=/zzz", 404), ("?group.path=/a", 400)] {
+    for (group, status) in
+        [("", 200), ("?group.route=/a", 200), ("?group.route=/zzz", 404), ("?group.path=/a", 400)]
+    {
         let reply = service.get(&format!("{ledger}{group}")).await;
         assert_eq!(reply.status.as_u16(), status, "{group}: {}", reply.text);
     }

@@ -86,8 +86,7 @@ pub fn read(paths: &[PathBuf], context: &Context) -> Result<Checked, String> {
 
 /// Files in which nothing is defined: whoever wrote one may believe that it is.
 fn empty(files: &[SourceFile], loaded: &Loaded) -> Vec<Problem> {
-    let read: HashSet<&str> =
-        loaded.documents.iter().map(|document| document.place.file.as_str()).collect();
+    let read: HashSet<&str> = loaded.documents.iter().map(|document| document.place.file.as_str()).collect();
     let empty = files.iter().filter(|file| !read.contains(file.path.as_str()));
     empty
         .map(|file| Problem {

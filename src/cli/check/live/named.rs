@@ -66,8 +66,9 @@ async fn groups(server: &Server, slo: &Slo) -> Result<BTreeSet<Labels>, Trouble>
     for query in queries {
         let rows = server.rows(&query).await?;
         let value = |row: &Labels, label: &String| row.get(label).cloned().unwrap_or_default();
-        let group =
-            |row: &Labels| by.labels.iter().map(|label| (label.clone(), value(row, label))).collect::<Labels>();
+        let group = |row: &Labels| {
+            by.labels.iter().map(|label| (label.clone(), value(row, label))).collect::<Labels>()
+        };
         groups.extend(rows.iter().map(|row| group(&row.labels)));
     }
     Ok(groups)
