@@ -234,8 +234,8 @@ async fn groups_that_composites_and_policies_name_must_be_there() {
     for (route, queue, code, said) in [
         ("/pay", "mail", 0, ""),
         ("other", "mail", 0, ""),
-        ("/pya", "mail", 1, "`shop/events` has no group route=/pya in the last hour"),
-        ("/pay", "nope", 1, "`shop/slice` has no group queue=nope in the last hour"),
+        ("/pya", "mail", 1, "`shop/events` has no group route=/pya now"),
+        ("/pay", "nope", 1, "`shop/slice` has no group queue=nope now"),
     ] {
         let of = format!(
             "{{slo: shop/events, group: {{route: {route}}}}}, {{slo: shop/slice, group: {{queue: {queue}}}}}"

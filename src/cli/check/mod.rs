@@ -95,7 +95,10 @@ fn empty(files: &[SourceFile], loaded: &Loaded) -> Vec<Problem> {
             column: 1,
             level: Level::Notice,
             what: "this file holds no document: nothing is defined in it".to_owned(),
-            hint: Some("a document begins with `apiVersion` and `kind`, and no line of it with #".to_owned()),
+            hint: Some(
+                "a document begins with `apiVersion` and `kind`; lines that begin with # are comments"
+                    .to_owned(),
+            ),
         })
         .collect()
 }

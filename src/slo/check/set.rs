@@ -103,8 +103,8 @@ impl<'r> Known<'r> {
         self.searches = self.searches.saturating_sub(1);
         let hint = near.map_or_else(
             || {
-                "write service/name of an SLO that is there; of one in another file, read both together; \
-                 of one that was removed or renamed, change this one too"
+                "write service/name of one that is (give `damper check` all files together); where it was \
+                 removed or renamed, change this too"
                     .to_owned()
             },
             |near| format!("did you mean `{near}`?"),

@@ -26,17 +26,20 @@ pub(super) async fn check<'a>(
 ) -> Result<(), String> {
     for (place, (id, group)) in named.enumerate() {
         let Some((group, (server, slo))) = group.and_then(|group| Some((group, find(id)?))) else { continue };
-        let known = match groups(server, slo).await {
-            Ok(known) => known,
+        let place = place.to_string();
+        let path: Vec<&str> = of.iter().copied().chain([place.as_str(), "group"]).collect();
+        match groups(server, slo).await {
+            // That there is nothing at all is told of the SLO itself.
+            Ok(known) if known.is_empty() || known.contains(group) || is_other(group, slo) => {}
+            Ok(known) => {
+                let (what, hint) = missing(slo, group, &known);
+                findings.error(&path, what, Some(hint));
+            }
             Err(Trouble::Down(why)) => return Err(why),
-            // That the query is refused is told of the SLO itself, as it is that it gives nothing.
-            Err(Trouble::Query(_)) => continue,
-        };
-        if !known.is_empty() && !known.contains(group) && !is_other(group, slo) {
-            let place = place.to_string();
-            let path: Vec<&str> = of.iter().copied().chain([place.as_str(), "group"]).collect();
-            let (what, hint) = missing(slo, group, &known);
-            findings.error(&path, what, Some(hint));
+            Err(Trouble::Query(why)) => {
+                let what = format!("the server refuses to list the groups of `{id}`: {why}");
+                findings.notice(&path, what, None);
+            }
         }
     }
     Ok(())
@@ -46,7 +49,7 @@ fn missing(slo: &Slo, group: &Labels, known: &BTreeSet<Labels>) -> (String, Stri
     let names: Vec<String> = known.iter().map(pairs).collect();
     let all: Vec<&str> = names.iter().map(String::as_str).collect();
     let near = nearest(&pairs(group), &all).map(|near| format!("did you mean {near}? "));
-    let what = format!("`{}` has no group {} in the last hour", slo.id, pairs(group));
+    let what = format!("`{}` has no group {} now", slo.id, pairs(group));
     (what, format!("{}there are: {}", near.unwrap_or_default(), listed(&names, LISTED)))
 }
 
