@@ -228,6 +228,35 @@ async fn each_misfit_is_told_with_what_exists_instead() {
 }
 
 #[tokio::test]
+async fn groups_that_composites_and_policies_name_must_be_there() {
+    let (_exporter, prometheus) = shop(Version::New).await;
+    let parts: String = [0, 4].map(|i| slo(GOOD[i].0, GOOD[i].1)).concat();
+    for (route, queue, code, said) in [
+        ("/pay", "mail", 0, ""),
+        ("other", "mail", 0, ""),
+        ("/pya", "mail", 1, "`shop/events` has no group route=/pya now"),
+        ("/pay", "nope", 1, "`shop/slice` has no group queue=nope now"),
+    ] {
+        let of = format!(
+            "{{slo: shop/events, group: {{route: {route}}}}}, {{slo: shop/slice, group: {{queue: {queue}}}}}"
+        );
+        let composite = slo("all", &format!("  sli: {{composite: {{as: worst, of: [{of}]}}}}"));
+        let (ended, answer) = check(&format!("{parts}{composite}"), &prometheus.url());
+        assert_eq!(ended, code, "{of}: {answer:#}");
+        let policy = policy("events", "none", "").replace("[shop/events]", &format!("[{of}]"));
+        let (of_policy, other) = check(&format!("{parts}{policy}"), &prometheus.url());
+        assert_eq!(of_policy, code, "{of}: {other:#}");
+        for answer in [answer, other] {
+            let told = answer["problems"].as_array().unwrap();
+            assert_eq!(told.iter().filter(|problem| problem["what"] == said).count(), usize::from(code == 1));
+            let hints: Vec<&Value> = told.iter().map(|problem| &problem["hint"]).collect();
+            let near = "did you mean route=/pay? there are: route=/, route=/pay";
+            assert_eq!(hints.contains(&&near.into()), route == "/pya", "{hints:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_settings_sources_are_asked_each_about_its_own() {
     let (_exporter, prometheus) = shop(Version::New).await;
     let folder = tempfile::tempdir().unwrap();

@@ -10,11 +10,11 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::group::{group_of, known_group};
 use super::look::{aside, with_slo};
 use super::page::Answer;
-use super::params::{Params, cut, time};
+use super::params::{Params, time};
 use super::problem::Problem;
-use super::slos::{group_of, known_group};
 use crate::engine::ledger::Wanted;
 use crate::engine::view::{LedgerView, ledger_view, slots};
 use crate::service::exclusions::{self, of_parts};
@@ -31,7 +31,7 @@ const NOBODY: &str = "the API";
         ("service" = String, Path), ("name" = String, Path),
         ("from" = Option<String>, Query, description = "Slot by slot from here: seconds since the epoch or RFC 3339; an hour before `to` by default."),
         ("to" = Option<String>, Query, description = "As `from`; the newest judged slice by default. Without either no slots are listed."),
-        ("group.LABEL" = Option<String>, Query, description = "Whose slots, of a grouped SLO."),
+        ("group.LABEL" = Option<String>, Query, description = "Only this group of a grouped SLO; needed for its slots."),
     ),
     responses(
         (status = 200, body = Answer<LedgerView>),
@@ -60,9 +60,13 @@ pub(super) async fn show(
                 return Err(Problem::conflict(format!("{why}.")));
             }
             let changing = || Problem::unavailable("The definitions are just being changed; ask again.");
-            let mut view = ledger_view(planned, look).ok_or_else(changing)?;
-            if from.is_some() || to.is_some() {
+            let by_slots = from.is_some() || to.is_some();
+            if by_slots || !group.is_empty() {
                 known_group(planned, look, &group)?;
+            }
+            let only = (!group.is_empty()).then_some(&group);
+            let mut view = ledger_view(planned, only, look).ok_or_else(changing)?;
+            if by_slots {
                 let to = to.unwrap_or(look.at);
                 let from = from.unwrap_or_else(|| to.minus(Span::from_hours(1)));
                 view.slots = slots(planned, &group, (from, to), look).ok_or_else(changing)?;
@@ -146,9 +150,8 @@ pub(super) async fn exclude(
     let slo = format!("{service}/{name}");
     let by = request.by.unwrap_or_else(|| NOBODY.to_owned());
     let wanted = Wanted { from, to, reason: request.reason, by };
-    if !shared.world.read().plan.slos.iter().any(|planned| planned.id == slo) {
-        return Err(Problem::not_found(format!("There is no SLO `{}`.", cut(&slo))));
-    }
+    let id = slo.clone();
+    aside(&shared, move |shared| with_slo(shared, &id, None, |_, _| ())).await??;
     let made = exclusions::ask(&shared, &slo, wanted).await?;
     let made = made.map_err(|why| Problem::conflict(format!("Not taken out: {why}.")))?;
     let asked = ExclusionAsked { id: made.id, slo, from: made.from.0, to: made.to.0 };

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use super::params::cut;
 use super::problem::Problem;
-use crate::engine::plan::Planned;
+use crate::engine::plan::{Plan, Planned};
 use crate::engine::view::Look;
 use crate::service::clock;
 use crate::service::shared::Shared;
 use crate::service::state::World;
+use crate::slo::nearest;
 use crate::slo::time::Ts;
 
 /// Until when the newest slices were judged; before the first tick the newest slice's end.
@@ -38,14 +40,21 @@ pub(super) fn with_slo<T>(
 ) -> Result<T, Problem> {
     let newest = newest(shared);
     let world = shared.world.read();
-    let slos = &world.plan.slos;
-    let guessed = place.and_then(|place| slos.get(place)).filter(|planned| planned.id == id);
-    let planned = guessed.or_else(|| slos.iter().find(|planned| planned.id == id));
+    let plan = Arc::clone(&world.plan);
+    let guessed = place.and_then(|place| plan.slos.get(place)).filter(|planned| planned.id == id);
+    let planned = guessed.or_else(|| plan.slos.iter().find(|planned| planned.id == id));
     let Some(planned) = planned else {
-        let detail = format!("There is no SLO `{}`.", super::params::cut(id));
-        return Err(Problem::not_found(detail));
+        // No tick waits until all names are compared.
+        drop(world);
+        return Err(no_slo(&plan, id));
     };
     Ok(read(planned, &at_slo(shared, &world, id, newest)))
+}
+
+/// 404: no SLO is called so; which may be meant.
+fn no_slo(plan: &Plan, id: &str) -> Problem {
+    let known: Vec<&str> = plan.slos.iter().map(|planned| planned.id.as_str()).collect();
+    Problem::not_found(format!("There is no SLO `{}`; {}", cut(id), nearest::hint_of_ids(id, &known)))
 }
 
 /// Runs what may take milliseconds off the runtime's threads, so that no tick waits for it.

@@ -8,6 +8,7 @@ mod alert_history;
 mod alerts;
 mod components;
 mod deliveries;
+mod group;
 mod health;
 mod layers;
 mod ledger;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 
+use super::group::{group_of, known_group};
 use super::look::{aside, with_slo};
 use super::page::{Answer, Page};
 use super::params::Params;
@@ -137,29 +138,6 @@ fn series_of(
     let from = from.unwrap_or_else(|| to.minus(Span::from_days(1)));
     series(planned, look.ledger, group, (from, to), step, look.at)
         .ok_or_else(|| Problem::unavailable("The definitions are just being changed; ask again."))
-}
-
-/// The group that is named by its labels.
-pub(super) fn group_of(params: &Params) -> Labels {
-    params.with_prefix("group.").map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
-}
-
-/// Whether an SLO has such a group.
-pub(super) fn known_group(planned: &Planned, look: &Look<'_>, group: &Labels) -> Result<(), Problem> {
-    let wanted = planned.slo.group_by.iter().flat_map(|by| &by.labels);
-    if let Some(missing) = wanted.clone().find(|label| !group.contains_key(*label)) {
-        let name = format!("group.{missing}");
-        return Err(Problem::parameter(&name, "is needed, because this SLO is grouped by it"));
-    }
-    if let Some(extra) = group.keys().find(|label| !wanted.clone().any(|w| w == *label)) {
-        let name = format!("group.{extra}");
-        return Err(Problem::parameter(&name, "is no group label of this SLO"));
-    }
-    let known = crate::engine::step::groups(planned, look.ledger).contains(&group);
-    if !known {
-        return Err(Problem::not_found(format!("`{}` has no group with these labels.", planned.id)));
-    }
-    Ok(())
 }
 
 fn page(

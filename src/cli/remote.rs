@@ -102,11 +102,39 @@ impl Peer {
         if code.is_success() {
             return Ok(answer);
         }
-        let detail =
-            answer.get("detail").or(answer.get("title")).and_then(Value::as_str).unwrap_or("it says no more");
-        Err(format!("{base} answers {code}: {detail}").into())
+        let text = |name: &str| answer.get(name).and_then(Value::as_str).map(str::to_owned);
+        let detail = text("detail").or(text("title")).unwrap_or_else(|| "it says no more".to_owned());
+        let from = format!("{base} answers {code}");
+        Err(Refused { from, detail, parameter: text("parameter") }.into())
     }
 }
+
+/// An answer that is no success, in words.
+#[derive(Debug)]
+pub(super) struct Refused {
+    /// Who answers it, and the code.
+    from: String,
+    /// What is wrong.
+    pub(super) detail: String,
+    /// The parameter that is wrong, if one is.
+    pub(super) parameter: Option<String>,
+}
+
+#[cfg(test)]
+impl Refused {
+    /// By a Damper, for tests.
+    pub(super) fn new(detail: String, parameter: Option<&str>) -> Self {
+        Self { from: "Damper answers 400".to_owned(), detail, parameter: parameter.map(str::to_owned) }
+    }
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.from, self.detail)
+    }
+}
+
+impl std::error::Error for Refused {}
 
 /// An answer of the API in the shape that this version knows.
 pub(super) fn read<T: DeserializeOwned>(answer: &Value) -> Result<T, CommandError> {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::slo::problem::{Level, Problem};
@@ -33,7 +34,7 @@ pub fn files(paths: &[PathBuf]) -> Found {
             Ok(meta) if meta.is_dir() => walk.folder(path, 0),
             Ok(meta) => walk.file(path, &meta),
             Err(error) if error.kind() == io::ErrorKind::NotFound => walk.found.missing.push(path.clone()),
-            Err(error) => walk.problem(path, error.to_string(), None),
+            Err(error) => walk.unreadable(path, &error),
         }
     }
     walk.found.files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -60,14 +61,14 @@ impl Walk {
         }
         let names = match self.names(folder) {
             Ok(names) => names,
-            Err(error) => return self.problem(folder, error.to_string(), None),
+            Err(error) => return self.unreadable(folder, &error),
         };
         for path in names {
             // Follows links; one that leads nowhere is a problem only where it would be a definition.
             match fs::metadata(&path) {
                 Ok(meta) if meta.is_dir() => self.folder(&path, depth + 1),
                 Ok(meta) if is_yaml(&path) => self.file(&path, &meta),
-                Err(error) if is_yaml(&path) => self.problem(&path, error.to_string(), None),
+                Err(error) if is_yaml(&path) => self.unreadable(&path, &error),
                 _ => {}
             }
         }
@@ -116,6 +117,11 @@ impl Walk {
         self.seen.insert(path.canonicalize().unwrap_or_else(|_| path.to_owned()))
     }
 
+    fn unreadable(&mut self, path: &Path, error: &io::Error) {
+        let (what, hint) = unreadable(error);
+        self.problem(path, what, hint);
+    }
+
     fn problem(&mut self, path: &Path, what: String, hint: Option<String>) {
         let file = path.display().to_string();
         self.found.problems.push(Problem { file, line: 1, column: 1, level: Level::Error, what, hint });
@@ -131,7 +137,7 @@ fn read(path: &Path) -> Result<String, (String, Option<String>)> {
     let mut bytes = Vec::new();
     fs::File::open(path)
         .and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut bytes))
-        .map_err(|error| (error.to_string(), None))?;
+        .map_err(|error| unreadable(&error))?;
     if bytes.len() > MAX_FILE {
         return Err((format!("larger than {MAX_FILE} bytes"), Some("split the file".into())));
     }
@@ -139,6 +145,16 @@ fn read(path: &Path) -> Result<String, (String, Option<String>)> {
         let at = error.utf8_error().valid_up_to();
         (format!("not UTF-8 text, from byte {at} on"), Some("save the file as UTF-8".into()))
     })
+}
+
+/// What the system says, and where it refuses, to whom.
+fn unreadable(error: &io::Error) -> (String, Option<String>) {
+    let hint = (error.kind() == io::ErrorKind::PermissionDenied).then(|| {
+        let own = fs::metadata("/proc/self").map(|own| format!("user {}", own.uid()));
+        let who = own.unwrap_or_else(|_| "who runs this".to_owned());
+        format!("let {who} read it and enter the folders above it (`ls -ld` shows who may), or run this as somebody who may")
+    });
+    (format!("cannot be read: {error}"), hint)
 }
 
 #[cfg(test)]
@@ -201,10 +217,19 @@ mod tests {
         let what: Vec<&str> = found.problems.iter().map(|p| p.what.as_str()).collect();
         assert_eq!(what.len(), 4, "{what:?}");
         assert!(what[0].contains("not UTF-8 text, from byte 1 on"));
-        assert!(what[1].contains("No such file"));
+        assert!(what[1].contains("cannot be read: No such file"));
         assert!(what[2].contains("larger than"));
         assert!(what[3].contains("not a regular file"));
         assert_eq!(found.missing, [dir.path().join("gone")]);
+    }
+
+    #[test]
+    fn what_may_not_be_read_is_told_with_who_may_not() {
+        let (what, hint) = unreadable(&io::Error::from(io::ErrorKind::PermissionDenied));
+        assert_eq!(what, "cannot be read: permission denied");
+        let own = fs::metadata("/proc/self").unwrap().uid();
+        assert!(hint.unwrap().contains(&format!("let user {own} read it")));
+        assert_eq!(unreadable(&io::Error::from(io::ErrorKind::TimedOut)).1, None);
     }
 
     #[test]

@@ -1,5 +1,10 @@
 //! "Did you mean …?": the known word nearest to a mistyped one.
 
+use super::listed::listed;
+
+/// How far a mistyped word is from its own at most.
+const EDITS: usize = 2;
+
 /// The candidate within two edits (a third of the word at most), a swap of neighbours counting as one.
 pub fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
     let word = word.to_lowercase();
@@ -9,7 +14,7 @@ pub fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
     candidates
         .iter()
         .map(|c| (distance(&word, &c.to_lowercase()), *c))
-        .filter(|(d, c)| *d <= 2 && *d * 3 <= c.len().max(3))
+        .filter(|(d, c)| *d <= EDITS && *d * 3 <= c.len().max(3))
         .min_by_key(|(d, _)| *d)
         .map(|(_, c)| c)
 }
@@ -19,6 +24,30 @@ pub fn hint(word: &str, candidates: &[&str]) -> String {
     match nearest(word, candidates) {
         Some(known) => format!("did you mean `{known}`?"),
         None => format!("known here: {}", candidates.join(", ")),
+    }
+}
+
+/// For `service/name`, of which there may be very many: `did you mean …?`, or those of the same service,
+/// or the first of all.
+pub fn hint_of_ids(id: &str, known: &[&str]) -> String {
+    const LISTED: usize = 10;
+    let length = id.chars().count();
+    let near: Vec<&str> =
+        known.iter().copied().filter(|known| known.chars().count().abs_diff(length) <= EDITS).collect();
+    if let Some(near) = nearest(id, &near) {
+        return format!("did you mean `{near}`?");
+    }
+    let service = id.split_once('/').map_or(id, |(service, _)| service);
+    let own = |known: &&str| known.split_once('/').is_some_and(|(own, _)| own == service);
+    let mut these: Vec<&str> = known.iter().copied().filter(own).collect();
+    if these.is_empty() {
+        these = known.to_vec();
+    }
+    these.sort_unstable();
+    if these.is_empty() {
+        "there is none yet.".to_owned()
+    } else {
+        format!("there are: {}.", listed(&these, LISTED))
     }
 }
 
@@ -63,6 +92,20 @@ mod tests {
         ] {
             assert_eq!(nearest(typo, &fields), word, "{typo}");
         }
+    }
+
+    #[test]
+    fn an_id_that_is_no_typo_brings_those_of_its_service() {
+        let known = ["shop/pay", "cart/latency", "cart/availability"];
+        for (id, hint) in [
+            ("shop/pya", "did you mean `shop/pay`?"),
+            ("cart/avail", "there are: cart/availability, cart/latency."),
+            ("cart", "there are: cart/availability, cart/latency."),
+            ("mail/age", "there are: cart/availability, cart/latency, shop/pay."),
+        ] {
+            assert_eq!(hint_of_ids(id, &known), hint, "{id}");
+        }
+        assert_eq!(hint_of_ids("shop/pay", &[]), "there is none yet.");
     }
 
     #[test]

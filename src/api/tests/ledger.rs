@@ -97,7 +97,10 @@ async fn what_cannot_be_taken_out_is_told_at_once() {
     let left = service.get(LEDGER).await.json()["exclusions"].as_array().unwrap().len();
     assert_eq!(left, 3, "all that was accepted was carried out");
     let missing = service.post("/api/v1/slos/shop/nothing/exclusions", &one(now - 60, now).to_string()).await;
-    assert!(missing.problem(404).contains("shop/nothing"));
+    let told = missing.problem(404);
+    assert_eq!(told, "There is no SLO `shop/nothing`; there are: shop/availability.");
+    let grouped = service.get(&format!("{LEDGER}?group.route=/a")).await.problem(400);
+    assert!(grouped.contains("is no group label of this SLO, which is not grouped"), "{grouped}");
     assert!(service.get(&format!("{LEDGER}?from=x")).await.problem(400).contains("`from`"));
     service.shared.set_epoch(None);
     for detail in [post(one(now - 60, now)).await.problem(503), service.get(LEDGER).await.problem(503)] {

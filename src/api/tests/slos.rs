@@ -162,10 +162,19 @@ async fn a_series_of_a_grouped_slo_needs_its_group() {
     let service = Service::of(example).await;
     let path = "/api/v1/slos/shop/latency/series";
     let reply = service.get(path).await;
-    assert!(reply.problem(400).contains("group.route"));
+    assert!(reply.problem(400).contains("`group.route` is needed") && reply.text.contains("there are: /a."));
     assert_eq!(reply.json()["parameter"], "group.route");
     assert!(service.get(&format!("{path}?group.path=/a")).await.problem(400).contains("group.route"));
-    assert!(service.get(&format!("{path}?group.route=/b")).await.problem(404).contains("no group"));
+    let other = service.get(&format!("{path}?group.route=/b")).await.problem(404);
+    assert!(other.contains("no group route=/b; did you mean route=/a?"), "{other}");
+    // The ledger lists all of them, or the one that is named, and none for another.
+    let ledger = "/api/v1/slos/shop/latency/ledger";
+    for (group, status) in
+        [("", 200), ("?group.route=/a", 200), ("?group.route=/zzz", 404), ("?group.path=/a", 400)]
+    {
+        let reply = service.get(&format!("{ledger}{group}")).await;
+        assert_eq!(reply.status.as_u16(), status, "{group}: {}", reply.text);
+    }
     let json = service.get(&format!("{path}?group.route=/a&step=30s")).await.json();
     assert_eq!(json["labels"]["route"], "/a");
 }

@@ -10,11 +10,12 @@ mod place;
 mod policy;
 mod report;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use crate::service::files;
 use crate::slo::policy::ScalePolicy;
-use crate::slo::problem::Problem;
+use crate::slo::problem::{Level, Problem};
 use crate::slo::{Context, Document, Loaded, SourceFile, load};
 pub use report::report;
 pub(super) use report::usage;
@@ -78,7 +79,28 @@ pub fn read(paths: &[PathBuf], context: &Context) -> Result<Checked, String> {
         return Err(format!("no *.yaml or *.yml in: {}", given.join(", ")));
     }
     let loaded = load(&found.files, context);
-    Ok(Checked { files: found.files, loaded, more: found.problems, live: None, kube: None })
+    let mut more = found.problems;
+    more.extend(empty(&found.files, &loaded));
+    Ok(Checked { files: found.files, loaded, more, live: None, kube: None })
+}
+
+/// Files in which nothing is defined: whoever wrote one may believe that it is.
+fn empty(files: &[SourceFile], loaded: &Loaded) -> Vec<Problem> {
+    let read: HashSet<&str> = loaded.documents.iter().map(|document| document.place.file.as_str()).collect();
+    let empty = files.iter().filter(|file| !read.contains(file.path.as_str()));
+    empty
+        .map(|file| Problem {
+            file: file.path.clone(),
+            line: 1,
+            column: 1,
+            level: Level::Notice,
+            what: "this file holds no document: nothing is defined in it".to_owned(),
+            hint: Some(
+                "a document begins with `apiVersion` and `kind`; lines that begin with # are comments"
+                    .to_owned(),
+            ),
+        })
+        .collect()
 }
 
 /// The good policies, each with its document.

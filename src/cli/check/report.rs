@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::{Checked, Output, Verdict, live, policy};
 use crate::engine::words::percent;
 use crate::slo::composite::{Combine, Composite, Part};
-use crate::slo::model::{Sli, Slo};
+use crate::slo::listed::counted;
+use crate::slo::model::{AlertMode, Sli, Slo};
 use crate::slo::problem::{Level, Problem, render};
 
 /// Problems shown on a terminal; the rest is counted.
@@ -95,17 +96,15 @@ fn as_text(
     Ok(())
 }
 
-/// `1 file`, `2 files`.
-fn counted(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
-}
-
 fn describe(slo: &Slo, found: Option<&live::Found>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "{}  {} over {}  ({}:{})",
         slo.id, slo.objective, slo.period, slo.place.file, slo.place.line
     )?;
+    if slo.alerting.mode == AlertMode::Shadow {
+        writeln!(out, "  in shadow mode: nobody is told of its alerts")?;
+    }
     if matches!(slo.sli, Sli::Direct { .. }) {
         writeln!(out, "  asked per window, weighted by time")?;
     }
@@ -113,7 +112,7 @@ fn describe(slo: &Slo, found: Option<&live::Found>, out: &mut dyn Write) -> io::
         writeln!(out, "  {}", made_of(composite))?;
     }
     if let Some(found) = found {
-        let groups = found.groups.map_or(String::new(), |n| format!(", {n} groups"));
+        let groups = found.groups.map_or(String::new(), |n| format!(", {}", counted(n, "group")));
         let pace = found.scrape_seconds.map_or(String::new(), |n| format!(", scraped about every {n}s"));
         writeln!(out, "  {} series{groups}{pace}", found.series)?;
     }
@@ -155,6 +154,7 @@ fn as_json(checked: &Checked, problems: &[&Problem], out: &mut dyn Write) -> io:
             "composite": composite,
             "objective": slo.objective.to_string().trim_end_matches('%'),
             "window": slo.period.to_string(),
+            "shadow": slo.alerting.mode == AlertMode::Shadow,
             "rules": rules,
             "file": slo.place.file,
             "line": slo.place.line,

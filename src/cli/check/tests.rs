@@ -43,6 +43,33 @@ fn good_files_end_with_zero_and_show_their_rules_when_asked() {
 }
 
 #[test]
+fn an_slo_in_shadow_mode_says_so() {
+    let shadow = GOOD.replace("NAME", "a") + "  alerting: {mode: shadow}\n";
+    let (_, text) = run(&[("a.yaml", &shadow)], Output::Text, true);
+    assert!(
+        text.contains("(a.yaml:1)\n  in shadow mode: nobody is told of its alerts\n  page 13.44"),
+        "{text}"
+    );
+    let (_, text) = run(&[("a.yaml", &shadow)], Output::Json, false);
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(answer["slos"][0]["shadow"], json!(true));
+}
+
+#[test]
+fn a_file_in_which_nothing_is_defined_is_told() {
+    for text in ["", "# apiVersion: damper.dev/v1\n", "---\n---\n"] {
+        let (code, told) =
+            run(&[("a.yaml", &GOOD.replace("NAME", "a")), ("b.yaml", text)], Output::Text, false);
+        assert_eq!(code, 0, "{told}");
+        assert!(
+            told.starts_with("notice: this file holds no document") && told.contains("b.yaml:1:1"),
+            "{told}"
+        );
+        assert!(told.ends_with("1 SLO in 2 files, 0 problems, 1 notice\n"), "{told}");
+    }
+}
+
+#[test]
 fn problems_of_all_files_are_told_with_their_lines() {
     let bad = GOOD.replace("NAME", "b").replace("99.9", "100").replace("query", "qeury");
     let (code, text) = run(&[("a.yaml", &GOOD.replace("NAME", "a")), ("b.yaml", &bad)], Output::Text, false);

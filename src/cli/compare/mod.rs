@@ -176,11 +176,7 @@ fn belongs(args: &CompareArgs, ours: &damper::Ours) -> Result<Belongs, CommandEr
     for slo in args.by_hand.iter().map(|(slo, _)| slo).chain(&args.slo) {
         if !slos.contains(slo) {
             let known: Vec<&str> = slos.iter().map(String::as_str).collect();
-            let near = crate::slo::nearest::nearest(slo, &known);
-            let hint = near.map_or_else(
-                || "`GET /api/v1/slos` lists those it has".to_owned(),
-                |near| format!("did you mean `{near}`?"),
-            );
+            let hint = crate::slo::nearest::hint_of_ids(slo, &known);
             return Err(format!("Damper has no SLO `{slo}`; {hint}").into());
         }
     }

@@ -10,6 +10,7 @@ mod net;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -19,13 +20,18 @@ use super::CommandError;
 use super::check::{Checked, Output, Verdict, read, report, usage};
 use crate::settings::Settings;
 use crate::slo::Context;
+use crate::slo::listed::{counted, listed};
 use crate::slo::model::{Labels, Slo};
+use crate::slo::nearest;
 use crate::slo::time::Step;
+use net::Without;
 
 /// The rules that watch Damper itself; what is generated is added to their groups.
 const WATCH: &str = include_str!("../../../deploy/prometheus-rules.yaml");
 /// The job that [`WATCH`] names.
 const JOB: &str = "damper";
+/// SLOs in one line.
+const LISTED: usize = 20;
 
 /// `damper generate`
 #[derive(Args, Debug)]
@@ -78,6 +84,9 @@ pub(super) fn run(args: &GenerateArgs) -> Result<u8, CommandError> {
         io::stderr().write_all(&told)?;
         return Ok(verdict.exit_code());
     }
+    if let Some(why) = wanted.lack(&checked) {
+        return refuse(&why);
+    }
     let text = rules(&checked, &wanted, args)?;
     match io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
@@ -125,6 +134,31 @@ impl Wanted {
     fn has(&self, slo: &Slo) -> bool {
         slo.source.as_ref().or(self.first.as_ref()) == self.source.as_ref()
     }
+
+    /// Why there would be no rule for any SLO, where that is hardly meant: a net that holds nothing.
+    fn lack(&self, checked: &Checked) -> Option<String> {
+        if checked.loaded.slos().any(|slo| self.has(slo)) {
+            return None;
+        }
+        if checked.loaded.slos().next().is_none() {
+            return Some("no SLO is defined there, so that there is nothing to make a net for".to_owned());
+        }
+        let named: BTreeSet<&str> = checked.loaded.slos().filter_map(|slo| slo.source.as_deref()).collect();
+        let named: Vec<&str> = named.into_iter().collect();
+        match (&self.first, &self.source) {
+            // Of a source that the settings name there need not be any.
+            (Some(_), _) => None,
+            (None, None) => {
+                Some(format!("each SLO names a source: choose one with --source ({})", named.join(", ")))
+            }
+            (None, Some(source)) if named.is_empty() => Some(format!(
+                "no SLO names the source {source}, nor any other: leave --source out, or add --config"
+            )),
+            (None, Some(source)) => {
+                Some(format!("no SLO names the source {source}; {}", nearest::hint(source, &named)))
+            }
+        }
+    }
 }
 
 fn rules(checked: &Checked, wanted: &Wanted, args: &GenerateArgs) -> Result<String, CommandError> {
@@ -136,19 +170,45 @@ fn rules(checked: &Checked, wanted: &Wanted, args: &GenerateArgs) -> Result<Stri
     }
     let step = wanted.context.step;
     let watched = net::watched(&args.job, wanted.source.as_deref());
-    let rules: Vec<_> =
-        own.iter().filter_map(|slo| net::alert(slo, &wanted.external, step, &watched)).collect();
-    let quiet = own.len() - rules.len();
-    if quiet > 0 {
-        writeln!(io::stderr(), "{quiet} SLOs page nobody, or are composites, and have no rule")?;
+    let (mut rules, mut quiet) = (Vec::new(), Vec::new());
+    for slo in &own {
+        match net::alert(slo, &wanted.external, step, &watched) {
+            Ok(rule) => rules.push(rule),
+            Err(why) => quiet.push((why, slo.id.to_string())),
+        }
+    }
+    for line in without_rule(&quiet) {
+        writeln!(io::stderr(), "{line}")?;
+    }
+    if let Some(source) = wanted.source.as_ref().filter(|_| own.is_empty()) {
+        let what = "there are only the rules that watch Damper itself";
+        writeln!(io::stderr(), "no SLO is of the source {source}: {what}")?;
     }
     if !others.is_empty() {
-        let names: std::collections::BTreeSet<&str> =
+        let names: BTreeSet<&str> =
             others.iter().map(|slo| slo.source.as_deref().unwrap_or("the first source")).collect();
         let names = names.into_iter().collect::<Vec<_>>().join(", ");
         writeln!(io::stderr(), "{} SLOs are of other sources, see --source: {names}", others.len())?;
     }
     printed(text_for(&args.job, rules)?, args.output)
+}
+
+/// Which SLOs have no rule, and why.
+fn without_rule(quiet: &[(Without, String)]) -> Vec<String> {
+    let of = |wanted: Without| -> Vec<&String> {
+        quiet.iter().filter(|(why, _)| *why == wanted).map(|(_, slo)| slo).collect()
+    };
+    let (silent, composites) = (of(Without::Pages), of(Without::Events));
+    let mut lines = Vec::new();
+    if !silent.is_empty() {
+        let n = counted(silent.len(), "SLO");
+        lines.push(format!("without a rule, because nobody is paged ({n}): {}", listed(&silent, LISTED)));
+    }
+    if !composites.is_empty() {
+        let (n, names) = (counted(composites.len(), "composite"), listed(&composites, LISTED));
+        lines.push(format!("without a rule, but for those of the parts that page ({n}): {names}"));
+    }
+    lines
 }
 
 fn text_for(job: &str, rules: Vec<net::Alert>) -> Result<String, CommandError> {

@@ -34,12 +34,20 @@ pub(super) struct Alert {
     annotations: Labels,
 }
 
-/// The rules of one SLO's fastest page; none where nobody is to be paged, and
-/// of a composite, whose parts have their own.
-pub(super) fn alert(slo: &Slo, external: &Labels, step: Step, watched: &str) -> Option<Alert> {
+/// Why an SLO has no rule.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Without {
+    /// Nobody is to be paged.
+    Pages,
+    /// It is a composite: no plain rule says what its parts are together, and they have their own.
+    Events,
+}
+
+/// The rule of one SLO's fastest page.
+pub(super) fn alert(slo: &Slo, external: &Labels, step: Step, watched: &str) -> Result<Alert, Without> {
     let pages = slo.alerting.rules.iter().filter(|rule| rule.severity == Severity::Page);
     let fastest = pages.min_by_key(|rule| rule.long);
-    let rule = fastest.filter(|_| slo.alerting.mode == AlertMode::Live)?;
+    let rule = fastest.filter(|_| slo.alerting.mode == AlertMode::Live).ok_or(Without::Pages)?;
     let key = AlertKey {
         subject: Subject::Burn { slo: slo.id.to_string(), group: Labels::new() },
         severity: Severity::Page,
@@ -48,7 +56,7 @@ pub(super) fn alert(slo: &Slo, external: &Labels, step: Step, watched: &str) -> 
     let mut labels = alert_labels(&naming);
     let alert = labels.remove("alertname").unwrap_or_else(|| slo.alerting.name.clone());
     labels.insert(NET.to_owned(), "true".to_owned());
-    let expr = expr(slo, rule, step, &labels, watched)?;
+    let expr = expr(slo, rule, step, &labels, watched).ok_or(Without::Events)?;
     let short = rule.short.unwrap_or(rule.long);
     let mut annotations = slo.annotations.clone();
     annotations.extend(slo.alerting.page.annotations.clone());
@@ -67,7 +75,7 @@ pub(super) fn alert(slo: &Slo, external: &Labels, step: Step, watched: &str) -> 
         ),
     );
     let literal = |all: Labels| all.into_iter().map(|(name, value)| (name, literal(&value))).collect();
-    Some(Alert {
+    Ok(Alert {
         alert,
         expr,
         r#for: rule.hold_for.max(HOLD).to_string(),

@@ -1,7 +1,11 @@
-use super::net::{alert, groups, watched};
+use super::net::{Without, alert, groups, watched};
+use super::{Wanted, without_rule};
+use crate::cli::check::Checked;
 use crate::slo::model::{Labels, Slo};
 use crate::slo::time::Step;
 use crate::slo::{Context, SourceFile, load};
+
+const SLI: &str = "  objective: 99.9\n  sli: {events: {bad: 'r{code=~\"5..\"}', total: r}}\n";
 
 fn slos(spec: &str) -> Vec<Slo> {
     let text = format!(
@@ -17,8 +21,8 @@ fn slos(spec: &str) -> Vec<Slo> {
 fn rule(spec: &str) -> String {
     let slos = slos(spec);
     let external = Labels::from([("cluster".into(), "eu".into())]);
-    let rules = alert(&slos[0], &external, Step::DEFAULT, &watched("damper", None));
-    serde_saphyr::to_string(&groups(rules.into_iter().collect())).unwrap()
+    let rule = alert(&slos[0], &external, Step::DEFAULT, &watched("damper", None));
+    serde_saphyr::to_string(&groups(vec![rule.ok().unwrap()])).unwrap()
 }
 
 #[test]
@@ -57,9 +61,55 @@ fn time_slices_and_ratios_are_asked_as_they_are() {
 
 #[test]
 fn nobody_is_paged_who_was_not_to_be() {
-    let sli = "  objective: 99.9\n  sli: {events: {bad: 'r{code=~\"5..\"}', total: r}}\n";
     for alerting in ["{mode: shadow}", "{page: {disable: true}}"] {
-        assert_eq!(rule(&format!("{sli}  alerting: {alerting}\n")), "[]\n");
+        let slos = slos(&format!("{SLI}  alerting: {alerting}\n"));
+        let made = alert(&slos[0], &Labels::new(), Step::DEFAULT, &watched("damper", None));
+        assert_eq!(made.err(), Some(Without::Pages), "{alerting}");
+    }
+}
+
+#[test]
+fn who_has_no_rule_is_told_with_the_reason() {
+    let quiet = [(Without::Events, "a"), (Without::Pages, "b"), (Without::Events, "c")];
+    assert_eq!(
+        without_rule(&quiet.map(|(why, slo)| (why, format!("shop/{slo}")))),
+        [
+            "without a rule, because nobody is paged (1 SLO): shop/b",
+            "without a rule, but for those of the parts that page (2 composites): shop/a, shop/c",
+        ]
+    );
+    assert_eq!(without_rule(&[]), [""; 0]);
+}
+
+#[test]
+fn a_net_that_would_hold_no_slo_is_refused() {
+    let document = |name: &str, source: &str| {
+        let head = "apiVersion: damper.dev/v1\nkind: ServiceLevelObjective";
+        format!("---\n{head}\nmetadata: {{name: {name}}}\nspec:\n  service: shop\n{SLI}{source}")
+    };
+    let (far, none) = (document("a", "  source: far\n"), document("b", ""));
+    let both = format!("{far}{none}");
+    for (text, source, said) in [
+        ("# nothing\n", None, Some("no SLO is defined there")),
+        ("# nothing\n", Some("far"), Some("no SLO is defined there")),
+        (&far, None, Some("each SLO names a source: choose one with --source (far)")),
+        (&far, Some("fra"), Some("no SLO names the source fra; did you mean `far`?")),
+        (&none, Some("far"), Some("nor any other: leave --source out")),
+        (&both, None, None),
+        (&both, Some("far"), None),
+    ] {
+        let context = Context::without_settings(Step::DEFAULT);
+        let files = vec![SourceFile { path: "a.yaml".into(), text: text.to_owned() }];
+        let loaded = load(&files, &context);
+        let checked = Checked { files, loaded, more: Vec::new(), live: None, kube: None };
+        let source = source.map(str::to_owned);
+        let wanted = Wanted { context, external: Labels::new(), shadow: false, first: None, source };
+        let told = wanted.lack(&checked);
+        let fits = told.as_deref().zip(said).is_some_and(|(told, said)| told.contains(said));
+        assert!(fits || (told.is_none() && said.is_none()), "{source:?}: {told:?}", source = wanted.source);
+        // Of a source that the settings name there need not be any SLO.
+        let known = Wanted { first: Some("near".to_owned()), source: Some("east".to_owned()), ..wanted };
+        assert_eq!(known.lack(&checked).is_some(), text.starts_with('#'));
     }
 }
 

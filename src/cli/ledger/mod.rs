@@ -79,7 +79,7 @@ struct ShowArgs {
     /// Lists slots up to here; now by default
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     to: Option<String>,
-    /// Whose slots, of a grouped SLO: route=/pay; once for each label
+    /// Only this group of a grouped SLO, needed for its slots: route=/pay; once for each label
     #[arg(long, value_name = "LABEL=VALUE")]
     group: Vec<String>,
     #[command(flatten)]

@@ -8,9 +8,9 @@ use super::{ShowArgs, path};
 use crate::cli::CommandError;
 use crate::cli::check::Output;
 use crate::cli::moment::Moment;
-use crate::cli::remote::{ask, read, segment};
+use crate::cli::remote::{Refused, ask, read, segment};
 use crate::cli::table::{aligned, plain};
-use crate::engine::view::{EventsView, LedgerView};
+use crate::engine::view::{EventsView, LedgerView, SlotView};
 use crate::slo::time::{Span, Ts};
 
 /// Shows an SLO's part of the ledger.
@@ -30,13 +30,23 @@ pub(super) async fn show(args: &ShowArgs) -> Result<u8, CommandError> {
         query.push(format!("group.{}={}", segment(label)?, segment(value)?));
     }
     let path = format!("{}/ledger?{}", path(&args.slo)?, query.join("&"));
-    let answer = ask(&args.remote, Method::GET, &path, None).await?;
+    let answer = ask(&args.remote, Method::GET, &path, None).await.map_err(of_flags)?;
     let text = match args.remote.output {
         Output::Json => format!("{answer:#}\n"),
         Output::Text => described(&read(&answer)?, &moment),
     };
     io::stdout().write_all(text.as_bytes())?;
     Ok(0)
+}
+
+/// What the API says of a parameter, as of the flag that gave it.
+fn of_flags(error: CommandError) -> CommandError {
+    let Some(Refused { detail, parameter: Some(parameter), .. }) = error.downcast_ref() else { return error };
+    let flag = match parameter.strip_prefix("group.") {
+        Some(label) => format!("--group {label}=VALUE"),
+        None => format!("--{parameter}"),
+    };
+    detail.replace(&format!("The parameter `{parameter}`"), &flag).into()
 }
 
 fn described(view: &LedgerView, moment: &Moment) -> String {
@@ -105,23 +115,29 @@ fn exclusions(view: &LedgerView, moment: &Moment) -> Vec<String> {
 fn slots(view: &LedgerView, moment: &Moment) -> Vec<String> {
     let mut rows = vec![["FROM", "LENGTH", "BAD", "TOTAL", "KNOWN", ""].map(str::to_owned).to_vec()];
     let number = |events: Option<f64>| events.map_or_else(|| "-".to_owned(), |events| events.to_string());
-    rows.extend(view.slots.iter().map(|slot| {
-        let length = slot.to - slot.from;
+    rows.extend(view.slots.chunk_by(|one, next| is_empty(one) && is_empty(next)).filter_map(|run| {
+        let (slot, last) = (run.first()?, run.last()?);
+        let length = last.to - slot.from;
         let taken = match slot.excluded {
             0 => String::new(),
             seconds if seconds >= length => "taken out".to_owned(),
             seconds => format!("{} taken out", Span::from_secs_saturating(seconds)),
         };
-        vec![
+        Some(vec![
             moment.time(Ts(slot.from)),
             Span::from_secs_saturating(length).to_string(),
             number(slot.bad),
             number(slot.total),
             percent(Some(slot.coverage)),
             taken,
-        ]
+        ])
     }));
     aligned(&rows)
+}
+
+/// Nothing is known of it, and nothing more is to be said: many of them are one line.
+fn is_empty(slot: &SlotView) -> bool {
+    slot.coverage == 0.0 && slot.excluded == 0
 }
 
 /// `12 of 3400 bad`.
@@ -141,6 +157,21 @@ mod tests {
     use crate::cli::moment::tests::AT;
 
     #[test]
+    fn a_parameter_that_is_wrong_is_told_as_the_flag_that_gave_it() {
+        let told = |parameter: &str, wrong: &str| {
+            let detail = format!("The parameter `{parameter}` {wrong}.");
+            of_flags(Refused::new(detail, Some(parameter)).into()).to_string()
+        };
+        assert_eq!(
+            told("group.route", "is needed; there are: /s"),
+            "--group route=VALUE is needed; there are: /s."
+        );
+        assert_eq!(told("from", "must be before `to`"), "--from must be before `to`.");
+        let other = of_flags(Refused::new("There is no SLO `a/b`.".to_owned(), None).into());
+        assert_eq!(other.to_string(), "Damper answers 400: There is no SLO `a/b`.");
+    }
+
+    #[test]
     fn what_is_booked_taken_out_and_counts_stand_side_by_side() {
         let now = AT.now.0;
         let view: LedgerView = read(&json!({
@@ -155,6 +186,9 @@ mod tests {
                 "events": {"bad": 50, "total": 500},
             }],
             "slots": [
+                {"from": now - 420, "to": now - 390, "bad": null, "total": null, "coverage": 0.0, "excluded": 0},
+                {"from": now - 390, "to": now - 360, "bad": null, "total": null, "coverage": 0.0, "excluded": 0},
+                {"from": now - 360, "to": now - 330, "bad": null, "total": null, "coverage": 0.0, "excluded": 30},
                 {"from": now - 330, "to": now - 300, "bad": 5, "total": 50, "coverage": 1.0, "excluded": 30},
                 {"from": now - 300, "to": now - 270, "bad": null, "total": null, "coverage": 0.0, "excluded": 0},
             ],
@@ -170,6 +204,8 @@ mod tests {
         7   18:05:00 UTC  18:15:00 UTC  50 of 500 bad  ann  1m ago  load test
 
         FROM          LENGTH  BAD  TOTAL  KNOWN
+        18:13:00 UTC  1m      -    -      0.00%
+        18:14:00 UTC  30s     -    -      0.00%    taken out
         18:14:30 UTC  30s     5    50     100.00%  taken out
         18:15:00 UTC  30s     -    -      0.00%
         ");

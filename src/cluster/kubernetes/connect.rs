@@ -28,7 +28,7 @@ pub(super) struct Session {
 pub(super) async fn connect(settings: &KubernetesSettings, clock: Clock) -> Result<Session, String> {
     let hint = match settings {
         KubernetesSettings { kubeconfig: None, context: None } if !is_inside(settings) => {
-            "; name one as scaling.kubernetes in the settings, or run Damper inside of the cluster"
+            "; name one with --kubeconfig FILE of a command or as scaling.kubernetes in the settings, or run Damper inside of the cluster"
         }
         _ => "",
     };

@@ -29,7 +29,7 @@ pub struct LedgerView {
     pub exclusions: Vec<ExclusionView>,
     /// Its groups over the budget's period; one without labels where it is not grouped.
     pub groups: Vec<LedgerGroup>,
-    /// Groups left out of the list.
+    /// Groups left out of the list, which are too many.
     pub groups_folded: usize,
     /// Slot by slot, where a range was asked for.
     pub slots: Vec<SlotView>,
@@ -70,7 +70,8 @@ pub struct EventsView {
 pub struct LedgerGroup {
     /// The group's label values.
     pub labels: Labels,
-    /// Where the period begins, in seconds since the epoch; null while nothing is known.
+    /// Where all of this begins, in seconds since the epoch: with the period, or with the first data in it.
+    /// Null while nothing is known.
     pub from: Option<i64>,
     /// All that was booked.
     pub raw: EventsView,
@@ -80,7 +81,7 @@ pub struct LedgerGroup {
     pub counted: EventsView,
     /// Seconds taken out.
     pub excluded_seconds: i64,
-    /// Known share of the time that counts, since the first data; null while nothing is known.
+    /// Known share of the time that counts; null while nothing is known.
     pub coverage: Option<f64>,
     /// Budget left; null while nothing is known, or nothing counts.
     pub budget_remaining: Option<f64>,
@@ -106,21 +107,23 @@ pub struct SlotView {
     pub excluded: i64,
 }
 
-/// An SLO's part of the ledger, without slots; `None` when a series of it is not of this ledger.
-pub fn ledger_view(planned: &Planned, look: &Look<'_>) -> Option<LedgerView> {
+/// An SLO's part of the ledger, without slots; of its groups all, or one. `None` when a series of it is
+/// not of this ledger.
+pub fn ledger_view(planned: &Planned, only: Option<&Labels>, look: &Look<'_>) -> Option<LedgerView> {
     let all = groups(planned, look.ledger);
     let books: Vec<(&Labels, Book<'_>)> = all
         .iter()
         .map(|group| Some((*group, Book::of(look.ledger, planned, group)?)))
         .collect::<Option<_>>()?;
     let list = look.ledger.excluded(&planned.id).map_or(&[][..], |excluded| excluded.list());
-    let shown = books.iter().take(MOST_GROUPS);
+    let wanted: Vec<_> = books.iter().filter(|(labels, _)| only.is_none_or(|only| only == *labels)).collect();
+    let shown = wanted.iter().take(MOST_GROUPS);
     Some(LedgerView {
         slo: planned.id.clone(),
         at: look.at.0,
         exclusions: list.iter().map(|exclusion| exclusion_view(exclusion, &books)).collect(),
         groups: shown.map(|(labels, book)| group(planned, labels, book, look)).collect::<Option<_>>()?,
-        groups_folded: books.len().saturating_sub(MOST_GROUPS),
+        groups_folded: wanted.len().saturating_sub(MOST_GROUPS),
         slots: Vec::new(),
     })
 }
@@ -150,7 +153,7 @@ fn group(planned: &Planned, labels: &Labels, book: &Book<'_>, look: &Look<'_>) -
     let taken = span.map(|(from, to)| events(book.taken_out(from, to))).unwrap_or_default();
     Some(LedgerGroup {
         labels: labels.clone(),
-        from: span.map(|(from, _)| from.0),
+        from: span.map(|(from, _)| raw_book.begun().map_or(from, |begun| from.max(begun)).0),
         raw: of(&raw),
         excluded: taken,
         counted: of(&net),
@@ -204,7 +207,7 @@ mod tests {
     use super::*;
     use crate::engine::ledger::Wanted;
     use crate::engine::ledger::exclusion;
-    use crate::engine::view::testing::{Example, S};
+    use crate::engine::view::testing::{Example, S, START};
 
     #[test]
     fn raw_taken_out_and_counted_events_add_up() {
@@ -219,7 +222,7 @@ mod tests {
             exclusion(5, &wanted, &[], (Span::from_days(28), Span::from_secs_saturating(S)), at).unwrap();
         let series: Vec<_> = planned.bad.iter().chain(&planned.total).map(|(_, ix)| *ix).collect();
         example.ledger.exclude(&planned.id, vec![made], &series);
-        let view = ledger_view(&planned, &example.look()).unwrap();
+        let view = ledger_view(&planned, None, &example.look()).unwrap();
         let group = &view.groups[0];
         assert_eq!(group.raw, EventsView { bad: 1000.0, total: 22_000.0 });
         assert_eq!(view.exclusions[0].events, group.excluded);
@@ -227,7 +230,7 @@ mod tests {
         assert_eq!(group.excluded, EventsView { bad: 1000.0, total: out }, "outward to five minutes");
         assert_eq!(group.counted, EventsView { bad: 0.0, total: group.raw.total - out });
         assert!(group.budget_remaining == Some(1.0) && group.budget_remaining_raw < Some(0.0), "{group:?}");
-        assert_eq!(group.coverage, Some(1.0));
+        assert_eq!((group.from, group.coverage), (Some(START), Some(1.0)), "not of days before its first");
 
         let slots = slots(&planned, &Labels::new(), (Ts(at.0 - 40 * S), at), &example.look()).unwrap();
         assert_eq!((slots.len(), slots[39].bad, slots[39].excluded), (40, Some(50.0), S));

@@ -102,7 +102,11 @@ impl<'r> Known<'r> {
         let near = if self.searches > 0 { self.nearest(id) } else { None };
         self.searches = self.searches.saturating_sub(1);
         let hint = near.map_or_else(
-            || "write service/name of an SLO, and check its file together with this one".to_owned(),
+            || {
+                "write service/name of one that is (give `damper check` all files together); where it was \
+                 removed or renamed, change this too"
+                    .to_owned()
+            },
             |near| format!("did you mean `{near}`?"),
         );
         Told { document, at, what: format!("`{id}` is no SLO of these definitions"), hint: Some(hint) }

@@ -117,8 +117,3 @@ impl Server {
         }
     }
 }
-
-/// `1 series`, `1 group`, `2 groups`.
-pub(super) fn counted(n: u64, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 || what == "series" { "" } else { "s" })
-}

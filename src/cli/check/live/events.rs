@@ -1,10 +1,11 @@
 //! Bad and total events: does each selector match, and is one a part of the other.
 
 use super::Found;
-use super::ask::{Server, Trouble, counted};
+use super::ask::{Server, Trouble};
 use super::select::{self, held};
 use super::{groups, latency, pace, parts};
 use crate::cli::check::place::Findings;
+use crate::slo::listed::counted;
 use crate::slo::model::Slo;
 use crate::slo::query::{Atom, Counting, Linear, Term};
 use crate::slo::time::Step;

@@ -2,10 +2,10 @@
 
 use super::Found;
 use super::LISTED;
-use super::ask::{Server, Trouble, counted};
+use super::ask::{Server, Trouble};
 use super::select::{self, held, lacking};
 use crate::cli::check::place::Findings;
-use crate::slo::listed::listed;
+use crate::slo::listed::{counted, listed};
 use crate::slo::model::{GroupBy, Overflow};
 use crate::slo::nearest;
 use crate::slo::query::{Name, Selector};

@@ -1,10 +1,10 @@
 //! Histograms: does the bound exist, on every series, and is the kind the one that was written.
 
 use super::LISTED;
-use super::ask::{Server, Trouble, counted};
+use super::ask::{Server, Trouble};
 use super::select::{recent, without};
 use crate::cli::check::place::Findings;
-use crate::slo::listed::listed;
+use crate::slo::listed::{counted, listed};
 use crate::slo::query::{Atom, Counting, Matcher, Selector};
 
 /// Where a bound is written.

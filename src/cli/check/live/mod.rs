@@ -8,6 +8,7 @@
 //! | `parts`   | is bad a part of total, does anything count twice                 |
 //! | `latency` | bounds of histograms, classic and native mixed up                 |
 //! | `groups`  | labels of `groupBy`, how many groups                              |
+//! | `named`   | groups that composites and policies name                          |
 //! | `pace`    | how often is scraped, do counters fall                            |
 //! | `other`   | time slices, ratios, `alive`                                      |
 //! | `policy`  | saturation and vetoes of scale policies, and their windows        |
@@ -18,6 +19,7 @@ mod ask;
 mod events;
 mod groups;
 mod latency;
+mod named;
 mod other;
 mod pace;
 mod parts;
@@ -37,7 +39,7 @@ use super::policies;
 use crate::prometheus::Client;
 use crate::service::clock;
 use crate::slo::Document;
-use crate::slo::model::{Sli, Slo};
+use crate::slo::model::{Sli, Slo, SloId};
 use crate::slo::policy::ScalePolicy;
 use crate::slo::problem::Problem;
 use crate::slo::time::Step;
@@ -118,9 +120,9 @@ pub async fn ask(
     }
     let slos: Vec<(&Document, &Slo)> =
         checked.loaded.documents.iter().flat_map(|d| d.slos.iter().flatten().map(move |s| (d, s))).collect();
-    // Of a composite nothing is asked.
-    let slos: Vec<(&Document, &Slo)> =
-        slos.into_iter().filter(|(_, slo)| !matches!(slo.sli, Sli::Composite(_))).collect();
+    // Of a composite nothing is asked but whether its parts have the groups that it names.
+    let (composites, slos): (Vec<_>, Vec<_>) =
+        slos.into_iter().partition(|(_, slo)| matches!(slo.sli, Sli::Composite(_)));
     let all = slos.len();
     let mut problems = Vec::new();
     if live.gave_up.is_none() {
@@ -137,6 +139,20 @@ pub async fn ask(
             }
         }
     }
+    let find = |id: &SloId| {
+        let slo = checked.loaded.slos().find(|slo| slo.id == *id)?;
+        Some((server_of(slo)?, slo))
+    };
+    for (document, slo) in composites {
+        let Sli::Composite(composite) = &slo.sli else { continue };
+        if live.gave_up.is_none() {
+            let mut findings = Findings::about(document, &slo.id.to_string());
+            let parts = composite.of.iter().map(|part| (&part.slo, part.group.as_ref()));
+            let asked = named::check(parts, &["sli", "composite", "of"], &find, &mut findings).await;
+            problems.extend(findings.finish());
+            live.gave_up = asked.err().map(|why| format!("{why}; not all composites were asked about"));
+        }
+    }
     if live.gave_up.is_none() {
         let source = |policy: &ScalePolicy| {
             let own = |slo: &&Slo| policy.slos.iter().any(|watched| watched.slo == slo.id);
@@ -145,7 +161,11 @@ pub async fn ask(
         for (document, policy) in policies(&checked.loaded) {
             let Some(server) = source(policy) else { continue };
             let mut findings = Findings::about(document, &policy.name);
-            let asked = policy::check(server, policy, &live.slos, &mut findings).await;
+            let watched = policy.slos.iter().map(|watched| (&watched.slo, watched.group.as_ref()));
+            let asked = match named::check(watched, &["slos"], &find, &mut findings).await {
+                Ok(()) => policy::check(server, policy, &live.slos, &mut findings).await,
+                Err(why) => Err(why),
+            };
             problems.extend(findings.finish());
             match asked {
                 Ok(asked) => drop(live.policies.insert(policy.name.clone(), asked)),

@@ -1,9 +1,10 @@
 //! Whether bad or good events are a part of all events, and no event counts twice.
 
-use super::ask::{Server, Trouble, counted};
+use super::ask::{Server, Trouble};
 use super::events::is_native;
 use super::select::recent;
 use crate::cli::check::place::Findings;
+use crate::slo::listed::counted;
 use crate::slo::query::{Counting, Linear, Term};
 use crate::slo::time::Span;
 
