@@ -27,17 +27,22 @@ mod pages;
 mod report;
 mod theirs;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use clap::Args;
+use reqwest::Url;
 
 use super::CommandError;
 use super::args::RemoteArgs;
 use super::check::Output;
 use super::moment::Moment;
+use super::remote::address;
+use crate::prometheus::SourceConfig;
+use crate::slo::listed::listed;
 use crate::slo::model::Labels;
+use crate::slo::nearest::nearest;
 use crate::slo::time::{Span, Ts};
 use belongs::Belongs;
 use episode::{Episode, Weight};
@@ -45,13 +50,16 @@ pub(crate) use manager::silenced;
 use matchers::Matchers;
 use report::{Other, Report};
 
+/// SLOs named to whoever asks for one that is not there.
+const SHOWN: usize = 5;
+
 /// `damper compare-alerts`
 #[derive(Args, Debug)]
 pub(super) struct CompareArgs {
     /// An Alertmanager: its silences count, and its present alerts show whether something is not recorded;
     /// may be given several times
-    #[arg(long, value_name = "URL")]
-    alertmanager: Vec<String>,
+    #[arg(long, value_name = "URL", value_parser = address)]
+    alertmanager: Vec<Url>,
     /// File with a bearer token for --alertmanager
     #[arg(long, value_name = "FILE", requires = "alertmanager")]
     alertmanager_token_file: Option<PathBuf>,
@@ -59,8 +67,8 @@ pub(super) struct CompareArgs {
     #[arg(long, value_name = "SPAN", default_value = "14d", value_parser = since)]
     since: Span,
     /// Where their alerts are recorded, in place of the settings' sources; may be given several times
-    #[arg(long, value_name = "URL")]
-    prometheus: Vec<String>,
+    #[arg(long, value_name = "URL", value_parser = theirs::named)]
+    prometheus: Vec<SourceConfig>,
     /// Only this SLO
     #[arg(long, value_name = "SERVICE/NAME")]
     slo: Option<String>,
@@ -111,12 +119,15 @@ fn by_hand(text: &str) -> Result<(String, Matchers), String> {
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
-    let (service, slo) = text.split_once(',').ok_or("write two labels, such as app,objective")?;
-    Ok((service.trim().to_owned(), slo.trim().to_owned()))
+    let labels: Vec<&str> = text.split(',').map(str::trim).collect();
+    match labels[..] {
+        [service, slo] if !service.is_empty() && !slo.is_empty() => Ok((service.into(), slo.into())),
+        _ => Err("write two labels, such as app,objective; further ones with --labels once more".into()),
+    }
 }
 
-/// Compares; 0 when everything could be compared and none of their pages is one that Damper would not
-/// have sent, else 1.
+/// Compares; 0 when everything could be compared, each of their pages is decided, and none of them is one
+/// that Damper would not have sent, else 1.
 pub(super) async fn run(args: CompareArgs) -> Result<u8, CommandError> {
     let moment = Moment::now();
     let report = compare(&args, moment.now).await?;
@@ -129,7 +140,7 @@ pub(super) async fn run(args: CompareArgs) -> Result<u8, CommandError> {
 }
 
 async fn compare(args: &CompareArgs, now: Ts) -> Result<Report, CommandError> {
-    let sources = theirs::sources(&args.prometheus, &args.remote.config)?;
+    let sources = theirs::sources(&args.prometheus, &args.remote)?;
     let mut notes = Notes::default();
     let wanted = now.minus(args.since);
     let mut ours = damper::ask(&args.remote, wanted).await?;
@@ -175,16 +186,25 @@ fn belongs(args: &CompareArgs, ours: &damper::Ours) -> Result<Belongs, CommandEr
     slos.extend(ours.episodes.keys().cloned());
     for slo in args.by_hand.iter().map(|(slo, _)| slo).chain(&args.slo) {
         if !slos.contains(slo) {
-            let known: Vec<&str> = slos.iter().map(String::as_str).collect();
-            let near = crate::slo::nearest::nearest(slo, &known);
-            let hint = near.map_or_else(
-                || "`GET /api/v1/slos` lists those it has".to_owned(),
-                |near| format!("did you mean `{near}`?"),
-            );
-            return Err(format!("Damper has no SLO `{slo}`; {hint}").into());
+            return Err(format!("Damper has no SLO `{slo}`; {}", meant(slo, &slos)).into());
         }
     }
     Ok(Belongs { slos, by_hand: args.by_hand.clone(), pairs: args.labels.clone() })
+}
+
+/// Which one may have been meant: one that is written much alike, else those of its service, else any.
+fn meant(slo: &str, slos: &BTreeSet<String>) -> String {
+    let known: Vec<&str> = slos.iter().map(String::as_str).collect();
+    if let Some(near) = nearest(slo, &known) {
+        return format!("did you mean `{near}`?");
+    }
+    let service = |id: &str| id.split('/').next().map(str::to_owned);
+    let own: Vec<&str> = known.iter().copied().filter(|id| service(id) == service(slo)).collect();
+    match (own.is_empty(), known.is_empty()) {
+        (_, true) => "it has none at all".to_owned(),
+        (true, false) => format!("it has {}", listed(&known, SHOWN)),
+        (false, false) => format!("of that service it has {}", listed(&own, SHOWN)),
+    }
 }
 
 fn weigh(pages: &[Matchers], labels: &Labels) -> Weight {
@@ -232,6 +252,23 @@ mod tests {
         assert_eq!((slo.as_str(), matchers.text.as_str()), ("pay/latency", r#"alertname="A""#));
         assert!(by_hand("alertname=\"A\"").is_err() && by_hand("pay").is_err());
         assert_eq!(pair("app, objective"), Ok(("app".into(), "objective".into())));
+        for wrong in ["app", "app,", ",objective", "a,b,c"] {
+            assert!(pair(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn who_asks_for_an_slo_that_is_not_there_is_told_of_those_that_are() {
+        let slos = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<BTreeSet<_>>();
+        let known = slos(&["a/a", "b/b", "c/c", "d/d", "e/e", "shop/availability", "shop/latency"]);
+        for (asked, told) in [
+            ("shop/latncy", "did you mean `shop/latency`?"),
+            ("shop/avail", "of that service it has shop/availability, shop/latency"),
+            ("nope/nope", "it has a/a, b/b, c/c, d/d, e/e and 2 more"),
+        ] {
+            assert_eq!(meant(asked, &known), told);
+        }
+        assert_eq!(meant("nope/nope", &slos(&[])), "it has none at all");
     }
 
     #[test]
