@@ -139,9 +139,9 @@ fn base(args: &RemoteArgs) -> Result<Url, CommandError> {
 /// An address as a flag gives it, to which paths are added.
 pub(super) fn address(text: &str) -> Result<Url, String> {
     let like = "write it like http://HOST:PORT";
-    let mut url = Url::parse(text).map_err(|error| format!("{error}; {like}"))?;
+    let mut url = Url::parse(text).map_err(|error| format!("is not a URL ({error}); {like}"))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!("it begins with neither http:// nor https://; {like}"));
+        return Err(format!("begins with neither http:// nor https://; {like}"));
     }
     url.set_path(&format!("{}/", url.path().trim_end_matches('/')));
     Ok(url)

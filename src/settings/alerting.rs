@@ -30,7 +30,7 @@ impl Settings {
     pub fn unheard(&self) -> Option<&'static str> {
         let is_unheard = self.alerting.mode == AlertMode::Live && self.route.is_none();
         is_unheard.then_some(
-            "nobody is told of any alert, pages neither: the settings name no receiver; write `receivers`, or `alerting: {mode: shadow}` where that is meant",
+            "nobody is told of any alert, not even of a page: the settings name no receiver; write `receivers`, or `alerting: {mode: shadow}` where that is meant",
         )
     }
 }
@@ -62,7 +62,7 @@ impl Check<'_> {
         self.named(key, name, names);
         if route.is_none() && alerting.mode == AlertMode::Live && names.iter().eq([name]) {
             let what = format!(
-                "`{name}` is the only receiver, and as this one it is told no page: nobody would be; remove this key to have it told, name another receiver, or write `mode: shadow`"
+                "`{name}` is the only receiver, and one that is shown what shadow mode tells nobody is told no page: in live mode nobody would be; remove this key, add another receiver, or write `mode: shadow`"
             );
             self.add(key, what);
         }
