@@ -57,5 +57,7 @@ fn where_nothing_listens_it_says_so() {
         assert!(text.contains("nothing answers at") && text.contains(&url), "{text}");
     }
     let (code, text) = run(&["status", "--url", "localhost"]);
-    assert!(code == 1 && text.contains("write it like http://"), "{text}");
+    assert!(code == 2 && text.contains("write it like http://"), "{text}");
+    let (code, text) = run(&["scale", "stop", "--config", "nofile.yaml"]);
+    assert!(code == 1 && text.contains("nofile.yaml") && text.contains("cannot be read"), "{text}");
 }

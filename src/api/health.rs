@@ -44,8 +44,8 @@ pub struct HealthView {
 #[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Component {
-    /// `ticks`, `store`, `definitions`, `scaling`, `spill file`, `heartbeat`, `audit`, `source NAME`,
-    /// `receiver NAME`.
+    /// `ticks`, `store`, `definitions`, `scaling`, `spill file`, `heartbeat`, `audit`,
+    /// `receivers` where there are none, `source NAME`, `receiver NAME`.
     pub name: String,
     /// How it is.
     pub status: Health,

@@ -16,7 +16,7 @@ use super::problem::Problem;
 use crate::prometheus::{BreakerState, Prometheus};
 use crate::service::shared::Shared;
 use crate::service::state::{BackfillView, DefinitionsView, TickView};
-use crate::service::{asked, clock};
+use crate::service::{asked, clock, scaling};
 
 /// Damper as it runs.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -36,6 +36,8 @@ pub struct StatusView {
     pub store: String,
     /// Nobody is told of any alert, whatever its definition says: `alerting.mode` of the settings is `shadow`.
     pub shadow: bool,
+    /// Who or what stopped all scaling, in words; null while nothing does.
+    pub scaling_stopped: Option<String>,
     /// Sources in the order of their names.
     pub sources: Vec<SourceView>,
     /// The revision in force, and what is wrong with the rest.
@@ -95,6 +97,7 @@ pub(super) async fn status(
         step_seconds: shared.settings.step.span().secs(),
         store: shared.store.name().to_owned(),
         shadow: shared.settings.alerting.shadow().all,
+        scaling_stopped: scaling::stopped(&shared),
         sources: shared.sources.values().map(|source| source_view(&shared, source)).collect(),
         definitions: shared.definitions.read().clone(),
         ticks: *shared.ticks.read(),

@@ -1,10 +1,12 @@
 //! Commands and their flags.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+use reqwest::Url;
 
 use super::check::Output;
+use crate::settings::{Settings, SettingsError};
 use crate::slo::time::{Span, Step};
 
 /// Why a command failed.
@@ -108,14 +110,25 @@ pub(super) struct CheckArgs {
 #[derive(Args, Debug)]
 pub(super) struct RemoteArgs {
     /// Where Damper listens; by default `listen` of the settings file, or http://127.0.0.1:9095
-    #[arg(long, value_name = "URL")]
-    pub(super) url: Option<String>,
-    /// Settings file
-    #[arg(long, value_name = "FILE", env = "DAMPER_CONFIG", default_value = "damper.yaml")]
-    pub(super) config: PathBuf,
+    #[arg(long, value_name = "URL", value_parser = super::remote::address)]
+    pub(super) url: Option<Url>,
+    /// Settings file; by default damper.yaml, where there is one
+    #[arg(long, value_name = "FILE", env = "DAMPER_CONFIG")]
+    config: Option<PathBuf>,
     /// For people or for programs
     #[arg(long, value_enum, default_value = "text")]
     pub(super) output: Output,
+}
+
+impl RemoteArgs {
+    /// The settings; `None` where nobody named any and there is no damper.yaml.
+    pub(super) fn settings(&self) -> Result<Option<Settings>, SettingsError> {
+        let default = Path::new("damper.yaml");
+        let file = self.config.as_deref();
+        // One that cannot be looked at says why when it is read.
+        let file = file.or_else(|| default.try_exists().unwrap_or(true).then_some(default));
+        file.map(|file| Settings::load(file, &[])).transpose()
+    }
 }
 
 /// `damper reload`
@@ -169,8 +182,18 @@ mod tests {
 
     #[test]
     fn usage_errors_end_with_two() {
-        for wrong in [&["damper"][..], &["damper", "check"], &["damper", "check", "a", "--step", "7s"]] {
-            assert_eq!(Cli::try_parse_from(wrong).unwrap_err().exit_code(), 2, "{wrong:?}");
+        for wrong in [
+            "damper",
+            "damper check",
+            "damper check a --step 7s",
+            "damper status --url localhost",
+            "damper scale stop --url ftp://a",
+            "damper compare-alerts --alertmanager foo",
+            "damper compare-alerts --prometheus foo",
+            "damper compare-alerts --labels a,b,c",
+        ] {
+            let error = Cli::try_parse_from(wrong.split(' ')).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{wrong}: {error}");
         }
         assert_eq!(Cli::try_parse_from(["damper", "--version"]).unwrap_err().exit_code(), 0);
     }
@@ -181,10 +204,21 @@ mod tests {
             Cli::try_parse_from(["damper", "run", "--config", "a.yaml", "--log-format", "json"]).unwrap();
         let Command::Run(args) = cli.command else { panic!("{cli:?}") };
         assert_eq!((args.config, args.log_format.as_deref()), (PathBuf::from("a.yaml"), Some("json")));
+        let cli = Cli::try_parse_from(["damper", "status", "--url", "http://a/damper"]).unwrap();
+        let Command::Status(args) = cli.command else { panic!("{cli:?}") };
+        assert_eq!(args.url.unwrap().as_str(), "http://a/damper/");
         let cli = Cli::try_parse_from(["damper", "check", "a", "b", "--step=15s", "--output=json"]).unwrap();
         let Command::Check(args) = cli.command else { panic!("{cli:?}") };
         assert_eq!((args.paths.len(), args.step.map(Step::secs), args.output), (2, Some(15), Output::Json));
         let wrong = ["damper", "check", "a", "--prometheus", "http://b", "--config", "c"];
         assert!(Cli::try_parse_from(wrong).is_err());
+    }
+
+    #[test]
+    fn settings_that_are_named_must_be_there() {
+        let cli = Cli::try_parse_from(["damper", "status", "--config", "/nowhere/damper.yaml"]).unwrap();
+        let Command::Status(args) = cli.command else { panic!("{cli:?}") };
+        let error = args.settings().unwrap_err().to_string();
+        assert!(error.contains("/nowhere/damper.yaml") && error.contains("cannot be read"), "{error}");
     }
 }

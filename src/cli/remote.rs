@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use super::CommandError;
 use super::args::{ReloadArgs, RemoteArgs};
 use super::check::Output;
-use crate::settings::Settings;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -37,7 +36,7 @@ pub(super) async fn ask(
     path: &str,
     body: Option<&Value>,
 ) -> Result<Value, CommandError> {
-    let peer = Peer { base: base(args)?, flag: "--url", name: "Damper", token: None };
+    let peer = Peer::new(base(args)?, "--url", "Damper", None);
     peer.ask(method, path, body).await
 }
 
@@ -52,14 +51,14 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    /// At an address that a flag gave.
-    pub(super) fn new(
-        url: &str,
+    /// At an address that a flag gave, see [`address`].
+    pub(super) const fn new(
+        base: Url,
         flag: &'static str,
         name: &'static str,
         token: Option<String>,
-    ) -> Result<Self, CommandError> {
-        Ok(Self { base: address(flag, url)?, flag, name, token })
+    ) -> Self {
+        Self { base, flag, name, token }
     }
 
     /// Asks for a path.
@@ -158,22 +157,19 @@ pub(super) fn segment(name: &str) -> Result<String, CommandError> {
 /// Where it listens: `--url`, else `listen` of the settings where there are any, else the default.
 fn base(args: &RemoteArgs) -> Result<Url, CommandError> {
     if let Some(url) = &args.url {
-        return address("--url", url);
+        return Ok(url.clone());
     }
-    let listen = if args.config.exists() {
-        Settings::load(&args.config, &[])?.listen
-    } else {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, 9095))
-    };
+    let default = SocketAddr::from((Ipv4Addr::LOCALHOST, 9095));
+    let listen = args.settings()?.map_or(default, |settings| settings.listen);
     Ok(Url::parse(&format!("http://{}/", reachable(listen)))?)
 }
 
 /// An address as a flag gives it, to which paths are added.
-fn address(flag: &str, text: &str) -> Result<Url, CommandError> {
-    let mut url = Url::parse(text)
-        .map_err(|error| format!("{flag} {text}: {error}; write it like http://127.0.0.1:9095"))?;
+pub(super) fn address(text: &str) -> Result<Url, String> {
+    let like = "write it like http://HOST:PORT";
+    let mut url = Url::parse(text).map_err(|error| format!("is not a URL ({error}); {like}"))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!("{flag} {url}: must begin with http:// or https://").into());
+        return Err(format!("begins with neither http:// nor https://; {like}"));
     }
     url.set_path(&format!("{}/", url.path().trim_end_matches('/')));
     Ok(url)
@@ -198,6 +194,14 @@ mod tests {
         assert_eq!(segment("check-out.v2").unwrap(), "check-out.v2");
         assert_eq!(segment("a/b c?").unwrap(), "a%2Fb%20c%3F");
         assert!(segment("..").is_err() && segment("").is_err());
+    }
+
+    #[test]
+    fn an_address_is_a_whole_one() {
+        assert_eq!(address("https://a:1/b").unwrap().join("api").unwrap().as_str(), "https://a:1/b/api");
+        for wrong in ["foo", "foo:9095", "ftp://a", "http://"] {
+            assert!(address(wrong).unwrap_err().contains("write it like http://HOST:PORT"), "{wrong}");
+        }
     }
 
     #[test]

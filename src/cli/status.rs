@@ -51,14 +51,21 @@ async fn slos(args: &RemoteArgs) -> Result<String, CommandError> {
     Ok(text)
 }
 
+/// A line for each reason; those without one together.
 fn named(meaning: &str, page: &Value) -> String {
-    let names: Vec<String> = items(at(page, "/items")).map(|slo| plain(at(slo, "/id"))).collect();
-    let more = if at(page, "/next").is_string() { " and more" } else { "" };
-    if names.is_empty() {
-        String::new()
-    } else {
-        format!("slos         {meaning} {}{more}\n", names.join(", "))
+    let mut lines: Vec<(String, Vec<String>)> = Vec::new();
+    for slo in items(at(page, "/items")) {
+        let why = Some(at(slo, "/unknown/why")).filter(|why| why.is_string());
+        let why = why.map_or_else(String::new, |why| format!(": {}", plain(why)));
+        match lines.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, ids)) => ids.push(plain(at(slo, "/id"))),
+            None => lines.push((why, vec![plain(at(slo, "/id"))])),
+        }
     }
+    if let Some((why, _)) = lines.last_mut().filter(|_| at(page, "/next").is_string()) {
+        why.push_str(if why.is_empty() { " and more" } else { "; and more" });
+    }
+    lines.iter().map(|(why, ids)| format!("slos         {meaning} {}{why}\n", ids.join(", "))).collect()
 }
 
 fn alerts(page: &Value) -> String {
@@ -120,11 +127,15 @@ fn described(status: &Value) -> String {
             "alerts       SHADOW MODE: nobody is told of any; `alerting.mode: live` ends it".to_owned(),
         );
     }
+    if let Some(by) = Some(at(status, "/scalingStopped")).filter(|by| by.is_string()) {
+        lines.push(format!("scaling      STOPPED by {}: no policy moves anything", plain(by)));
+    }
     let definitions = at(status, "/definitions");
+    let slos = at(definitions, "/slos");
     lines.push(format!(
-        "definitions  revision {}, {} SLOs",
+        "definitions  revision {}, {slos} SLO{}",
         at(definitions, "/revision"),
-        at(definitions, "/slos")
+        if slos == 1 { "" } else { "s" }
     ));
     for problem in items(at(definitions, "/problems")) {
         let level = if is_true(at(problem, "/error")) { "error" } else { "notice" };
@@ -195,6 +206,14 @@ mod tests {
             "slos         no events so far for shop/a, shop/b and more\n"
         );
         assert_eq!(named("no events so far for", &json!({"items": []})), "");
+        let why = |id: &str, why: &str| json!({"id": id, "unknown": {"since": 1, "why": why}});
+        let items =
+            [why("shop/a", "no answer"), why("shop/b", "it has no such group"), why("shop/c", "no answer")];
+        assert_eq!(
+            named("nothing is known of", &json!({"items": items, "next": "shop/c"})),
+            "slos         nothing is known of shop/a, shop/c: no answer\n\
+             slos         nothing is known of shop/b: it has no such group; and more\n"
+        );
     }
 
     #[test]
@@ -211,8 +230,12 @@ mod tests {
         Damper 0.1.0, SQLite store damper.db
         ticks        3 completed, 0 skipped, 0 not committed; lag 0.25s
         source       local: prometheus 3.5.0, answers; 0 queries failed
-        definitions  revision 2, 1 SLOs
+        definitions  revision 2, 1 SLO
         ");
+        status["scalingStopped"] = json!("`damper scale stop`");
+        let stopped = "scaling      STOPPED by `damper scale stop`: no policy moves anything\n";
+        assert!(described(&status).contains(stopped), "{}", described(&status));
+        assert!(!is_in_trouble(&status), "somebody wanted it so");
         status["definitions"]["problems"] = json!([{"file": "a.yaml", "line": 3, "column": 1, "error": true, "what": "wrong\u{1b}", "hint": "mend it"}]);
         assert!(is_in_trouble(&status));
         assert!(

@@ -1,5 +1,7 @@
 //! Who is told: people, or in shadow mode somebody who is shown what people would have been told.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::notice::{Alert, Event, Notice};
@@ -57,6 +59,16 @@ impl Recipient {
     }
 }
 
+/// `oncall`, or `chat (shadow)`.
+impl fmt::Display for Recipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Live(name) => f.write_str(name),
+            Self::Shadow { shadow } => write!(f, "{shadow} (shadow)"),
+        }
+    }
+}
+
 impl From<&str> for Recipient {
     fn from(name: &str) -> Self {
         Self::Live(name.to_owned())
@@ -97,5 +109,6 @@ mod tests {
         assert_eq!(serde_json::to_string(&told).unwrap(), r#"["oncall",{"shadow":"chat"}]"#);
         assert!(told[0].is_live() && !told[1].is_live());
         assert_ne!(told[1], "chat");
+        assert_eq!((told[0].to_string(), told[1].to_string()), ("oncall".into(), "chat (shadow)".into()));
     }
 }

@@ -12,7 +12,10 @@ use super::owed::owe;
 use super::restart;
 use super::shared::Shared;
 use crate::engine::alert::Subject;
+use crate::engine::notice::Event;
+use crate::engine::recipient::Recipient;
 use crate::engine::step::{Delta, Transition};
+use crate::slo::model::Severity;
 use crate::slo::time::Ts;
 use crate::store::{Decisions, HistoryPut, JudgedPut, StatePut, StoreError};
 
@@ -77,22 +80,35 @@ fn of_first(delta: &Delta) -> &'static str {
     delta.transitions.first().map_or("deciding", |transition| transition.event.as_str())
 }
 
-/// Logs what was decided, and wakes who tells it.
+/// Logs what was decided, and wakes who tells it. Labels come from outside: as text, not as `%`, what
+/// they hold is escaped.
 pub(super) fn announce(shared: &Shared, delta: &Delta) {
     for transition in &delta.transitions {
         tracing::info!(
             alert = %transition.alert.labels.get("alertname").map_or("", String::as_str),
-            subject = ?transition.key.subject,
+            subject = transition.key.subject.to_string(),
             severity = %transition.key.severity,
             event = transition.event.as_str(),
             incident = transition.incident,
-            told = ?transition.told,
+            told = names(&transition.told),
             "alert"
         );
+        let begins = transition.event == Event::Firing && transition.key.severity == Severity::Page;
+        if begins && transition.told.is_empty() && shared.settings.unheard().is_some() {
+            tracing::warn!(
+                subject = transition.key.subject.to_string(),
+                incident = transition.incident,
+                "nobody is told of this page: the settings name no receiver"
+            );
+        }
     }
     if !delta.transitions.is_empty() {
         shared.outbox_wake.notify_waiters();
     }
+}
+
+fn names(told: &[Recipient]) -> String {
+    told.iter().map(Recipient::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Until when the SLOs were judged whose alerts change: at a restart no earlier moment may be judged

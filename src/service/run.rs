@@ -72,24 +72,23 @@ pub async fn run<F: Future<Output = ()> + Send + 'static>(
     settings: Settings,
     serve: impl FnOnce(Arc<Shared>, TcpListener) -> F,
 ) -> Result<(), ServiceError> {
-    let shared = Arc::new(shared(settings).await?);
-    let (edges, levels) = receivers(&shared.settings)?;
-    let actuators = Arc::new(actuators(&shared)?);
-    let heartbeat = shared.settings.heartbeat.as_ref();
-    let heartbeat = heartbeat.map(|config| Heartbeat::new("heartbeat", config)).transpose();
-    let heartbeat = heartbeat.map_err(ServiceError::Receiver)?;
-    let address = shared.settings.listen;
+    // First what may be refused: a store is only made by a service that starts.
+    let (edges, levels) = receivers(&settings)?;
+    let address = settings.listen;
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|error| ServiceError::Listen { address, error })?;
     let bound = listener.local_addr().ok();
+    let heartbeat = settings.heartbeat.as_ref();
+    let heartbeat = heartbeat.map(|config| Heartbeat::new("heartbeat", config)).transpose();
+    let heartbeat = heartbeat.map_err(ServiceError::Receiver)?;
+    let shared = Arc::new(shared(settings).await?);
+    let actuators = Arc::new(actuators(&shared)?);
 
     let signals = Signals::take().map_err(ServiceError::Signals)?;
     spawn(&shared, "signals", signals.run(Arc::clone(&shared)));
     spawn(&shared, "api", serve(Arc::clone(&shared), listener));
     tracing::info!(%address, store = shared.store.name(), version = env!("CARGO_PKG_VERSION"), "started");
-    if shared.settings.alerting.shadow().all {
-        tracing::warn!("shadow mode: nobody is told of any alert; `alerting.mode: live` ends it");
-    }
+    warn_of_silence(&shared);
 
     if lease::acquire(&shared, &lease::holder(bound, shared.started_at_ms)).await? {
         Box::pin(lead(&shared, edges, levels, heartbeat, actuators)).await?;
@@ -99,6 +98,17 @@ pub async fn run<F: Future<Output = ()> + Send + 'static>(
     match shared.failure() {
         None => Ok(()),
         Some(why) => Err(ServiceError::Stopped(why)),
+    }
+}
+
+/// Says that nobody is told of alerts: where it is meant at the start, else as long as it runs.
+fn warn_of_silence(shared: &Shared) {
+    if shared.settings.alerting.shadow().all {
+        tracing::warn!("shadow mode: nobody is told of any alert; `alerting.mode: live` ends it");
+    }
+    if let Some(why) = shared.settings.unheard() {
+        tracing::warn!("{why}");
+        shared.trouble("receivers", Some(why.to_owned()));
     }
 }
 
@@ -192,8 +202,6 @@ async fn release(shared: &Shared) {
 }
 
 async fn shared(settings: Settings) -> Result<Shared, ServiceError> {
-    let options = Options { backups: settings.backups.folder.clone(), ..Options::default() };
-    let store = Store::open(settings.store.expose(), options).await?;
     let mut sources = BTreeMap::new();
     for config in &settings.sources {
         let name = config.name().to_owned();
@@ -201,6 +209,8 @@ async fn shared(settings: Settings) -> Result<Shared, ServiceError> {
         let source = source.map_err(|error| ServiceError::Source { name: name.clone(), error })?;
         sources.insert(name, Arc::new(source));
     }
+    let options = Options { backups: settings.backups.folder.clone(), ..Options::default() };
+    let store = Store::open(settings.store.expose(), options).await?;
     let spill = degraded::spill_path(&store);
     let mut shared = Shared::new(settings, store, sources, clock::now_ms());
     shared.degraded = degraded::Degraded::with_spill(&spill);
@@ -270,5 +280,35 @@ impl Drop for Guard {
         if !self.shared.shutdown.is_cancelled() {
             self.shared.fail(format!("the task `{}` ended unexpectedly", self.name));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::testing::Service;
+
+    #[tokio::test]
+    async fn that_there_is_nobody_to_tell_is_a_trouble_while_it_runs() {
+        let service = Service::start().await;
+        warn_of_silence(&service.shared);
+        let told = service.shared.troubles.read().get("receivers").cloned();
+        assert_eq!(told.as_deref(), service.shared.settings.unheard());
+        assert!(told.is_some());
+    }
+
+    #[tokio::test]
+    async fn where_the_address_is_taken_no_store_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let text = format!(
+            "prometheus: {{url: 'http://127.0.0.1:9'}}\ndefinitions: [slos]\nlisten: {}\nstore: 'sqlite:{}'\n",
+            other.local_addr().unwrap(),
+            folder.path().join("damper.db").display()
+        );
+        let settings = Settings::parse("damper.yaml", &text, [], &[]).unwrap();
+        let error = run(settings, |_, _| async {}).await.unwrap_err();
+        assert!(error.to_string().starts_with("cannot listen at"), "{error}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

@@ -50,7 +50,7 @@ pub struct Shared {
     /// How backfill goes.
     pub backfill: Guarded<BackfillView>,
     /// The last error of each component in trouble: `store`,
-    /// `journal`, `lease`, `heartbeat`, `definitions`, `queries`, `audit`.
+    /// `journal`, `lease`, `heartbeat`, `definitions`, `queries`, `audit`, `receivers`.
     pub troubles: Guarded<BTreeMap<&'static str, String>>,
     /// Damper's own metrics.
     pub metrics: Metrics,

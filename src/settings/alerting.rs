@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::Route;
 use super::check::Check;
 use super::written::WrittenAlerting;
+use super::{Route, Settings};
 use crate::engine::recipient::Shadow;
 use crate::slo::model::AlertMode;
 use crate::slo::nearest;
@@ -22,6 +22,16 @@ impl AlertingConfig {
     /// As the engine reads it.
     pub fn shadow(&self) -> Shadow<'_> {
         Shadow { all: self.mode == AlertMode::Shadow, receiver: self.shadow_receiver.as_deref() }
+    }
+}
+
+impl Settings {
+    /// Why nobody is told of any alert although no shadow mode says so; `None` where somebody is.
+    pub fn unheard(&self) -> Option<&'static str> {
+        let is_unheard = self.alerting.mode == AlertMode::Live && self.route.is_none();
+        is_unheard.then_some(
+            "nobody is told of any alert, not even of a page: the settings name no receiver; write `receivers`, or `alerting: {mode: shadow}` where that is meant",
+        )
     }
 }
 
@@ -50,6 +60,12 @@ impl Check<'_> {
         let Some(name) = &alerting.shadow_receiver else { return };
         let key = "alerting.shadowReceiver";
         self.named(key, name, names);
+        if route.is_none() && alerting.mode == AlertMode::Live && names.iter().eq([name]) {
+            let what = format!(
+                "`{name}` is the only receiver, and one that is shown what shadow mode tells nobody is told no page: in live mode nobody would be; remove this key, add another receiver, or write `mode: shadow`"
+            );
+            self.add(key, what);
+        }
         let pages =
             route.is_some_and(|route| route.receiver == *name || route.fallback.as_ref() == Some(name));
         if pages {
@@ -87,7 +103,24 @@ receivers:
         let by_variable = Settings::parse("damper.yaml", &text, [variable], &[]).unwrap();
         assert_eq!(by_variable.alerting.shadow(), Shadow { all: true, receiver: None });
         let settings = parse("route: {receiver: oncall}").unwrap();
-        assert_eq!(settings.alerting.shadow(), Shadow::default());
+        assert_eq!((settings.alerting.shadow(), settings.unheard()), (Shadow::default(), None));
+    }
+
+    #[test]
+    fn that_nobody_is_told_is_said_unless_shadow_mode_means_it() {
+        let alone = BASE.lines().filter(|line| !line.contains("chat")).collect::<Vec<_>>().join("\n");
+        let sources = alone.split("receivers:").next().unwrap().to_owned();
+        let read = |text: String| Settings::parse("damper.yaml", &text, [], &[]);
+        for receivers in ["", "receivers: []\n", "alerting: {mode: live}\n"] {
+            let unheard = read(format!("{sources}{receivers}")).unwrap().unheard();
+            assert!(unheard.unwrap().contains("nobody is told"), "{receivers}");
+        }
+        let shadow = "alerting: {mode: shadow, shadowReceiver: oncall}";
+        assert_eq!(read(format!("{sources}alerting: {{mode: shadow}}")).unwrap().unheard(), None);
+        assert_eq!(read(format!("{alone}\n{shadow}")).unwrap().unheard(), None);
+        let live =
+            read(format!("{alone}\n{}", shadow.replace("mode: shadow, ", ""))).unwrap_err().to_string();
+        assert!(live.contains("damper.yaml:5") && live.contains("told no page"), "{live}");
     }
 
     #[test]

@@ -25,8 +25,12 @@ async fn the_status_tells_version_leadership_definitions_and_ticks() {
     service.shared.versions.write().insert("local".into(), "2.42.0".into());
     let json = service.get("/api/v1/status").await.json();
     assert_eq!(json["sources"][0]["version"], "2.42.0");
+    assert!(json["scalingStopped"].is_null());
+    service.shared.scaling.write().stopped = Some("`damper scale stop`".into());
     service.shared.set_epoch(None);
-    assert!(service.get("/api/v1/status").await.json()["epoch"].is_null());
+    let json = service.get("/api/v1/status").await.json();
+    assert_eq!(json["scalingStopped"], "`damper scale stop`");
+    assert!(json["epoch"].is_null());
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What Alertmanager says: silences, and which alerts it has now.
 
+use reqwest::Url;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -80,7 +81,7 @@ pub(super) async fn ask(args: &CompareArgs, notes: &mut Notes) -> Managers {
 }
 
 async fn one(
-    url: &str,
+    url: &Url,
     args: &CompareArgs,
     all: &mut Managers,
     notes: &mut Notes,
@@ -93,7 +94,7 @@ async fn one(
         }
         None => None,
     };
-    let peer = Peer::new(url, "--alertmanager", "an Alertmanager", token)?;
+    let peer = Peer::new(url.clone(), "--alertmanager", "an Alertmanager", token);
     all.add_silences(&peer.get("api/v2/silences").await?, notes)?;
     all.add_present(&peer.get("api/v2/alerts").await?)
 }

@@ -27,17 +27,21 @@ mod pages;
 mod report;
 mod theirs;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use clap::Args;
+use reqwest::Url;
 
 use super::CommandError;
 use super::args::RemoteArgs;
 use super::check::Output;
 use super::moment::Moment;
+use super::remote::address;
+use crate::prometheus::SourceConfig;
 use crate::slo::model::Labels;
+use crate::slo::nearest::hint_of_ids;
 use crate::slo::time::{Span, Ts};
 use belongs::Belongs;
 use episode::{Episode, Weight};
@@ -45,13 +49,15 @@ pub(crate) use manager::silenced;
 use matchers::Matchers;
 use report::{Other, Report};
 
+/// SLOs named to whoever asks for one that is not there.
+
 /// `damper compare-alerts`
 #[derive(Args, Debug)]
 pub(super) struct CompareArgs {
     /// An Alertmanager: its silences count, and its present alerts show whether something is not recorded;
     /// may be given several times
-    #[arg(long, value_name = "URL")]
-    alertmanager: Vec<String>,
+    #[arg(long, value_name = "URL", value_parser = address)]
+    alertmanager: Vec<Url>,
     /// File with a bearer token for --alertmanager
     #[arg(long, value_name = "FILE", requires = "alertmanager")]
     alertmanager_token_file: Option<PathBuf>,
@@ -59,8 +65,8 @@ pub(super) struct CompareArgs {
     #[arg(long, value_name = "SPAN", default_value = "14d", value_parser = since)]
     since: Span,
     /// Where their alerts are recorded, in place of the settings' sources; may be given several times
-    #[arg(long, value_name = "URL")]
-    prometheus: Vec<String>,
+    #[arg(long, value_name = "URL", value_parser = theirs::named)]
+    prometheus: Vec<SourceConfig>,
     /// Only this SLO
     #[arg(long, value_name = "SERVICE/NAME")]
     slo: Option<String>,
@@ -111,12 +117,15 @@ fn by_hand(text: &str) -> Result<(String, Matchers), String> {
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
-    let (service, slo) = text.split_once(',').ok_or("write two labels, such as app,objective")?;
-    Ok((service.trim().to_owned(), slo.trim().to_owned()))
+    let labels: Vec<&str> = text.split(',').map(str::trim).collect();
+    match labels[..] {
+        [service, slo] if !service.is_empty() && !slo.is_empty() => Ok((service.into(), slo.into())),
+        _ => Err("write two labels, such as app,objective; further ones with --labels once more".into()),
+    }
 }
 
-/// Compares; 0 when everything could be compared and none of their pages is one that Damper would not
-/// have sent, else 1.
+/// Compares; 0 when everything could be compared, each of their pages is decided, and none of them is one
+/// that Damper would not have sent, else 1.
 pub(super) async fn run(args: CompareArgs) -> Result<u8, CommandError> {
     let moment = Moment::now();
     let report = compare(&args, moment.now).await?;
@@ -129,7 +138,7 @@ pub(super) async fn run(args: CompareArgs) -> Result<u8, CommandError> {
 }
 
 async fn compare(args: &CompareArgs, now: Ts) -> Result<Report, CommandError> {
-    let sources = theirs::sources(&args.prometheus, &args.remote.config)?;
+    let sources = theirs::sources(&args.prometheus, &args.remote)?;
     let mut notes = Notes::default();
     let wanted = now.minus(args.since);
     let mut ours = damper::ask(&args.remote, wanted).await?;
@@ -176,7 +185,7 @@ fn belongs(args: &CompareArgs, ours: &damper::Ours) -> Result<Belongs, CommandEr
     for slo in args.by_hand.iter().map(|(slo, _)| slo).chain(&args.slo) {
         if !slos.contains(slo) {
             let known: Vec<&str> = slos.iter().map(String::as_str).collect();
-            let hint = crate::slo::nearest::hint_of_ids(slo, &known);
+            let hint = hint_of_ids(slo, &known);
             return Err(format!("Damper has no SLO `{slo}`; {hint}").into());
         }
     }
@@ -228,6 +237,9 @@ mod tests {
         assert_eq!((slo.as_str(), matchers.text.as_str()), ("pay/latency", r#"alertname="A""#));
         assert!(by_hand("alertname=\"A\"").is_err() && by_hand("pay").is_err());
         assert_eq!(pair("app, objective"), Ok(("app".into(), "objective".into())));
+        for wrong in ["app", "app,", ",objective", "a,b,c"] {
+            assert!(pair(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -121,15 +121,25 @@ impl Report {
 
     /// Whether it shows that Damper misses none of their pages.
     pub(super) fn is_proof(&self) -> bool {
-        self.complete && self.only_theirs == 0
+        self.complete && self.only_theirs == 0 && self.undecided(true) == 0
+    }
+
+    /// Incidents that began too lately to be counted: those with a page of theirs, or the others.
+    fn undecided(&self, theirs: bool) -> usize {
+        let incidents = self.slos.iter().flat_map(|slo| &slo.incidents);
+        let undecided = incidents.filter(|incident| incident.side == Side::Undecided);
+        undecided.filter(|incident| incident.theirs.is_empty() != theirs).count()
     }
 
     fn judged(&self) -> String {
         let span = self.to.since(self.from);
         let times = |n: usize| if n == 1 { "once".to_owned() } else { format!("{n} times") };
+        let (undecided, ours_undecided) = (self.undecided(true), self.undecided(false));
+        let is_whole = self.complete && undecided == 0;
         let mut said = Vec::new();
         match (self.both, self.only_theirs) {
-            (0, 0) => said.push(format!("In {span} they paged for no SLO, so there is nothing Damper could have missed.")),
+            (0, 0) if is_whole => said.push(format!("In {span} they paged for no SLO, so there is nothing Damper could have missed.")),
+            (0, 0) => said.push(format!("In {span} no page of theirs for an SLO was found that can be counted.")),
             (both, 0) => said.push(format!("In {span} they paged {} for SLOs, and Damper would have paged each time.", times(both))),
             (both, missed) => said.push(format!(
                 "In {span} they paged {} for SLOs, and {missed} of these pages Damper would not have sent. Look at each below before you switch: was somebody needed?",
@@ -142,11 +152,17 @@ impl Report {
         if self.only_damper > 0 {
             said.push(format!("Damper would have paged {} where they did not.", times(self.only_damper)));
         }
-        let incidents = self.slos.iter().flat_map(|slo| &slo.incidents);
-        match incidents.filter(|incident| incident.side == Side::Undecided).count() {
+        if undecided > 0 {
+            let pages = if undecided == 1 { "1 page".to_owned() } else { format!("{undecided} pages") };
+            said.push(format!(
+                "{pages} of theirs began too lately to be counted: compare again in {}.",
+                self.tolerance_seconds
+            ));
+        }
+        match ours_undecided {
             0 => {}
-            1 => said.push("1 incident began too lately to be counted.".to_owned()),
-            young => said.push(format!("{young} incidents began too lately to be counted.")),
+            1 => said.push("1 page of Damper's began too lately to be counted.".to_owned()),
+            young => said.push(format!("{young} pages of Damper's began too lately to be counted.")),
         }
         let others = self.without_slo.iter().filter(|other| other.pages > 0).count();
         if others > 0 {
@@ -190,8 +206,10 @@ pub(super) fn text(report: &Report, moment: &Moment) -> String {
         let rows: Vec<Vec<String>> = std::iter::once(head).chain(report.slos.iter().map(row)).collect();
         lines.extend(aligned(&rows));
     }
-    if report.quiet > 0 {
-        lines.push(format!("{} SLOs without a page on either side", report.quiet));
+    match report.quiet {
+        0 => {}
+        1 => lines.push("1 SLO without a page on either side".to_owned()),
+        quiet => lines.push(format!("{quiet} SLOs without a page on either side")),
     }
     for slo in &report.slos {
         lines.extend([String::new(), plain(&slo.slo)]);
@@ -350,7 +368,7 @@ mod tests {
         insta::assert_snapshot!(text(&report, &AT), @r"
         Pages from 06:20:00 UTC to 18:20:00 UTC (12h)
 
-        In 12h they paged 2 times for SLOs, and 1 of these pages Damper would not have sent. Look at each below before you switch: was somebody needed? Damper was there 2m30s earlier. Damper would have paged once where they did not. 1 incident began too lately to be counted. 1 alert of theirs paged for what is no SLO of Damper's: keep their rules, or say with --match which SLO they are about. Not everything could be compared, see the notes: this is no proof yet.
+        In 12h they paged 2 times for SLOs, and 1 of these pages Damper would not have sent. Look at each below before you switch: was somebody needed? Damper was there 2m30s earlier. Damper would have paged once where they did not. 1 page of Damper's began too lately to be counted. 1 alert of theirs paged for what is no SLO of Damper's: keep their rules, or say with --match which SLO they are about. Not everything could be compared, see the notes: this is no proof yet.
 
         SLO       BOTH  ONLY DAMPER  ONLY THEIRS  LEAD                   FIRED
         shop/pay  1     1            1            +2m30s (worst +2m30s)  19m20s, theirs 34m10s
@@ -389,8 +407,21 @@ mod tests {
         );
         let nothing = report(vec![], vec![], vec![], Notes::default());
         assert!(nothing.is_proof() && nothing.verdict.contains("paged for no SLO"), "{}", nothing.verdict);
-        let lacking = Notes { said: vec![], lacking: true };
-        let unknown = report(vec![ours(-500, Some(-400))], vec![theirs(-500, None)], vec![], lacking);
+        let lacking = || Notes { said: vec![], lacking: true };
+        let unknown = report(vec![ours(-500, Some(-400))], vec![theirs(-500, None)], vec![], lacking());
         assert!(!unknown.is_proof() && unknown.verdict.contains("no proof yet"), "{}", unknown.verdict);
+        // What was not read, or not decided yet, is not nothing.
+        let unread = report(vec![], vec![], vec![], lacking());
+        let young = report(vec![], vec![theirs(-60, None)], vec![], Notes::default());
+        for (open, why) in [
+            (&unread, "no proof yet"),
+            (&young, "1 page of theirs began too lately to be counted: compare again in 10m"),
+        ] {
+            let verdict = &open.verdict;
+            assert!(!open.is_proof() && verdict.contains(why), "{verdict}");
+            assert!(!verdict.contains("nothing Damper could have missed"), "{verdict}");
+        }
+        let ours = report(vec![ours(-60, None)], vec![], vec![], Notes::default());
+        assert!(ours.is_proof(), "a page that only Damper may have misses none of theirs: {}", ours.verdict);
     }
 }

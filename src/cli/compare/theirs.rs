@@ -1,16 +1,15 @@
 //! What their alerts did, as Prometheus recorded it in `ALERTS`.
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::path::Path;
 use std::time::Duration;
 
 use super::Notes;
 use super::episode::{Episode, Stretches, Weight};
 use super::matchers::Matchers;
 use crate::cli::CommandError;
+use crate::cli::args::RemoteArgs;
 use crate::engine::sample::{Answer, FailureKind, Frame, Query};
 use crate::prometheus::{Client, SourceConfig, SourceSettings};
-use crate::settings::Settings;
 use crate::slo::model::Labels;
 use crate::slo::time::{Span, Ts};
 
@@ -56,24 +55,23 @@ impl Recorded {
     }
 }
 
+/// One that a flag names.
+pub(super) fn named(url: &str) -> Result<SourceConfig, String> {
+    SourceConfig::check(SourceSettings::new("prometheus", url)).map_err(|problems| {
+        let all: Vec<_> = problems.into_iter().map(|problem| problem.message).collect();
+        all.join("; ")
+    })
+}
+
 /// Those named, or those of the settings.
-pub(super) fn sources(urls: &[String], config: &Path) -> Result<Vec<Client>, CommandError> {
-    let configs = if !urls.is_empty() {
-        let config = |url: &String| {
-            SourceConfig::check(SourceSettings::new("prometheus", url)).map_err(|problems| {
-                let all: Vec<_> = problems.iter().map(|p| format!("--prometheus {}", p.message)).collect();
-                all.join("; ")
-            })
-        };
-        urls.iter().map(config).collect::<Result<_, _>>()?
-    } else if config.exists() {
-        Settings::load(config, &[])?.sources
+pub(super) fn sources(named: &[SourceConfig], remote: &RemoteArgs) -> Result<Vec<Client>, CommandError> {
+    let configs = if named.is_empty() {
+        let settings = remote.settings()?.ok_or(
+            "where are their alerts recorded? There is no damper.yaml here; name the settings with --config FILE, or --prometheus URL",
+        )?;
+        settings.sources
     } else {
-        return Err(format!(
-            "where are their alerts recorded? There are no settings at {}; name them with --config FILE, or --prometheus URL",
-            config.display()
-        )
-        .into());
+        named.to_vec()
     };
     Ok(configs.into_iter().map(Client::new).collect::<Result<_, _>>()?)
 }

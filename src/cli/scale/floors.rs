@@ -17,7 +17,6 @@ use crate::cli::table::plain;
 use crate::cluster::kubernetes::Kubernetes;
 use crate::cluster::{Fault, KubernetesSettings, Raised, Released};
 use crate::service::clock;
-use crate::settings::Settings;
 
 /// `damper scale release`
 #[derive(Args, Debug)]
@@ -76,11 +75,12 @@ pub(super) async fn release_all(args: ReleaseArgs) -> Result<u8, CommandError> {
 /// nobody's way.
 fn cluster(args: &ReleaseArgs) -> Result<(&'static str, KubernetesSettings), CommandError> {
     let told = KubernetesSettings { kubeconfig: args.kubeconfig.clone(), context: args.context.clone() };
-    if told.kubeconfig.is_some() || !args.remote.config.exists() {
+    if told.kubeconfig.is_some() {
         return Ok(("--kubeconfig", told));
     }
-    let settings = Settings::load(&args.remote.config, &[]);
+    let settings = args.remote.settings();
     let settings = settings.map_err(|error| format!("{error}; or name the cluster with --kubeconfig"))?;
+    let Some(settings) = settings else { return Ok(("--kubeconfig", told)) };
     let KubernetesSettings { kubeconfig, context } = settings.scaling.kubernetes;
     Ok(("scaling.kubernetes", KubernetesSettings { kubeconfig, context: told.context.or(context) }))
 }

@@ -30,7 +30,12 @@ pub(super) async fn status(remote: &RemoteArgs, policy: Option<&str>) -> Result<
                 Some(_) => vec![read(&answer)?],
                 None => read(answer.get("items").unwrap_or(&Value::Null))?,
             };
-            described(&views, answer.get("asOf").and_then(Value::as_i64), &Moment::now())
+            let mut text = described(&views, answer.get("asOf").and_then(Value::as_i64), &Moment::now());
+            // Of a policy the decision says it.
+            if views.is_empty() {
+                text.push_str(&stopped(&ask(remote, Method::GET, "api/v1/status", None).await?));
+            }
+            text
         }
     };
     io::stdout().write_all(text.as_bytes())?;
@@ -51,6 +56,12 @@ fn described(views: &[PolicyView], held: Option<i64>, moment: &Moment) -> String
         text.push_str(&format!("held: as of {at}; Damper cannot know better now, see `damper status`\n"));
     }
     text
+}
+
+/// That all scaling is stopped, where it is.
+fn stopped(status: &Value) -> String {
+    let by = status.get("scalingStopped").and_then(Value::as_str);
+    by.map_or_else(String::new, |by| format!("all scaling is stopped by {}\n", plain(by)))
 }
 
 fn row(view: &PolicyView, moment: &Moment) -> Vec<String> {
@@ -96,6 +107,9 @@ mod tests {
         held: as of 18:19:00 UTC, 1m ago; Damper cannot know better now, see `damper status`
         ");
         assert!(described(&[], None, &AT).starts_with("no scale policy is in force"));
+        let by = json!({"scalingStopped": "`damper scale stop`"});
+        assert_eq!(stopped(&by), "all scaling is stopped by `damper scale stop`\n");
+        assert_eq!(stopped(&json!({"scalingStopped": null})), "");
     }
 
     #[test]

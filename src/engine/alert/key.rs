@@ -1,8 +1,11 @@
 //! Identity of an alert. Never a hash of a query: editing an SLO does not orphan its alerts.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::engine::digest::Digest;
+use crate::engine::words::pairs;
 use crate::slo::model::{Labels, Severity};
 use crate::slo::time::Ts;
 
@@ -92,6 +95,18 @@ impl Subject {
     }
 }
 
+/// `shop/pay`, `shop/pay (route=/list)`, a source, a policy, or `scaling` for all policies.
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Burn { slo, group } if !group.is_empty() => write!(f, "{slo} ({})", pairs(group)),
+            Self::Burn { slo, .. } | Self::Absent { slo } | Self::Unknown { slo } => f.write_str(slo),
+            Self::Blind { source } => f.write_str(source),
+            Self::Scaling { policy, .. } => f.write_str(policy.as_deref().unwrap_or("scaling")),
+        }
+    }
+}
+
 impl AlertKey {
     /// The text the store files the alert under.
     pub fn to_text(&self) -> String {
@@ -122,6 +137,9 @@ mod tests {
             severity: Severity::Page,
         };
         assert_eq!(AlertKey::from_text(&key.to_text()), Some(key.clone()));
+        assert_eq!(key.subject.to_string(), "checkout/availability (route=/a \"b\"\n)");
+        let whole = Subject::Burn { slo: "checkout/availability".into(), group: Labels::new() };
+        assert_eq!(whole.to_string(), "checkout/availability");
         assert_ne!(key.incident(&Labels::new(), Ts(1)), key.incident(&Labels::new(), Ts(2)));
     }
 }
