@@ -49,8 +49,6 @@ pub(crate) use manager::silenced;
 use matchers::Matchers;
 use report::{Other, Report};
 
-/// SLOs named to whoever asks for one that is not there.
-
 /// `damper compare-alerts`
 #[derive(Args, Debug)]
 pub(super) struct CompareArgs {
