@@ -10,6 +10,7 @@ use crate::engine::alert::{AlertKey, AlertState};
 use crate::engine::digest::Digest;
 use crate::engine::ledger::SeriesImage;
 use crate::engine::notice::Notice;
+use crate::slo::listed::listed;
 use crate::store::{OutboxFilter, Schema, Status, Store, StoreError};
 
 /// Something that is wrong.
@@ -42,6 +43,8 @@ pub struct Examined {
     pub waiting: u64,
 }
 
+/// What is wrong with pages that one finding names.
+const NAMED: usize = 3;
 /// Tables whose rows can be asked of Prometheus again.
 const LEDGER: [&str; 2] = ["images", "journal"];
 /// Tables that people look things up in; nothing is decided by them.
@@ -152,12 +155,8 @@ impl Look<'_> {
     }
 
     fn pages(&mut self, lines: &[String]) {
-        if let Some(first) = lines.first() {
-            let more = match lines.len() {
-                1 => String::new(),
-                n => format!(" (and {} lines more)", n - 1),
-            };
-            self.find("pages", format!("{first}{more}"));
+        if !lines.is_empty() {
+            self.find("pages", listed(lines, NAMED));
         }
     }
 
