@@ -26,6 +26,13 @@ pub struct Finding {
     pub todo: String,
 }
 
+impl Finding {
+    /// Whether decisions rest on what it is about.
+    pub(super) fn matters(&self) -> bool {
+        !LEDGER.contains(&self.place) && !LOOKED_UP.contains(&self.place)
+    }
+}
+
 /// What was found.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Examined {
@@ -54,13 +61,12 @@ impl Examined {
     /// Whether all that decisions rest on can be read; what is wrong with the ledger costs questions
     /// only. Damaged pages may be anywhere.
     pub fn has_decisions(&self) -> bool {
-        self.has_decisions_but_for_pages() && self.findings.iter().all(|finding| finding.place != "pages")
+        !self.findings.iter().any(Finding::matters)
     }
 
     /// The same of what was read, whichever pages are damaged.
     pub(super) fn has_decisions_but_for_pages(&self) -> bool {
-        let matters = |place| place != "pages" && !LEDGER.contains(&place) && !LOOKED_UP.contains(&place);
-        !self.findings.iter().any(|finding| matters(finding.place))
+        !self.findings.iter().any(|finding| finding.matters() && finding.place != "pages")
     }
 }
 

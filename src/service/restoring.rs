@@ -166,10 +166,10 @@ async fn present(url: &str, options: &Options) -> Result<(), String> {
     if found.has_decisions_but_for_pages() { Ok(()) } else { Err(told(&found)) }
 }
 
-/// What was found, places of which the same is to be told together.
+/// What was found that matters, places of which the same is to be told together.
 fn told(found: &Examined) -> String {
     let mut all: Vec<(&str, Vec<&str>)> = Vec::new();
-    for finding in &found.findings {
+    for finding in found.findings.iter().filter(|finding| finding.matters()) {
         match all.iter_mut().find(|(what, _)| *what == finding.what) {
             Some((_, places)) => places.push(finding.place),
             None => all.push((&finding.what, vec![finding.place])),
@@ -194,6 +194,7 @@ mod tests {
             finding("states", "cannot be read: x"),
             finding("outbox", "1 of 2 rows"),
             finding("levels", "cannot be read: x"),
+            finding("journal", "cannot be read: x"),
         ];
         assert_eq!(
             told(&Examined { findings, ..Examined::default() }),
