@@ -253,7 +253,7 @@ fn what_is_not_said_as_it_should_be_ends_with_two() {
         (&["check"][..], "which store? There is no damper.yaml"),
         (&["check", "--store", "mysql://u:hunter2@h"], "must be sqlite:PATH or postgres://"),
         (&["backup"], "<TO>"),
-        (&["restore"], "<FROM>"),
+        (&["restore"], "<FROM|--salvage>"),
         (&["restore", "x.db", "--salvage"], "cannot be used with"),
     ] {
         let (code, text) = run(arguments);
@@ -268,6 +268,7 @@ fn what_is_not_said_as_it_should_be_ends_with_two() {
         (&["restore", "x.db", "--store", "sqlite:none.db"], "x.db is of no use: there is no such file"),
         (&["backup", "x.db", "--store", "postgres://u@127.0.0.1:1/d"], "cannot be reached"),
         (&["restore", "x.db", "--store", "postgres://u@127.0.0.1:1/d"], "pg_restore"),
+        (&["restore", "--salvage", "--store", "sqlite:none.db"], "none.db: there is no such file"),
     ] {
         let (code, text) = run(arguments);
         assert!(code == 1 && text.contains(expected), "{arguments:?}: {code} {text}");

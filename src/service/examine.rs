@@ -10,6 +10,7 @@ use crate::engine::alert::{AlertKey, AlertState};
 use crate::engine::digest::Digest;
 use crate::engine::ledger::SeriesImage;
 use crate::engine::notice::Notice;
+use crate::slo::listed::listed;
 use crate::store::{OutboxFilter, Schema, Status, Store, StoreError};
 
 /// Something that is wrong.
@@ -23,6 +24,13 @@ pub struct Finding {
     pub means: &'static str,
     /// What to do.
     pub todo: String,
+}
+
+impl Finding {
+    /// Whether decisions rest on what it is about.
+    pub(super) fn matters(&self) -> bool {
+        !LEDGER.contains(&self.place) && !LOOKED_UP.contains(&self.place)
+    }
 }
 
 /// What was found.
@@ -42,6 +50,8 @@ pub struct Examined {
     pub waiting: u64,
 }
 
+/// What is wrong with pages that one finding names.
+const NAMED: usize = 3;
 /// Tables whose rows can be asked of Prometheus again.
 const LEDGER: [&str; 2] = ["images", "journal"];
 /// Tables that people look things up in; nothing is decided by them.
@@ -51,13 +61,12 @@ impl Examined {
     /// Whether all that decisions rest on can be read; what is wrong with the ledger costs questions
     /// only. Damaged pages may be anywhere.
     pub fn has_decisions(&self) -> bool {
-        self.has_decisions_but_for_pages() && self.findings.iter().all(|finding| finding.place != "pages")
+        !self.findings.iter().any(Finding::matters)
     }
 
     /// The same of what was read, whichever pages are damaged.
     pub(super) fn has_decisions_but_for_pages(&self) -> bool {
-        let matters = |place| place != "pages" && !LEDGER.contains(&place) && !LOOKED_UP.contains(&place);
-        !self.findings.iter().any(|finding| matters(finding.place))
+        !self.findings.iter().any(|finding| finding.matters() && finding.place != "pages")
     }
 }
 
@@ -152,12 +161,8 @@ impl Look<'_> {
     }
 
     fn pages(&mut self, lines: &[String]) {
-        if let Some(first) = lines.first() {
-            let more = match lines.len() {
-                1 => String::new(),
-                n => format!(" (and {} lines more)", n - 1),
-            };
-            self.find("pages", format!("{first}{more}"));
+        if !lines.is_empty() {
+            self.find("pages", listed(lines, NAMED));
         }
     }
 

@@ -166,8 +166,39 @@ async fn present(url: &str, options: &Options) -> Result<(), String> {
     if found.has_decisions_but_for_pages() { Ok(()) } else { Err(told(&found)) }
 }
 
+/// What was found that matters, places of which the same is to be told together.
 fn told(found: &Examined) -> String {
+    let mut all: Vec<(&str, Vec<&str>)> = Vec::new();
+    for finding in found.findings.iter().filter(|finding| finding.matters()) {
+        match all.iter_mut().find(|(what, _)| *what == finding.what) {
+            Some((_, places)) => places.push(finding.place),
+            None => all.push((&finding.what, vec![finding.place])),
+        }
+    }
     let all: Vec<String> =
-        found.findings.iter().map(|finding| format!("{}: {}", finding.place, finding.what)).collect();
+        all.iter().map(|(what, places)| format!("{}: {what}", places.join(", "))).collect();
     all.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::examine::Finding;
+
+    #[test]
+    fn what_is_the_same_in_several_places_is_told_once() {
+        let finding =
+            |place, what: &str| Finding { place, what: what.into(), means: "", todo: String::new() };
+        let findings = vec![
+            finding("pages", "page 24 is damaged"),
+            finding("states", "cannot be read: x"),
+            finding("outbox", "1 of 2 rows"),
+            finding("levels", "cannot be read: x"),
+            finding("journal", "cannot be read: x"),
+        ];
+        assert_eq!(
+            told(&Examined { findings, ..Examined::default() }),
+            "pages: page 24 is damaged; states, levels: cannot be read: x; outbox: 1 of 2 rows"
+        );
+    }
 }

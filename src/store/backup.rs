@@ -9,8 +9,9 @@ use super::backend::{Db, Store};
 use super::backups::{self, Backup};
 use super::error::{Fault, StoreError};
 use super::lock::beside;
-use super::place::{folder_of, give_to_owner_of};
+use super::place::{folder_of, give_to_owner_of, whose};
 use super::sqlite::readable;
+use super::words;
 
 impl Store {
     /// Writes a whole, compact copy to `to`, or under a name with the time `now` where that is a folder,
@@ -111,6 +112,9 @@ impl Db<Sqlite> {
             let detail = format!("{} exists; name a backup that does not", to.display());
             return Err(self.refused(detail));
         }
+        if let Some(why) = no_folder(to) {
+            return Err(self.refused(why));
+        }
         let part = beside(to, ".part");
         let made = self.copy(&part, to).await;
         if made.is_err() {
@@ -137,7 +141,11 @@ impl Db<Sqlite> {
     /// Everything that is committed, in a file that nobody has read before, and read again.
     pub(super) async fn write_copy(&self, part: &Path) -> Result<(), StoreError> {
         let failed = |error: std::io::Error| {
-            self.refused(format!("cannot write the copy {}: {error}", part.display()))
+            let whose = whose(folder_of(part));
+            self.refused(format!(
+                "cannot write the copy {}: {error}{whose}. Its folder must be there and writable for this user",
+                part.display()
+            ))
         };
         match tokio::fs::remove_file(part).await {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
@@ -146,6 +154,8 @@ impl Db<Sqlite> {
         let Some(target) = part.to_str() else {
             return Err(self.refused(format!("{} is not UTF-8", part.display())));
         };
+        // SQLite takes an empty file too, and would not say why it cannot make one.
+        tokio::fs::File::create_new(part).await.map_err(failed)?;
         // A file that lost its name is still open in the connection that writes, and in it for sure.
         let from = if self.in_place().is_ok() { &self.reader } else { &self.writer };
         let written = async {
@@ -164,12 +174,11 @@ impl Db<Sqlite> {
             Ok::<_, Fault>(found)
         };
         let found = self.maintain("reading a copy again", reads).await?;
-        match found.as_slice() {
-            [only] if only == "ok" => Ok(()),
-            _ => Err(self.refused(format!(
-                "the copy {} is not what was written ({}): do not trust that disk",
-                part.display(),
-                found.join("; ")
+        match words::damage(&found) {
+            None => Ok(()),
+            Some(damage) => Err(self.refused(format!(
+                "the copy {} is not what was written ({damage}): do not trust that disk",
+                part.display()
             ))),
         }
     }
@@ -181,15 +190,59 @@ impl Db<Sqlite> {
             StoreError::DiskFull { .. } => self.refused(format!(
                 "the disk is full: the copy {at} was not finished and is removed; nothing else changed"
             )),
-            StoreError::Open { detail, .. } | StoreError::ReadOnly { detail, .. } => self.refused(format!(
-                "the copy {at} cannot be written ({detail}). Its folder must be there and writable for this user"
-            )),
+            StoreError::Open { detail, .. } | StoreError::ReadOnly { detail, .. } => {
+                self.refused(format!("the copy {at} cannot be written: {detail}"))
+            }
             error => error,
         }
     }
 }
 
+/// Why there is no folder for a file; a name that ends like that of a folder is meant as one.
+fn no_folder(to: &Path) -> Option<String> {
+    let is_folder = to.as_os_str().as_encoded_bytes().ends_with(b"/");
+    let folder = if is_folder { to } else { folder_of(to) };
+    let why = match folder.metadata() {
+        Ok(found) if found.is_dir() => return None,
+        Ok(_) => "is no folder".to_owned(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "does not exist; create it".to_owned(),
+        Err(error) => format!("cannot be used: {error}"),
+    };
+    Some(format!("{} {why}", folder.display()))
+}
+
 /// Names are on the disk only with their folder.
 pub(super) fn sync_folder(file: &Path) -> std::io::Result<()> {
     std::fs::File::open(folder_of(file))?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Options;
+
+    #[tokio::test]
+    async fn a_copy_that_has_no_place_is_told_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let url = format!("sqlite:{}", at("damper.db").display());
+        let store = Store::open(&url, Options::default()).await.unwrap();
+        std::fs::write(at("text"), "").unwrap();
+        for (to, expected) in [
+            (at("none/"), format!("{}/none/ does not exist; create it", folder.path().display())),
+            (at("none/x.db"), format!("{}/none does not exist; create it", folder.path().display())),
+            (at("text/"), "/text/ cannot be used: Not a directory".to_owned()),
+            (at("text/x.db"), "/text is no folder".to_owned()),
+            (at("text"), "/text exists; name a backup that does not".to_owned()),
+            ("/proc/x.db".into(), "cannot write the copy /proc/x.db.part: No such file".to_owned()),
+            (at(&"x".repeat(252)), "File name too long".to_owned()),
+        ] {
+            let error = store.backup(&to, DateTime::UNIX_EPOCH).await.unwrap_err().to_string();
+            assert!(error.contains(&expected) && !error.contains("database"), "{}: {error}", to.display());
+        }
+        let mut left: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        left.retain(|name| !name.to_string_lossy().starts_with("damper.db"));
+        assert_eq!(left, ["text"]);
+    }
 }

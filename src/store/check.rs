@@ -1,5 +1,7 @@
 //! What `damper store check` asks of the database itself.
 
+use std::path::Path;
+
 use super::PAGE;
 use super::backend::{Store, both};
 use super::backups;
@@ -7,6 +9,7 @@ use super::error::{Fault, StoreError};
 use super::levels::{Columns as LevelColumns, LevelRow};
 use super::lock;
 use super::migrate::known;
+use super::words;
 
 /// Most findings of SQLite's own look.
 const FINDINGS: u32 = 20;
@@ -45,8 +48,8 @@ both! {
 }
 
 impl Store {
-    /// What SQLite finds wrong with its pages, tables and indexes, in its words; nothing where all is
-    /// well, and of PostgreSQL, which sees to that itself.
+    /// What SQLite finds wrong with its pages, tables and indexes; nothing where all is well, and of
+    /// PostgreSQL, which sees to that itself.
     ///
     /// # Errors
     /// The look itself failed.
@@ -58,14 +61,7 @@ impl Store {
                 sqlx::query_scalar(sqlx::AssertSqlSafe(pragma)).fetch_all(&db.reader).await?;
             Ok::<_, Fault>(found)
         };
-        let found = db.maintain("looking through its pages", look).await?;
-        // One line may tell several things.
-        Ok(found
-            .iter()
-            .flat_map(|text| text.lines())
-            .filter(|line| *line != "ok")
-            .map(str::to_owned)
-            .collect())
+        Ok(words::findings(&db.maintain("looking through its pages", look).await?))
     }
 
     /// Who uses a SQLite file: ` (process 123)`, empty while that is not known; `None` when nobody
@@ -74,9 +70,18 @@ impl Store {
         lock::user_of(self.file("").ok()?.path())
     }
 
-    /// How big a SQLite file is, in bytes.
+    /// How big a SQLite file is, in bytes, with its log: while it is used most of it may be there.
     pub fn bytes(&self) -> Option<u64> {
-        Some(self.file("").ok()?.path().metadata().ok()?.len())
+        let file = self.file("").ok()?.path();
+        let log = lock::beside(file, "-wal").metadata().map_or(0, |log| log.len());
+        Some(file.metadata().ok()?.len() + log)
+    }
+
+    /// The command that restores a copy in the place of this store, wherever it is pasted; `None` for
+    /// PostgreSQL.
+    pub fn restored_by(&self, copy: &Path) -> Option<String> {
+        let copy = std::path::absolute(copy).unwrap_or_else(|_| copy.to_owned());
+        Some(backups::command(self.file("").ok()?.path(), &copy))
     }
 
     /// The command that mends a damaged store: restores its newest backup, or keeps what can be read.
@@ -88,5 +93,27 @@ impl Store {
             },
             Self::Postgres(_) => "restore the database from its last pg_dump".to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Options;
+
+    #[tokio::test]
+    async fn a_store_is_as_big_as_its_file_and_its_log_and_says_how_its_copies_are_restored() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().canonicalize().unwrap().join("damper.db");
+        let store = Store::open(&format!("sqlite:{}", file.display()), Options::default()).await.unwrap();
+        let length = |path: &Path| path.metadata().unwrap().len();
+        let log = length(&lock::beside(&file, "-wal"));
+        assert!(log > 0, "what was written is still there");
+        assert_eq!(store.bytes(), Some(length(&file) + log));
+
+        let here = std::env::current_dir().unwrap();
+        let expected =
+            format!("damper store restore --store sqlite:{} {}/b.db", file.display(), here.display());
+        assert_eq!(store.restored_by(Path::new("b.db")), Some(expected), "wherever it is pasted");
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::backups;
 use super::sqlite::newest;
+use super::words;
 
 /// Why the store did not do what was asked. Nothing of a failed call is written, except that a commit
 /// may have happened all the same when nobody answered: the states are read again before the next one.
@@ -250,7 +251,7 @@ impl Fault {
 }
 
 fn told(source: sqlx::Error, store: String, doing: &'static str) -> StoreError {
-    let detail = source.to_string();
+    let detail = words::error(&source);
     match &source {
         sqlx::Error::PoolTimedOut => StoreError::Unreachable {
             store,
@@ -267,6 +268,7 @@ fn told(source: sqlx::Error, store: String, doing: &'static str) -> StoreError {
             Some(Kind::Corrupt) => corrupt(store, detail),
             Some(Kind::Unreachable) => StoreError::Unreachable { store, doing, detail },
             Some(Kind::Refused) => StoreError::Open { store, detail: refused(&detail) },
+            Some(Kind::NoAccess) => StoreError::Open { store, detail: no_access(&detail) },
             Some(Kind::Other) | None => StoreError::Database { store, doing, source },
         },
         _ => StoreError::Database { store, doing, source },
@@ -286,13 +288,17 @@ enum Kind {
     Corrupt,
     Unreachable,
     Refused,
+    NoAccess,
     Other,
 }
 
 fn refused(detail: &str) -> String {
+    format!("access is refused ({detail}). On the server the database must exist and the user own it")
+}
+
+fn no_access(detail: &str) -> String {
     format!(
-        "access is refused ({detail}). The file and its folder must be readable and writable for this user; \
-         on a server the database must exist and the user own it"
+        "access is refused ({detail}). The file and its folder must be readable and writable for this user"
     )
 }
 
@@ -324,7 +330,7 @@ fn kind(code: &str) -> Kind {
         Ok(11 | 26) => Kind::Corrupt,
         // An I/O error: the disk may come back.
         Ok(10) => Kind::Unreachable,
-        Ok(3 | 14 | 23) => Kind::Refused,
+        Ok(3 | 14 | 23) => Kind::NoAccess,
         _ => Kind::Other,
     }
 }

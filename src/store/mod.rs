@@ -43,6 +43,7 @@ mod standin;
 #[cfg(test)]
 mod tests;
 mod wal;
+mod words;
 
 pub use backend::{Db, Store};
 pub use backups::Backup;

@@ -12,6 +12,9 @@ use super::error::{Fault, StoreError};
 use super::lock;
 use super::place::path_of;
 
+/// For a connection that is made to learn why none is made.
+const ONCE_MORE: Duration = Duration::from_secs(2);
+
 /// Limits of a store.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -146,15 +149,26 @@ async fn postgres(url: &str, options: Options, reads: bool) -> Result<Db<Postgre
     let connect = if reads { connect.options([("default_transaction_read_only", "on")]) } else { connect };
     // Writes wait for each other at the lease's row anyway; the second one is for `ping`.
     let pool = PgPoolOptions::new().acquire_timeout(options.acquire);
-    let writer = pool
-        .clone()
-        .max_connections(2)
-        .connect_with(connect.clone())
-        .await
-        .map_err(|error| Fault::from(error).told(&name, "opening it"))?;
+    let writer = match pool.clone().max_connections(2).connect_with(connect.clone()).await {
+        Ok(writer) => writer,
+        Err(error) => return Err(Fault::from(reason(error, &connect).await).told(&name, "opening it")),
+    };
     let queue = pool.clone().max_connections(2).connect_lazy_with(connect.clone());
     let reader = pool.max_connections(options.connections.max(1)).connect_lazy_with(connect);
     Ok(Db { writer, queue, reader, name, options, lock: None, reserve: None, file: None })
+}
+
+/// The pool tries again while a server refuses, and in the end says only that time is up: once more
+/// without it tells why.
+async fn reason(error: sqlx::Error, connect: &PgConnectOptions) -> sqlx::Error {
+    if !matches!(error, sqlx::Error::PoolTimedOut) {
+        return error;
+    }
+    match tokio::time::timeout(ONCE_MORE, connect.connect()).await {
+        Ok(Err(reason)) => reason,
+        Ok(Ok(_)) => error,
+        Err(_) => sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "it does not answer")),
+    }
 }
 
 fn postgres_name(connect: &PgConnectOptions) -> String {
@@ -162,5 +176,27 @@ fn postgres_name(connect: &PgConnectOptions) -> String {
     match connect.get_socket() {
         Some(socket) => format!("PostgreSQL store {database} at {}", socket.display()),
         None => format!("PostgreSQL store {database} at {}:{}", connect.get_host(), connect.get_port()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_gives_no_connection_is_told_with_the_reason() {
+        // Takes connections and says nothing.
+        let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let silent = mute.local_addr().unwrap().port();
+        for (port, reason) in [(1, "Connection refused"), (silent, "it does not answer")] {
+            let url = format!("postgres://ann:secret@127.0.0.1:{port}/d");
+            let options = Options { acquire: Duration::from_millis(200), ..Options::default() };
+            let error = Store::look(&url, options).await.unwrap_err();
+            assert!(matches!(error, StoreError::Unreachable { .. }) && error.is_retryable(), "{error:?}");
+            let expected = format!(
+                "PostgreSQL store d at 127.0.0.1:{port}: cannot be reached while opening it: {reason}"
+            );
+            assert!(error.to_string().starts_with(&expected), "{error}");
+        }
     }
 }

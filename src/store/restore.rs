@@ -15,7 +15,8 @@ use super::lock::{self, FileLock, beside};
 use super::network;
 use super::open::Options;
 use super::place::{folder_of, give_to_owner_of, name_of, path_of, real_path};
-use super::sqlite::{connected, readable};
+use super::sqlite::{connected, readable, there};
+use super::words;
 
 /// What was decided: the states of alerts and policies, what is owed, what was asked, and all that
 /// refers to it. One transaction changes them together, and only together they are taken over.
@@ -48,17 +49,27 @@ impl Restore {
     ///
     /// # Errors
     /// A Damper that runs, an address of PostgreSQL, a backup of another store or one that is damaged,
-    /// no space.
+    /// no space; without a backup, nothing that anything could be read of.
     pub async fn begin(url: &str, from: Option<&Store>, options: Options) -> Result<Self, StoreError> {
         let path = Self::place(url)?;
         let refused = |detail: String| StoreError::Open { store: name_of(&path), detail };
         if let Some(why) = network::refusal(&path) {
             return Err(refused(why));
         }
-        let mut lock = lock::take(&path, &name_of(&path))?;
+        // Without a backup something must be there, and before a lock is left beside nothing.
+        let present = match from {
+            Some(_) => None,
+            None => match there(&path, &options).await {
+                // How much of it can be read shows later.
+                Err(StoreError::Corrupt { .. }) => None,
+                found => found?,
+            },
+        };
+        let lock = lock::take(&path, &name_of(&path))?;
         let part = beside(&path, ".restored");
         remove(&part).map_err(|error| refused(format!("{}: {error}", part.display())))?;
-        let copied = Self::copied(&path, &part, &mut lock, from, options).await;
+        let name = lock.knows().or(present);
+        let copied = Self::copied(&path, &part, &lock, from, name, options).await;
         if copied.is_err() {
             // It is of no use; what went wrong is worth telling.
             let _ = remove(&part);
@@ -81,8 +92,9 @@ impl Restore {
     async fn copied(
         path: &Path,
         part: &Path,
-        lock: &mut FileLock,
+        lock: &FileLock,
         from: Option<&Store>,
+        name: Option<i64>,
         options: Options,
     ) -> Result<Db<Sqlite>, StoreError> {
         let refused = |detail: String| StoreError::Open { store: name_of(path), detail };
@@ -96,9 +108,9 @@ impl Restore {
         let db = connected(part, options).await?;
         db.maintain("bringing its schema up to date", db.migrate()).await?;
         if from.is_none()
-            && let Some(known) = lock.knows()
+            && let Some(name) = name
         {
-            db.maintain("naming it", db.identify(known)).await?;
+            db.maintain("naming it", db.identify(name)).await?;
         }
         let identity = db.maintain("reading which store it is", db.identity()).await?;
         if lock.knows().is_some_and(|known| known != identity) {
@@ -108,8 +120,6 @@ impl Restore {
                 lock::lock_path(path).display()
             )));
         }
-        // Without it a crash in what follows could leave nothing that says that a store was here.
-        lock.remember(identity);
         Ok(db)
     }
 
@@ -187,7 +197,10 @@ impl Restore {
     /// # Errors
     /// What could not be moved, and where everything is.
     pub async fn put_in_place(self, now: DateTime<Utc>) -> Result<Option<PathBuf>, StoreError> {
-        let Self { path, part, lock, copy } = self;
+        let Self { path, part, mut lock, copy } = self;
+        let db = copy.file("")?;
+        // Without it a crash in what follows could leave nothing that says that a store was here.
+        lock.remember(db.maintain("reading which store it is", db.identity()).await?);
         copy.close().await;
         let kept = beside(&path, &format!(".damaged-{}", now.format("%Y%m%dT%H%M%SZ")));
         let failed = |error: std::io::Error| StoreError::Open {
@@ -282,10 +295,10 @@ impl Db<Sqlite> {
             let check = format!("pragma present.integrity_check('{table}')");
             let found: Vec<String> =
                 sqlx::query_scalar(sqlx::AssertSqlSafe(check)).fetch_all(&mut *tx).await?;
-            match found.as_slice() {
-                [only] if only == "ok" => {}
-                _ if LOOKED_UP.contains(&table) => continue,
-                _ => return Err(Fault::Damaged(format!("{table}: {}", found.join("; ")))),
+            match words::damage(&found) {
+                None => {}
+                Some(_) if LOOKED_UP.contains(&table) => continue,
+                Some(damage) => return Err(Fault::Damaged(format!("{table}: {damage}"))),
             }
             let copy =
                 format!("delete from main.{table}; insert into main.{table} select * from present.{table}");

@@ -18,6 +18,7 @@ use super::network;
 use super::open::Options;
 use super::place::{folder_of, name_of, real_path, whose};
 use super::reserve::Reserve;
+use super::words;
 
 /// Connections for what the loops read.
 const QUEUE: u32 = 2;
@@ -60,16 +61,7 @@ pub(super) async fn look(path: &str, options: Options) -> Result<Db<Sqlite>, Sto
     let path = real_path(path)?;
     let folder = options.backups.clone();
     let looked = async {
-        let is_used = lock::user_of(&path).is_some();
-        let found = found::look(&path, is_used).await?;
-        if let Found::Nothing | Found::Empty = found {
-            let what = if found == Found::Nothing { "there is no such file" } else { "the file is empty" };
-            let detail = match lock::known_store(&path) {
-                Some(_) => gone(&path, what, options.backups.as_deref()),
-                None => what.to_owned(),
-            };
-            return Err(StoreError::Open { store: name_of(&path), detail });
-        }
+        there(&path, &options).await?;
         let connect = readable(&path, &options);
         let pool = SqlitePoolOptions::new().acquire_timeout(options.acquire).max_connections(2);
         let told = |error: sqlx::Error| Fault::from(error).told(&name_of(&path), "opening it");
@@ -79,6 +71,23 @@ pub(super) async fn look(path: &str, options: Options) -> Result<Db<Sqlite>, Sto
     };
     let looked: Result<_, StoreError> = Box::pin(looked).await;
     looked.map_err(|error| error.with_way_out(&path, folder.as_deref()))
+}
+
+/// That a store is at a path, and which one, where it says so. Nothing is changed.
+///
+/// # Errors
+/// As [`found::look`], and where there is none.
+pub(super) async fn there(path: &Path, options: &Options) -> Result<Option<i64>, StoreError> {
+    let what = match found::look(path, lock::user_of(path).is_some()).await? {
+        Found::Store { identity } => return Ok(identity),
+        Found::Nothing => "there is no such file",
+        Found::Empty => "the file is empty",
+    };
+    let detail = match lock::known_store(path) {
+        Some(_) => gone(path, what, options.backups.as_deref()),
+        None => what.to_owned(),
+    };
+    Err(StoreError::Open { store: name_of(path), detail })
 }
 
 /// The connections of a file that is to be written; a file that is not there is made.
@@ -211,10 +220,7 @@ impl Db<Sqlite> {
     /// SQLite's own look through every page. Damage is told, never worked around.
     pub(super) async fn quick_check(&self) -> Result<(), Fault> {
         let found: Vec<String> = sqlx::query_scalar("pragma quick_check(3)").fetch_all(&self.writer).await?;
-        match found.as_slice() {
-            [only] if only == "ok" => Ok(()),
-            _ => Err(Fault::Damaged(found.join("; "))),
-        }
+        words::damage(&found).map_or(Ok(()), |damage| Err(Fault::Damaged(damage)))
     }
 
     /// Which store this is: a number that it was given when it was made, and that its backups share.

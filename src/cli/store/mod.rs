@@ -14,7 +14,7 @@ mod restore;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::CommandError;
@@ -65,14 +65,16 @@ struct BackupArgs {
 
 /// `damper store restore`
 #[derive(Args, Debug)]
+#[command(group(ArgGroup::new("source").args(["from", "salvage"]).required(true)))]
 struct RestoreArgs {
     /// The backup
-    #[arg(value_name = "FROM", required_unless_present = "salvage")]
+    #[arg(value_name = "FROM")]
     from: Option<PathBuf>,
     /// Without a backup: keeps what can be read of the damaged store itself
-    #[arg(long, conflicts_with = "from")]
+    #[arg(long)]
     salvage: bool,
-    /// Takes alerts, deliveries and policies from the backup too, although the present store can tell them
+    /// Takes alerts, deliveries, policies and exclusions from the backup too, although the present store can
+    /// tell them
     #[arg(long, conflicts_with = "salvage")]
     as_it_was: bool,
     #[command(flatten)]

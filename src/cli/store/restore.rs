@@ -49,7 +49,8 @@ fn text(restored: &Restored, moment: &Moment) -> String {
     });
     match &restored.decisions_are_old {
         None => lines.push(
-            "  Alerts, deliveries and policies are those of the store that was there: nothing of them is lost."
+            "  Alerts, deliveries, policies and exclusions are those of the store that was there: nothing of them \
+             is lost."
                 .to_owned(),
         ),
         Some(why) => lines.extend(old(restored, &plain(why))),
@@ -61,7 +62,7 @@ fn text(restored: &Restored, moment: &Moment) -> String {
 /// What it means that what was decided is not that of the present.
 fn old(restored: &Restored, why: &str) -> Vec<String> {
     let mut lines = vec![
-        format!("  Alerts, deliveries and policies are as of then too ({why}). So:"),
+        format!("  Alerts, deliveries, policies and exclusions are as of then too ({why}). So:"),
         "  - An alert that began since and still fires is told again, under another key. One that began and \
          ended since is not known: its receiver is not told that it ended. Close those by hand; an \
          Alertmanager forgets them by itself."
@@ -81,6 +82,11 @@ fn old(restored: &Restored, why: &str) -> Vec<String> {
             restored.waiting
         ));
     }
+    lines.push(
+        "  - What was taken out of an SLO since counts again, and what was put back since is out again: look at \
+         `damper ledger show SLO`, and do it once more. Numbers that exclusions got since are given anew."
+            .to_owned(),
+    );
     if restored.scaling_is_stopped {
         lines.push(
             "  - Scaling is stopped, as nobody knows what was moved, paused or stopped since. Look at the \
@@ -132,7 +138,7 @@ mod tests {
         restored: /d/damper.db
           What was there is kept as /d/damper.db.damaged-20261122T051205Z*; remove it when nobody needs it any more.
           Counts reach until 16:20:00 UTC, 2h ago; what is missing is asked of Prometheus again, as far back as it keeps it.
-          Alerts, deliveries and policies are those of the store that was there: nothing of them is lost.
+          Alerts, deliveries, policies and exclusions are those of the store that was there: nothing of them is lost.
         Start Damper now.
         ");
         let salvaged = Restored {
@@ -145,7 +151,7 @@ mod tests {
         restored: /d/damper.db
           Of the counts 7 rows could be read, and 2 could not.
           Counts are asked of Prometheus again, as far back as it keeps them.
-          Alerts, deliveries and policies are those of the store that was there: nothing of them is lost.
+          Alerts, deliveries, policies and exclusions are those of the store that was there: nothing of them is lost.
         Start Damper now.
         ");
     }
@@ -153,7 +159,7 @@ mod tests {
     #[test]
     fn what_is_lost_and_stopped_is_told() {
         let old = Restored {
-            decisions_are_old: Some("states: *** in database present ***\nTree 5".into()),
+            decisions_are_old: Some("states: page 5 is damaged".into()),
             scaling_is_stopped: true,
             ..restored()
         };
@@ -161,10 +167,11 @@ mod tests {
         restored: /d/damper.db
           What was there is kept as /d/damper.db.damaged-20261122T051205Z*; remove it when nobody needs it any more.
           Counts reach until 16:20:00 UTC, 2h ago; what is missing is asked of Prometheus again, as far back as it keeps it.
-          Alerts, deliveries and policies are as of then too (states: *** in database present *** Tree 5). So:
+          Alerts, deliveries, policies and exclusions are as of then too (states: page 5 is damaged). So:
           - An alert that began since and still fires is told again, under another key. One that began and ended since is not known: its receiver is not told that it ended. Close those by hand; an Alertmanager forgets them by itself.
           - Alerts that fired then: 2. Those that ended since are told to have ended, once more under the same key if that was told.
           - Messages that waited then: 3. They are sent under the keys they had, once more if they were sent since.
+          - What was taken out of an SLO since counts again, and what was put back since is out again: look at `damper ledger show SLO`, and do it once more. Numbers that exclusions got since are given anew.
           - Scaling is stopped, as nobody knows what was moved, paused or stopped since. Look at the workloads and at `damper scale status`, then `damper scale start`.
         Start Damper now.
         ");

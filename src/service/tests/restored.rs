@@ -167,7 +167,9 @@ async fn where_decisions_are_as_old_as_the_backup_nothing_old_is_carried_out() {
     let (home, backup) = Home::new("ann").await;
     home.damage("states").await;
     let restored = home.restore(Some(&backup)).await.unwrap();
-    assert!(restored.decisions_are_old.is_some() && restored.scaling_is_stopped, "{restored:?}");
+    assert!(restored.scaling_is_stopped, "{restored:?}");
+    let why = restored.decisions_are_old.unwrap();
+    assert_eq!(why, "pages, states: cannot be read: pages of it are not what was written");
     let (fires, stopped, commands, images) = home.seen().await;
     assert_eq!(fires, ["a1"]);
     // Ann's word is lost; nothing moves all the same.
@@ -214,6 +216,33 @@ async fn without_a_backup_what_can_be_read_is_kept() {
     let error = home.restore(None).await.unwrap_err();
     assert!(error.to_string().starts_with("nothing was changed: what matters most"), "{error}");
     assert_eq!(std::fs::read(home.file()).unwrap(), before);
+}
+
+/// Who tries it must not find a start refused afterwards.
+#[tokio::test]
+async fn without_a_backup_and_without_a_store_nothing_is_left_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("damper.db").display());
+    let home = Home { folder, url };
+    let names = || -> Vec<_> {
+        std::fs::read_dir(home.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+    };
+    let error = home.restore(None).await.unwrap_err().to_string();
+    assert!(error.ends_with("damper.db: there is no such file") && names().is_empty(), "{error}");
+    std::fs::write(home.file(), "").unwrap();
+    let error = home.restore(None).await.unwrap_err().to_string();
+    assert!(error.ends_with("damper.db: the file is empty") && names() == ["damper.db"], "{error}");
+
+    // A lock is left beside what cannot be read, and stands in nobody's way.
+    std::fs::write(home.file(), "some text of another kind").unwrap();
+    let error = home.restore(None).await.unwrap_err().to_string();
+    assert!(error.starts_with("nothing was changed"), "{error}");
+    std::fs::remove_file(home.file()).unwrap();
+    Store::open(&home.url, Options::default()).await.unwrap().close().await;
+    // Nor is a store that lost its lock taken for another one.
+    std::fs::remove_file(home.folder.path().join("damper.db.lock")).unwrap();
+    assert_eq!(home.restore(None).await.unwrap().decisions_are_old, None);
+    Store::open(&home.url, Options::default()).await.unwrap().close().await;
 }
 
 #[tokio::test]
@@ -265,7 +294,7 @@ async fn what_cannot_be_restored_changes_nothing() {
     std::fs::write(&text, "no backup").unwrap();
     let (other, _) = Home::new("bob").await;
     for (from, expected) in [
-        (bad.as_path(), "is of no use: pages: "),
+        (bad.as_path(), "is of no use: pages"),
         (text.as_path(), "is of no use: it does not begin as a SQLite file does"),
         (Path::new("/no/such/file.db"), "is of no use: its folder /no/such cannot be used"),
         (home.folder.path(), "is of no use: this is a folder"),

@@ -365,9 +365,12 @@ async fn a_backup_that_cannot_be_written_leaves_nothing_and_harms_nothing() {
     let home = Home::sqlite();
     let (store, epoch) = home.lead().await;
     store.commit(epoch, &some()).await.unwrap();
-    for to in [Path::new("/proc/damper.db"), &home.file("no/such/folder/x.db")] {
+    for (to, why) in [
+        (Path::new("/proc/damper.db"), "Its folder must be there and writable"),
+        (&home.file("no/such/folder/x.db"), "no/such/folder does not exist; create it"),
+    ] {
         let error = store.backup(to, at()).await.unwrap_err();
-        assert!(error.to_string().contains("Its folder must be there and writable"), "{error}");
+        assert!(error.to_string().contains(why), "{error}");
     }
     let open = home.open_with_backups_in(&home.file("damper.db")).await;
     assert!(open.contains("folder of backups") && open.contains("cannot be made"), "{open}");
