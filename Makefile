@@ -23,11 +23,11 @@ test: setup lint deny ## Everything that CI checks: lints, all tests, licences
 	else cargo test --locked --lib --bins --tests --no-fail-fast; fi
 	cargo test --locked --doc
 
-crash: export DAMPER_TEST_LONG = 1
+crash: export TEST_DAMPER_LONG = 1
 crash: setup ## Kills Damper about 1,000 times at every store boundary and around every send; sets its clock; pauses it: half an hour
 	@$(call long,$(crashes))
 
-soak: export DAMPER_TEST_LONG = 1
+soak: export TEST_DAMPER_LONG = 1
 soak: setup ## All tests of reliability in their long forms, with crash among them: hours
 	@$(call long,crash:: delivery:: e2e:: accuracy:: scaling::)
 

@@ -29,10 +29,6 @@ impl Damper {
         let folder = TempDir::new().unwrap();
         let port = port::free();
         let mut command = Command::new(env!("CARGO_BIN_EXE_damper"));
-        // What tests are told is no setting of Damper's.
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("DAMPER_TEST_")) {
-            command.env_remove(name);
-        }
         command.args(["run", "--config", "damper.yaml"]).current_dir(folder.path());
         let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
         let damper = Self { port, folder, command, process: None, client };
@@ -110,7 +106,6 @@ impl Damper {
         command.arg("-c").arg(format!("{script} && exec \"$@\"")).arg("sh");
         command.arg(self.command.get_program()).args(self.command.get_args());
         command.current_dir(self.folder.path());
-        command.env_remove("DAMPER_TEST_SEED").env_remove("DAMPER_TEST_KILLS");
         self.command = command;
     }
 

@@ -1,4 +1,4 @@
-//! Repeatable randomness: a test prints its seed, and `DAMPER_TEST_SEED` gives it back.
+//! Repeatable randomness: a test prints its seed, and `TEST_DAMPER_SEED` gives it back.
 
 /// xorshift64* (Vigna, 2016).
 #[derive(Clone, Debug)]
@@ -10,11 +10,11 @@ impl Random {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
-    /// `DAMPER_TEST_SEED`, or a new one; shown when the test fails.
+    /// `TEST_DAMPER_SEED`, or a new one; shown when the test fails.
     pub fn seed() -> u64 {
-        let given = std::env::var("DAMPER_TEST_SEED").ok().map(|text| text.parse().expect("a number"));
+        let given = std::env::var("TEST_DAMPER_SEED").ok().map(|text| text.parse().expect("a number"));
         let seed = given.unwrap_or_else(|| u64::try_from(super::now_ms()).unwrap());
-        eprintln!("DAMPER_TEST_SEED={seed}");
+        eprintln!("TEST_DAMPER_SEED={seed}");
         seed
     }
 

@@ -27,7 +27,7 @@ mod pages;
 mod report;
 mod theirs;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 

@@ -12,7 +12,7 @@ on_both! {
 }
 
 /// Tells a second process of this test program which store to write to.
-const STORE: &str = "DAMPER_TEST_KILL_STORE";
+const STORE: &str = "TEST_DAMPER_KILL_STORE";
 
 async fn a_killed_process_leaves_whole_decisions(home: &Home) {
     let mut done = 0;

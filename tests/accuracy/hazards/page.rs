@@ -1,6 +1,6 @@
 //! The table of `docs/reliability.md`: what was booked must be what it says.
 //!
-//! `DAMPER_TEST_WRITE=1` puts what was booked there instead, in the place of the row of that name.
+//! `TEST_DAMPER_WRITE=1` puts what was booked there instead, in the place of the row of that name.
 
 use std::fmt::Write as _;
 
@@ -33,7 +33,7 @@ impl Row {
 /// Fails the test where a row is not on the page as it is here.
 pub fn check(rows: &[Row]) {
     let mut text = std::fs::read_to_string(PAGE).unwrap();
-    if std::env::var_os("DAMPER_TEST_WRITE").is_some() {
+    if std::env::var_os("TEST_DAMPER_WRITE").is_some() {
         rows.iter().for_each(|row| put(&mut text, row));
         std::fs::write(PAGE, text).unwrap();
         return;
@@ -41,7 +41,7 @@ pub fn check(rows: &[Row]) {
     let wrong: Vec<String> = rows.iter().map(Row::line).filter(|line| !text.contains(line)).collect();
     assert!(
         wrong.is_empty(),
-        "docs/reliability.md says otherwise; if this is right, run the test with DAMPER_TEST_WRITE=1:\n{}",
+        "docs/reliability.md says otherwise; if this is right, run the test with TEST_DAMPER_WRITE=1:\n{}",
         wrong.concat()
     );
 }
