@@ -3,6 +3,7 @@
 //! | what is known of the target | ruling |
 //! | --- | --- |
 //! | its process began inside the gap | whole: everything in it is since then |
+//! | the same, but before the slot, and it was up there | whole, less what series that left held, if that is no more than what is newborn: its own short life, moved by a relabel. What held more was another's |
 //! | it was up before the slot | whole, less what series of the same target that left held: a relabel moves a life, it does not make one |
 //! | neither | withheld |
 //!
@@ -124,18 +125,23 @@ impl Evidence {
         }
     }
 
-    /// Rules on one group. `gap` is when a process must have begun to explain a birth.
-    pub(super) fn rule(&self, key: &Key, gap: (Ts, Ts)) -> Verdict {
+    /// Rules on one group. `gap` is when a process must have begun to explain a birth, `slot` when the
+    /// slot began.
+    pub(super) fn rule(&self, key: &Key, gap: (Ts, Ts), slot: Ts) -> Verdict {
         let mut verdict =
             Verdict { withheld: Events::ZERO, returning: Events::ZERO, seen: None, trust: Trust::Counted };
         let mut unproved = Events::ZERO;
         for (target, born) in self.births.get(key).into_iter().flatten() {
             let began = self.start.get(target).map(|at| gap.0 < *at && *at <= gap.1);
             let up = self.up.get(target).copied().unwrap_or(false);
+            let ran_before = self.start.get(target).is_some_and(|at| *at <= slot);
             match (began, up) {
+                (Some(true), true) if ran_before && self.is_its_own(key.0, target) => {
+                    verdict.withheld = verdict.withheld.plus(self.moved(key.0, target, born.fresh()));
+                }
                 (Some(true), _) => {}
                 (_, true) => {
-                    verdict.withheld = verdict.withheld.plus(self.moved(key.0, target, born.fresh()))
+                    verdict.withheld = verdict.withheld.plus(self.moved(key.0, target, born.fresh()));
                 }
                 _ => unproved = unproved.plus(born.fresh()),
             }
@@ -166,16 +172,30 @@ impl Evidence {
     /// What of a group's newborn value at a target was held before by series that left it. Shared
     /// between the groups by their newborn values, because a relabel may move a life between them.
     fn moved(&self, member: usize, target: &Target, fresh: Events) -> Events {
-        let held = self.gone.get(&(member, target.clone())).copied().unwrap_or_default();
-        let of_target = |(key, targets): (&Key, &BTreeMap<Target, Born>)| match key.0 == member {
-            true => targets.get(target).map(Born::fresh),
-            false => None,
-        };
-        let all = self.births.iter().filter_map(of_target).fold(Events::ZERO, Events::plus);
+        let (held, all) = (self.held(member, target), self.all_fresh(member, target));
         if all == Events::ZERO {
             return Events::ZERO;
         }
         fresh.scaled(held.clamped().min(all).thousandths(), all.thousandths())
+    }
+
+    /// Whether what left a target may have been the same process: a life only grows.
+    fn is_its_own(&self, member: usize, target: &Target) -> bool {
+        self.held(member, target) <= self.all_fresh(member, target)
+    }
+
+    /// Held by what left a target.
+    fn held(&self, member: usize, target: &Target) -> Events {
+        self.gone.get(&(member, target.clone())).copied().unwrap_or_default()
+    }
+
+    /// Newborn at a target, in all groups.
+    fn all_fresh(&self, member: usize, target: &Target) -> Events {
+        let of_target = |(key, targets): (&Key, &BTreeMap<Target, Born>)| match key.0 == member {
+            true => targets.get(target).map(Born::fresh),
+            false => None,
+        };
+        self.births.iter().filter_map(of_target).fold(Events::ZERO, Events::plus)
     }
 }
 

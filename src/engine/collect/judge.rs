@@ -124,7 +124,7 @@ impl Judge<'_> {
 
     fn rule(&self, at: Ts, cell: &mut Cell, evidence: &Evidence, spread: &mut Spread) {
         let gap = (at.minus(self.gap()), at.plus(Span::from_mins(1)));
-        let verdict: Verdict = evidence.rule(self.key, gap);
+        let verdict: Verdict = evidence.rule(self.key, gap, at.minus(self.counted.slot()));
         book(cell, verdict.withheld.min(cell.count), verdict.trust);
         if verdict.returning > Events::ZERO {
             let shares = cell.share(verdict.returning);
