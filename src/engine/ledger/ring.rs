@@ -1,5 +1,7 @@
 //! One tier of event counts: a ring of slots on a fixed grid, as narrow as its values allow.
 
+use std::ops::Range;
+
 use crate::slo::unit::Events;
 
 /// Slots on a grid of `unit` seconds; slot `i` is the time `((i−1)·unit, i·unit]`, so that a
@@ -128,10 +130,10 @@ impl Ring {
         let clear = steps.min(self.len);
         self.newest = slot;
         self.head = (self.head + steps % self.len) % self.len;
-        for back in 0..clear {
-            let at = self.at(slot.saturating_sub(i64::try_from(back).unwrap_or(0)));
-            self.values.put(at, Events::ZERO);
-        }
+        // What lies up to the head, and what wraps round to the end.
+        let upto = self.head + 1;
+        self.values.clear(upto.saturating_sub(clear)..upto);
+        self.values.clear(self.len - clear.saturating_sub(upto)..self.len);
     }
 
     /// Where a held slot lies. Windows ask this all the time: no division.
@@ -142,6 +144,15 @@ impl Ring {
 }
 
 impl Packed {
+    /// Forgets a range of slots.
+    fn clear(&mut self, range: Range<usize>) {
+        let _ = match self {
+            Self::Whole16(v) => v.get_mut(range).map(|slots| slots.fill(0)),
+            Self::Whole32(v) => v.get_mut(range).map(|slots| slots.fill(0)),
+            Self::Thousandths(v) => v.get_mut(range).map(|slots| slots.fill(0)),
+        };
+    }
+
     fn get(&self, at: usize) -> Events {
         match self {
             Self::Whole16(v) => Events::whole(v.get(at).copied().map_or(0, i64::from)),
