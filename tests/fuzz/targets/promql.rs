@@ -1,5 +1,6 @@
 //! Queries as people write them: read in every way, and what is made of them reads back as the same.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,8 +10,9 @@ use damper::slo::model::Slo;
 use damper::slo::promql::{
     EventsQuery, form, parse, read_any, read_events, read_selector, read_template, with_window,
 };
-use damper::slo::query::Linear;
+use damper::slo::query::{Linear, Selector};
 use damper::slo::time::Span;
+use promql_parser::parser::VectorSelector;
 
 use super::plans::{is_asked_as_written, loaded, name, parsed, plan, selectors};
 
@@ -55,16 +57,23 @@ fn is_the_same(text: &str, linear: Linear, aggregated: bool) {
         selectors(&expr, &mut found);
         for term in &linear.terms {
             let wanted = &term.atom.selector;
-            let is_written = found.iter().filter(|s| name(s).as_deref() == Some(&*wanted.metric)).any(|s| {
-                let all = s.matchers.matchers.iter().filter(|m| m.name != "__name__");
-                all.clone().all(|m| wanted.matchers.iter().any(|w| w.label == m.name && w.value == m.value))
-            });
-            assert!(is_written, "{wanted} lost a matcher of {text}");
+            let is_written = found.iter().any(|selector| asks_for_the_same(selector, wanted));
+            assert!(is_written, "{wanted} is not what {text} asks for");
             assert_ne!(term.weight, 0, "{text}");
         }
     }
     let again = read_events(&linear.to_string(), aggregated);
     assert_eq!(again, Ok(EventsQuery::Additive(linear)), "{text}");
+}
+
+/// Whether each matcher of the one is one of the other.
+fn asks_for_the_same(written: &VectorSelector, wanted: &Selector) -> bool {
+    let matchers = written.matchers.matchers.iter().filter(|matcher| matcher.name != "__name__");
+    let written_ones: BTreeSet<_> =
+        matchers.map(|m| (m.name.clone(), m.op.to_string(), m.value.clone())).collect();
+    let wanted_ones: BTreeSet<_> =
+        wanted.matchers.iter().map(|m| (m.label.clone(), m.op.to_string(), m.value.clone())).collect();
+    name(written).is_some_and(|name| name == wanted.metric) && written_ones == wanted_ones
 }
 
 /// The text as each query of a definition.

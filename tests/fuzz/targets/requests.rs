@@ -82,7 +82,7 @@ impl Service {
             (parts.status, to_bytes(body, ANSWER).await.unwrap_or_else(|why| panic!("{why}: {asked}")))
         });
         assert_ne!(status.as_u16(), 500, "{asked}: {}", String::from_utf8_lossy(&text));
-        if status.is_client_error() {
+        if status.is_client_error() || status.is_server_error() {
             let problem: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
             assert_eq!(problem["status"], status.as_u16(), "{asked}: {}", String::from_utf8_lossy(&text));
         }
