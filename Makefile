@@ -24,7 +24,7 @@ test: setup lint deny ## Everything that CI checks: lints, all tests, licences
 	cargo test --locked --doc
 
 crash: export TEST_DAMPER_LONG = 1
-crash: setup ## Kills Damper about 1,000 times at every store boundary and around every send; sets its clock; pauses it: half an hour
+crash: setup ## Kills Damper about 1,300 times at every store boundary and around every send; sets its clock; pauses it: half an hour
 	@$(call long,$(crashes))
 
 soak: export TEST_DAMPER_LONG = 1
