@@ -44,17 +44,16 @@ async fn killed_while_another_receiver_takes_over_it_tells_everything_once() {
 
     for ((damper, heir), doing) in all.iter_mut().zip([GIVE_UP, REMOVE]) {
         damper.kill();
-        damper.settings(&settings(
-            &shop,
-            "heir",
-            &format!("webhook: {{url: '{}', timeout: 1s}}", heir.url()),
-        ));
+        let heirs = settings(&shop, "heir", &format!("webhook: {{url: '{}', timeout: 1s}}", heir.url()));
+        // A tick would tell the heir itself, and nothing would be left to take over.
+        damper.settings(&heirs.replace(&shop.prometheus.url(), "http://127.0.0.1:9"));
         for place in PLACES {
             let point = format!("{place}/{doing}");
             damper.arm(&point, 1);
             damper.spawn();
             damper.died(LIMIT, &point).await;
         }
+        damper.settings(&heirs);
         damper.start().await;
     }
     SERVICES.iter().for_each(|service| shop.fail(service, false));
