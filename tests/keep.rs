@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::support::damper::Damper;
 use crate::support::receiver::Receiver;
-use crate::support::{now_ms, port, wait_until};
+use crate::support::{port, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(60);
 const SLO: &str = "apiVersion: damper.dev/v1\nkind: ServiceLevelObjective\nmetadata: {name: a}\nspec:\n  service: s\n  objective: 99\n  sli: {events: {bad: 'x_total{code=\"500\"}', total: x_total}}\n";
@@ -28,16 +28,6 @@ fn damper_with(more: &str) -> Damper {
     damper
 }
 
-fn heartbeat(heart: &Receiver) -> String {
-    format!("heartbeat: {{url: '{}', timeout: 1s}}\n", heart.url())
-}
-
-/// A heart that beats now.
-async fn beats_on(heart: &Receiver) {
-    let now = now_ms();
-    heart.wait_for(LIMIT, "a heartbeat", |beat| beat.at > now).await;
-}
-
 /// Ticks pass without a heartbeat, once it is known that the file is of no use and what was on its way
 /// then has arrived.
 async fn silent(damper: &Damper, heart: &Receiver) {
@@ -46,15 +36,9 @@ async fn silent(damper: &Damper, heart: &Receiver) {
         parts.find(|part| part["name"] == "store file").map(drop)
     };
     damper.wait_for(LIMIT, "/healthz", "it to be known", known).await;
-    let completed = |json: &Value| json["ticks"]["completed"].as_i64();
-    let before = completed(&damper.get("/api/v1/status").await).unwrap();
-    let ticks = async |n: i64| {
-        let are_done = |json: &Value| (completed(json)? >= before + n).then_some(());
-        damper.wait_for(LIMIT, "/api/v1/status", &format!("tick {n}"), are_done).await;
-    };
-    ticks(1).await;
+    damper.ticks_on(LIMIT, 1).await;
     let beats = heart.requests().len();
-    ticks(3).await;
+    damper.ticks_on(LIMIT, 2).await;
     assert_eq!(heart.requests().len(), beats, "a heart that beats beside a store of no use");
 }
 
@@ -143,9 +127,9 @@ async fn a_damaged_store_is_told_with_the_command_that_restores_it() {
 #[tokio::test]
 async fn a_store_that_is_removed_while_it_is_used_is_told_and_not_lost() {
     let heart = Receiver::start();
-    let mut damper = damper_with(&heartbeat(&heart));
+    let mut damper = damper_with(&heart.heartbeat());
     damper.start().await;
-    beats_on(&heart).await;
+    heart.beats_on(LIMIT).await;
     let file = damper.path("damper.db");
     std::fs::remove_file(&file).unwrap();
     std::fs::remove_file(damper.path("damper.db-wal")).unwrap();
@@ -174,9 +158,9 @@ async fn a_store_that_is_removed_while_it_is_used_is_told_and_not_lost() {
 async fn damage_while_it_runs_is_told_and_takes_no_good_backups_place() {
     let heart = Receiver::start();
     let receiver = "receivers: [{name: oncall, webhook: {url: 'http://127.0.0.1:1/'}}]";
-    let mut damper = damper_with(&format!("{receiver}\n{}", heartbeat(&heart)));
+    let mut damper = damper_with(&format!("{receiver}\n{}", heart.heartbeat()));
     damper.start().await;
-    beats_on(&heart).await;
+    heart.beats_on(LIMIT).await;
     let folder = damper.path("backups");
     std::fs::create_dir(&folder).unwrap();
     let (code, text) = damper.command(&["store", "backup", "backups"]);

@@ -9,6 +9,7 @@ use super::CommandError;
 use super::args::RemoteArgs;
 use super::check::Output;
 use super::remote::ask;
+use crate::slo::listed::counted;
 use crate::slo::time::{Span, Ts};
 
 /// Alerts that are listed.
@@ -131,12 +132,8 @@ fn described(status: &Value) -> String {
         lines.push(format!("scaling      STOPPED by {}: no policy moves anything", plain(by)));
     }
     let definitions = at(status, "/definitions");
-    let slos = at(definitions, "/slos");
-    lines.push(format!(
-        "definitions  revision {}, {slos} SLO{}",
-        at(definitions, "/revision"),
-        if slos == 1 { "" } else { "s" }
-    ));
+    let slos = at(definitions, "/slos").as_u64().unwrap_or(0);
+    lines.push(format!("definitions  revision {}, {}", at(definitions, "/revision"), counted(slos, "SLO")));
     for problem in items(at(definitions, "/problems")) {
         let level = if is_true(at(problem, "/error")) { "error" } else { "notice" };
         let place =

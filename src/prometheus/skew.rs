@@ -54,12 +54,8 @@ impl Clock {
     /// Whether of the newest answers some came from a clock too far off and some did not: there are
     /// several servers at its address.
     pub(super) fn is_torn(&self) -> bool {
-        let (mut far, mut near) = (false, false);
-        for skew in &self.0 {
-            far |= skew.is_too_far();
-            near |= !skew.is_too_far();
-        }
-        far && near
+        let far = self.0.iter().filter(|skew| skew.is_too_far()).count();
+        far > 0 && far < self.0.len()
     }
 
     /// Seconds that all who answer are ahead of us at least; negative when behind. Clocks too far

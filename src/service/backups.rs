@@ -114,10 +114,8 @@ fn first(shared: &Shared) -> Duration {
 mod tests {
     use std::path::{Path, PathBuf};
 
-    use sqlx::{ConnectOptions as _, Connection as _};
-
     use super::*;
-    use crate::service::testing::{Service, wait_until};
+    use crate::service::testing::{Service, damage, wait_until};
 
     /// The store's file.
     fn file(shared: &Shared) -> PathBuf {
@@ -130,19 +128,6 @@ mod tests {
         let mut all: Vec<_> = paths.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
         all.sort();
         all
-    }
-
-    /// Overwrites the first page of a table with noise, on the disk and not in the log.
-    async fn damage(shared: &Shared, table: &str) {
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file(shared));
-        let mut shell = options.connect().await.unwrap();
-        sqlx::raw_sql("pragma wal_checkpoint(truncate)").execute(&mut shell).await.unwrap();
-        let page = "select rootpage from sqlite_master where name = $1";
-        let page: i64 = sqlx::query_scalar(page).bind(table).fetch_one(&mut shell).await.unwrap();
-        shell.close().await.unwrap();
-        let at = u64::try_from(page - 1).unwrap() * 4096;
-        let file = std::fs::File::options().write(true).open(file(shared)).unwrap();
-        std::os::unix::fs::FileExt::write_all_at(&file, &[0xa5; 4096], at).unwrap();
     }
 
     #[tokio::test]
@@ -212,7 +197,7 @@ mod tests {
         let is_later = async || clock::now().0 > newest.at.timestamp();
         wait_until(Duration::from_secs(5), "the next second", is_later).await;
 
-        damage(shared, "outbox").await;
+        damage(&file(shared), "outbox").await;
         for is_known in [false, true] {
             assert_eq!(shared.store.sound().is_err(), is_known);
             due = Instant::now();

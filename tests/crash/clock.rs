@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{LIMIT, ledger, settle};
+use super::{LIMIT, ledger};
 use crate::delivery::told::{self, Told};
 use crate::support::alertmanager::{Alertmanager, Version};
 use crate::support::damper::Damper;
@@ -196,7 +196,7 @@ async fn a_clock_that_is_set_by_an_hour_freezes_nothing_and_fires_and_resolves_n
     ["pay", "mail", "cart"].iter().for_each(|service| shop.fail(service, false));
     let well = now_ms() / 1000;
     for mut one in all {
-        settle(&one.damper, &shop).await;
+        one.damper.settle(&shop, LIMIT).await;
         for service in ["pay", "mail", "cart"] {
             one.until_told(&format!("{service} resolved")).await;
         }
@@ -242,7 +242,7 @@ async fn killed_while_it_forgets_what_is_old_it_loses_nothing() {
     one.damper.set_clock(0);
     one.is_right_again().await;
     shop.fail("pay", false);
-    settle(&one.damper, &shop).await;
+    one.damper.settle(&shop, LIMIT).await;
     one.damper.stop().await;
     told::check(&format!("sqlite:{}", one.damper.path("damper.db").display()), &one.receiver, &shop.phases())
         .await;

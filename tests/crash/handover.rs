@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{LIMIT, settle};
+use super::LIMIT;
 use crate::delivery::told::Told;
 use crate::support::alertmanager::{Alertmanager, Version};
 use crate::support::damper::Damper;
@@ -58,7 +58,7 @@ async fn killed_while_another_receiver_takes_over_it_tells_everything_once() {
     }
     SERVICES.iter().for_each(|service| shop.fail(service, false));
     for (damper, heir) in &mut all {
-        settle(damper, &shop).await;
+        damper.settle(&shop, LIMIT).await;
         damper.stop().await;
         let told: BTreeSet<[String; 2]> =
             heir.accepted().iter().map(|one| [service(one), event(one)]).collect();
@@ -80,14 +80,14 @@ async fn killed_while_somebody_asks_for_something_it_does_all_of_it_or_nothing()
     shop.fail("pay", true);
     let firing = receiver.wait_for(LIMIT, "pay to fire", |one| event(one) == "firing").await;
     shop.fail("pay", false);
-    settle(&damper, &shop).await;
+    damper.settle(&shop, LIMIT).await;
 
     let key = Told::read(&firing).key;
     let often = || receiver.accepted().iter().filter(|one| Told::read(one).key == key).count();
     let before = often();
     let resend = format!("/api/v1/deliveries/{key}/resend");
     dies_of(&mut damper, QUEUE, &resend, String::new(), async |place, damper| {
-        settle(damper, &shop).await;
+        damper.settle(&shop, LIMIT).await;
         assert_eq!(often(), before + usize::from(place == "committed"), "{place}");
     })
     .await;

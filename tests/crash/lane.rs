@@ -104,8 +104,7 @@ impl Lane {
     /// Waits for one tick of the new process. What begins and ends while no process lives for so long is
     /// not told as a page, and the services fail for less long than two deaths in a row may take.
     async fn judges(&self) {
-        let ticked = |json: &serde_json::Value| (json["ticks"]["completed"].as_i64()? > 0).then_some(());
-        self.damper.wait_for(LIMIT, "/api/v1/status", "a tick", ticked).await;
+        self.damper.ticked(LIMIT, 1).await;
     }
 
     /// An Alertmanager learns the present state and nothing of what began and ended while it was told

@@ -47,13 +47,8 @@ pub async fn same(killed: &Damper, whole: &Damper, services: &[&str], (from, to)
 /// What fills a gap is judged, and what came and went in it owed, by the next tick: waits for two, and
 /// until it is told.
 async fn is_told(damper: &Damper) {
-    let completed = |status: &Value| status["ticks"]["completed"].as_i64();
-    let path = "/api/v1/status";
-    let now = damper.wait_for(LIMIT, path, "the ticks so far", completed).await;
-    let later = |status: &Value| completed(status).filter(|count| *count > now + 1);
-    damper.wait_for(LIMIT, path, "two more ticks", later).await;
-    let none = |json: &Value| json["items"].as_array()?.is_empty().then_some(());
-    damper.wait_for(LIMIT, "/api/v1/deliveries?status=pending", "nothing pending", none).await;
+    damper.ticks_on(LIMIT, 2).await;
+    damper.all_told(LIMIT).await;
 }
 
 /// When, bad, total, coverage.

@@ -8,12 +8,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use damper::store::{Options, Store};
 use serde_json::Value;
 
 use super::lane::{Lane, QUIET, Told};
 use super::points::{Point, levels, postgres, webhook};
-use super::{LIMIT, ledger, settle};
+use super::{LIMIT, ledger};
 use crate::delivery::told;
 use crate::support::alertmanager::{Alertmanager, Version};
 use crate::support::damper::Damper;
@@ -121,12 +120,13 @@ impl One {
         time: (i64, i64),
     ) -> (&'static str, BTreeMap<Point, u32>) {
         let damper = &mut self.lane.damper;
-        settle(damper, shop).await;
+        damper.settle(shop, LIMIT).await;
         let slices = ledger::same(damper, whole, &SERVICES, time).await;
         damper.stop().await;
         let file = format!("sqlite:{}", damper.path("damper.db").display());
         let store = self.store.as_deref().unwrap_or(&file);
-        all_is_summed_up(store).await;
+        let owed = told::owed(store).await;
+        assert!(owed.is_empty(), "gaps that are not summed up: {owed:?}");
         let decided = match (&self.lane.told, &self.level) {
             (Told::Webhooks(main, other), _) => {
                 let decided = told::check_late(store, main, &shop.phases()).await;
@@ -148,14 +148,6 @@ impl One {
         let on = if self.store.is_some() { "PostgreSQL" } else { "SQLite" };
         (on, self.lane.runs)
     }
-}
-
-/// Fails the test where what came and went in a gap may still have to be told.
-async fn all_is_summed_up(store: &str) {
-    let store = Store::open(store, Options::default()).await.unwrap();
-    let owed = store.states_under("owed/").await.unwrap();
-    assert!(owed.is_empty(), "gaps that are not summed up: {owed:?}");
-    store.close().await;
 }
 
 /// Each time a service failed people were told by the Alertmanager that it fires, and then that it is over;

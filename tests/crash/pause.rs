@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::{LIMIT, ledger, settle};
+use super::{LIMIT, ledger};
 use crate::delivery::told::{self, Told};
 use crate::support::alertmanager::{Alertmanager, Version};
 use crate::support::damper::Damper;
@@ -65,7 +65,7 @@ async fn a_pause_fires_and_resolves_nothing_and_is_caught_up_with() {
     ["pay", "cart"].iter().for_each(|service| shop.fail(service, false));
     let well = now_ms() / 1000;
     for (one, store) in [(&mut alone, None), (&mut level, None), (&mut standby, Some(&*address))] {
-        settle(one, &shop).await;
+        one.settle(&shop, LIMIT).await;
         ledger::same(one, &whole, &SERVICES, (began, well)).await;
         one.stop().await;
         let file = format!("sqlite:{}", one.path("damper.db").display());

@@ -6,10 +6,9 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use damper::store::{Options, Store};
 use serde_json::Value;
 
-use super::{none_fires, told};
+use super::told;
 use crate::support::damper::Damper;
 use crate::support::long::either;
 use crate::support::postgres;
@@ -67,7 +66,7 @@ async fn storm(kills: usize, lives: Range<i64>) {
         }
         receiver.behave(Behaviour::Accept);
         shop.calm();
-        settle(&damper, &shop).await;
+        damper.settle(&shop, SETTLED).await;
     };
     tokio::select! {
         () = night => {}
@@ -76,12 +75,12 @@ async fn storm(kills: usize, lives: Range<i64>) {
     let store = format!("sqlite:{}", damper.path("damper.db").display());
     damper.stop().await;
     for _ in 0..TURNS {
-        if is_summed_up(&store).await {
+        if told::owed(&store).await.is_empty() {
             break;
         }
         damper.start().await;
-        tick(&damper).await;
-        settle(&damper, &shop).await;
+        damper.ticked(SETTLED, 2).await;
+        damper.settle(&shop, SETTLED).await;
         damper.stop().await;
     }
     let decided = told::check_late(&store, &receiver, &shop.phases()).await;
@@ -92,20 +91,6 @@ async fn storm(kills: usize, lives: Range<i64>) {
     let missed = told::missed(&decided);
     eprintln!("{} transitions, {missed} of them missed, {unseen} failures hardly seen", decided.len());
     assert!(missed <= unseen, "{missed} of {unseen}: {:?}, judged at {judged:?}", shop.phases());
-}
-
-/// Whether nothing is owed of gaps: what came and went in one is told once history has filled it.
-async fn is_summed_up(store: &str) -> bool {
-    let store = Store::open(store, Options::default()).await.unwrap();
-    let owed = store.states_under("owed/").await.unwrap();
-    store.close().await;
-    owed.is_empty()
-}
-
-/// Waits for two ticks of the process that was started.
-async fn tick(damper: &Damper) {
-    let ticked = |status: &Value| (status["ticks"]["completed"].as_i64()? > 1).then_some(());
-    damper.wait_for(SETTLED, "/api/v1/status", "two ticks", ticked).await;
 }
 
 /// Notes which moments were judged (milliseconds since the epoch), by whichever process lives.
@@ -172,16 +157,4 @@ fn behaviour(random: &mut Random) -> Behaviour {
         Behaviour::Fail(500, None),
     ];
     random.pick(&all).clone()
-}
-
-/// Waits until every service is well again, every alert is over and nothing waits to be told.
-async fn settle(damper: &Damper, shop: &Shop) {
-    let over = async || shop.phases().iter().all(|phase| phase.to.is_some()).then_some(());
-    wait_until(SETTLED, "every service to be well", over).await;
-    let last = shop.phases().iter().filter_map(|phase| phase.to).max().unwrap();
-    let judged = |json: &Value| (json["ticks"]["at"].as_i64()? * 1000 > last + 15_000).then_some(());
-    damper.wait_for(SETTLED, "/api/v1/status", "the present to be judged", judged).await;
-    none_fires(damper, SETTLED).await;
-    let none = |json: &Value| json["items"].as_array()?.is_empty().then_some(());
-    damper.wait_for(SETTLED, "/api/v1/deliveries?status=pending", "nothing pending", none).await;
 }

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::night::{beats_on, in_the_usual_time, settings};
+use super::night::{in_the_usual_time, settings};
 use super::told::{self, Told};
-use super::{LIMIT, all_told, degraded, events, none_fires, on, taken};
+use super::{LIMIT, degraded, events, on, taken};
 use crate::support::damper::Damper;
 use crate::support::outage::Way;
 use crate::support::receiver::Receiver;
@@ -25,7 +25,7 @@ async fn what_a_replica_tells_that_is_cut_off_the_one_that_leads_brings_to_its_e
     let mut first = replica(&shop, &receiver, &heart, way.address());
     let mut second = replica(&shop, &receiver, &heart, &address);
     first.start().await;
-    beats_on(&heart).await;
+    heart.beats_on(LIMIT).await;
     way.cut();
     degraded(&first).await;
     // A page comes and goes before anybody else leads.
@@ -35,7 +35,7 @@ async fn what_a_replica_tells_that_is_cut_off_the_one_that_leads_brings_to_its_e
     let page = in_the_usual_time("the page", page).await;
     assert_eq!(page.event, "firing");
     shop.fail("pay", false);
-    none_fires(&first, LIMIT).await;
+    first.none_fires(LIMIT).await;
     assert_eq!(heart.requests().len(), beats, "a heart that beats while no page could be committed");
 
     second.spawn();
@@ -48,7 +48,7 @@ async fn what_a_replica_tells_that_is_cut_off_the_one_that_leads_brings_to_its_e
     assert_eq!(std::fs::read_to_string(first.path("damper.spill")).unwrap(), "damper spill 1\n");
     let end = taken(&receiver, "resolved").await;
     assert_eq!(end.incident, page.incident);
-    all_told(&second).await;
+    second.all_told(LIMIT).await;
     second.stop().await;
     // Who did not see it begin may have summed it up.
     let mut all = events(&receiver);

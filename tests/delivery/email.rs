@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::{LIMIT, all_told, delivery, on};
+use super::{LIMIT, delivery, on};
 use crate::support::damper::Damper;
 use crate::support::shop::Shop;
 use crate::support::smtp::{ONCALL, PASSWORD, Smtp, USER};
@@ -28,7 +28,7 @@ async fn firing_and_resolved_arrive_as_one_thread_by_starttls_and_by_implicit_tl
     shop.fail("pay", false);
     for damper in &mut dampers {
         delivery(damper, "status=delivered", "the resolved mail", |item| item["event"] == "resolved").await;
-        all_told(damper).await;
+        damper.all_told(LIMIT).await;
         damper.stop().await;
     }
     let mails = held(&smtp, 4).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{LIMIT, all_told, delivery, events, on, taken};
+use super::{LIMIT, delivery, events, on, taken};
 use crate::support::alertmanager::{Alertmanager, Version};
 use crate::support::receiver::{Behaviour, Receiver};
 use crate::support::shop::Shop;
@@ -33,7 +33,7 @@ async fn a_page_that_is_refused_for_too_long_goes_to_the_fallback_once_and_both_
     shop.fail("pay", false);
     taken(&main, "resolved").await;
     taken(&other, "resolved").await;
-    all_told(&damper).await;
+    damper.all_told(LIMIT).await;
     damper.stop().await;
     assert_eq!(events(&main), ["firing", "resolved"]);
     assert_eq!(events(&other), ["firing", "resolved"]);

@@ -50,18 +50,6 @@ async fn delivery(damper: &Damper, query: &str, what: &str, is: impl Fn(&Value) 
     damper.wait_for(LIMIT, &format!("/api/v1/deliveries?{query}"), what, found).await
 }
 
-/// Waits until nothing waits to be told.
-async fn all_told(damper: &Damper) {
-    let none = |json: &Value| json["items"].as_array()?.is_empty().then_some(());
-    damper.wait_for(LIMIT, "/api/v1/deliveries?status=pending", "nothing pending", none).await;
-}
-
-/// Waits until no alert fires, by what Damper itself says.
-async fn none_fires(damper: &Damper, limit: Duration) {
-    let none = |json: &Value| json["items"].as_array()?.is_empty().then_some(());
-    damper.wait_for(limit, "/api/v1/alerts", "no alert", none).await;
-}
-
 /// Waits until it goes on without its store.
 async fn degraded(damper: &Damper) {
     let is_on = async || (damper.metric("damper_degraded").await? > 0.0).then_some(());

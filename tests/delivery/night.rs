@@ -9,11 +9,11 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::time::Instant;
 
 use super::told::{self, Told};
-use super::{LIMIT, all_told, events, on};
+use super::{LIMIT, events, on};
 use crate::support::damper::Damper;
 use crate::support::receiver::Receiver;
 use crate::support::shop::Shop;
-use crate::support::{now_ms, wait_until};
+use crate::support::wait_until;
 
 /// From a service's failure to its page. The short window needs some of it, a tick is due every five
 /// seconds, and the machine is busy; a store that is asked costs ten seconds and more each time.
@@ -45,7 +45,7 @@ impl Night {
 
     pub(super) async fn start(&mut self) {
         self.damper.start().await;
-        beats_on(&self.heart).await;
+        self.heart.beats_on(LIMIT).await;
     }
 
     /// Waits until Damper says that it goes on without its store, or with it again.
@@ -115,8 +115,8 @@ impl Night {
         let both = async || (events(&self.receiver).len() >= 4).then_some(());
         wait_until(LIMIT, "both ends", both).await;
         store_is(&self.damper, "ok").await;
-        beats_on(&self.heart).await;
-        all_told(&self.damper).await;
+        self.heart.beats_on(LIMIT).await;
+        self.damper.all_told(LIMIT).await;
         let mut all = events(&self.receiver);
         all.sort();
         assert_eq!(all, ["firing", "firing", "resolved", "resolved"]);
@@ -142,12 +142,8 @@ pub(super) fn settings(receiver: &Receiver, heart: &Receiver) -> String {
     format!(
         "receivers: [{{name: oncall, webhook: {{url: '{}', timeout: 1s}}}}]\n{}",
         receiver.url(),
-        heartbeat(heart)
+        heart.heartbeat()
     )
-}
-
-pub(super) fn heartbeat(heart: &Receiver) -> String {
-    format!("heartbeat: {{url: '{}', timeout: 1s}}\n", heart.url())
 }
 
 /// Locks the store for writing, as a backup script gone wrong does.
@@ -177,10 +173,4 @@ pub(super) async fn store_is(damper: &Damper, status: &str) -> String {
         (store["status"] == status).then(|| store["detail"].to_string())
     })
     .await
-}
-
-/// Waits for a heartbeat that is sent from now on.
-pub(super) async fn beats_on(heart: &Receiver) {
-    let now = now_ms();
-    heart.wait_for(LIMIT, "a heartbeat", |beat| beat.at > now).await;
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::told::Told;
-use super::{LIMIT, all_told, events, on, taken};
+use super::{LIMIT, events, on, taken};
 use crate::support::damper::Damper;
 use crate::support::receiver::Receiver;
 use crate::support::shop::Shop;
@@ -22,7 +22,7 @@ async fn after_a_restore_nobody_is_told_again_under_another_key() {
     backup(&damper, "before.db");
     shop.fail("cart", true);
     told(&receiver, &["firing", "firing"]).await;
-    all_told(&damper).await;
+    damper.all_told(LIMIT).await;
 
     // The ledger is damaged, and what was decided since the backup is not.
     damper.stop().await;
@@ -34,7 +34,7 @@ async fn after_a_restore_nobody_is_told_again_under_another_key() {
     shop.fail("cart", false);
     let both = ["firing", "firing", "resolved", "resolved"];
     told(&receiver, &both).await;
-    all_told(&damper).await;
+    damper.all_told(LIMIT).await;
     let all: Vec<Told> = receiver.accepted().iter().map(Told::read).collect();
     let of = |event: &str| -> BTreeSet<String> {
         all.iter().filter(|told| told.event == event).map(|told| told.incident.clone()).collect()
@@ -44,12 +44,12 @@ async fn after_a_restore_nobody_is_told_again_under_another_key() {
     // What was decided cannot be read: it is as old as the backup, in which the page still fires.
     shop.fail("pay", true);
     told(&receiver, &[&both[..], &["firing"]].concat()).await;
-    all_told(&damper).await;
+    damper.all_told(LIMIT).await;
     backup(&damper, "firing.db");
     shop.fail("pay", false);
     let ended = [&both[..], &["firing", "resolved"]].concat();
     told(&receiver, &ended).await;
-    all_told(&damper).await;
+    damper.all_told(LIMIT).await;
     damper.stop().await;
     damper.damage("states").await;
     let text = restore(&damper, "firing.db");
@@ -58,7 +58,7 @@ async fn after_a_restore_nobody_is_told_again_under_another_key() {
     told(&receiver, &[&ended[..], &["resolved"]].concat()).await;
     let all: Vec<Told> = receiver.accepted().iter().map(Told::read).collect();
     assert_eq!(all[6].key, all[5].key, "its end, once more under the same key");
-    all_told(&damper).await;
+    damper.all_told(LIMIT).await;
     damper.stop().await;
     assert_eq!(events(&receiver).len(), 7);
 }

@@ -7,9 +7,9 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::alertmanager::{self, active, gone};
-use super::night::{Night, beats_on, heartbeat, in_the_usual_time, store_is};
+use super::night::{Night, in_the_usual_time, store_is};
 use super::told::{self, Told};
-use super::{LIMIT, all_told, degraded, events, none_fires, on};
+use super::{LIMIT, degraded, events, on};
 use crate::support::alertmanager::{Alertmanager, Version};
 use crate::support::receiver::{Behaviour, Receiver};
 use crate::support::shop::Shop;
@@ -83,7 +83,7 @@ async fn a_page_that_waits_in_a_server_that_vanishes_is_sent_from_memory() {
     night.ends("pay").await;
     let end = async || (events(&night.receiver) == ["firing", "resolved"]).then_some(());
     wait_until(LIMIT, "its end", end).await;
-    all_told(&night.damper).await;
+    night.damper.all_told(LIMIT).await;
     night.damper.stop().await;
     night.store_holds_it().await;
 }
@@ -158,10 +158,10 @@ async fn an_alertmanager_is_told_what_begins_and_no_end_before_the_store_is_back
     let shop = Shop::open(&["pay"]).await;
     let alertmanager = Alertmanager::start(Version::New, None).await;
     let heart = Receiver::start();
-    let settings = format!("{}{}", alertmanager::receiver(&[&alertmanager]), heartbeat(&heart));
+    let settings = format!("{}{}", alertmanager::receiver(&[&alertmanager]), heart.heartbeat());
     let mut damper = on(&shop, "pay", &settings);
     damper.start().await;
-    beats_on(&heart).await;
+    heart.beats_on(LIMIT).await;
     let (file, away) = (damper.path("damper.db"), damper.path("away.db"));
     // What ended just before is repeated by the store for a quarter of an hour.
     shop.fail("pay", true);
@@ -175,7 +175,7 @@ async fn an_alertmanager_is_told_what_begins_and_no_end_before_the_store_is_back
     let first = async || alertmanager.alerts().await.into_iter().next();
     let first = in_the_usual_time("the alert from memory", first).await;
     shop.fail("pay", false);
-    none_fires(&damper, LIMIT).await;
+    damper.none_fires(LIMIT).await;
     // It is told on, by now more than once, and its end is ahead.
     let told_on = async || {
         let alert = alertmanager.alerts().await.into_iter().next()?;
@@ -187,7 +187,7 @@ async fn an_alertmanager_is_told_what_begins_and_no_end_before_the_store_is_back
     assert_eq!(heart.requests().len(), beats, "a heart that beats while no page could be committed");
     std::fs::rename(&away, &file).unwrap();
     gone(&alertmanager).await;
-    beats_on(&heart).await;
+    heart.beats_on(LIMIT).await;
     damper.stop().await;
     told::begun_and_ended(&format!("sqlite:{}", file.display()), 2).await;
 }

@@ -117,6 +117,15 @@ pub fn missed(decided: &BTreeSet<Transition>) -> usize {
     decided.iter().filter(|(_, event)| event == MISSED).count()
 }
 
+/// What may still have to be told of gaps, of a store which nobody may have open: what came and went in one
+/// is told once history has filled it.
+pub async fn owed(store: &str) -> Vec<(String, String)> {
+    let store = Store::open(store, Options::default()).await.unwrap();
+    let owed = store.states_under("owed/").await.unwrap();
+    store.close().await;
+    owed
+}
+
 /// Every transition in the history of a store, which nobody may have open; each must be there once.
 pub async fn decided(store: &str) -> BTreeSet<Transition> {
     let store = Store::open(store, Options::default()).await.unwrap();

@@ -178,10 +178,7 @@ async fn while_the_store_cannot_be_written_nothing_moves_and_no_cooldown_is_lost
             (store["status"] == "degraded").then_some(())
         })
         .await;
-        let ticks = |view: &Value| view["ticks"]["completed"].as_i64();
-        let from = ticks(&scaled.damper.get("/api/v1/status").await).unwrap();
-        let two = |view: &Value| (ticks(view)? >= from + 2).then_some(());
-        scaled.damper.wait_for(SOON, "/api/v1/status", "two more", two).await;
+        scaled.damper.ticks_on(SOON, 2).await;
         assert_eq!(scaled.workload.moves().len(), moves, "round {round}");
         sqlx::query("rollback").execute(&mut lock).await.unwrap();
         drop(lock);

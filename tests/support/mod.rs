@@ -22,6 +22,7 @@ pub mod prometheus;
 pub mod protobuf;
 pub mod proxy;
 pub mod query;
+pub mod quiet;
 pub mod random;
 pub mod receiver;
 pub mod remote_write;

@@ -82,6 +82,11 @@ impl Receiver {
         format!("http://{}/alerts", self.server.address())
     }
 
+    /// The setting that has Damper's heart beat here.
+    pub fn heartbeat(&self) -> String {
+        format!("heartbeat: {{url: '{}', timeout: 1s}}\n", self.url())
+    }
+
     /// From now on it answers so.
     pub fn behave(&mut self, behaviour: Behaviour) {
         if behaviour == Behaviour::Refuse {
@@ -100,6 +105,12 @@ impl Receiver {
     /// What arrived and was answered with success.
     pub fn accepted(&self) -> Vec<Request> {
         self.requests().into_iter().filter(|request| request.accepted).collect()
+    }
+
+    /// Waits for a heartbeat that is sent from now on.
+    pub async fn beats_on(&self, limit: Duration) {
+        let now = now_ms();
+        self.wait_for(limit, "a heartbeat", |beat| beat.at > now).await;
     }
 
     /// Waits for an accepted request that `is` it.

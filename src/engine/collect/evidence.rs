@@ -135,11 +135,9 @@ impl Evidence {
             let began = self.start.get(target).map(|at| gap.0 < *at && *at <= gap.1);
             let up = self.up.get(target).copied().unwrap_or(false);
             let ran_before = self.start.get(target).is_some_and(|at| *at <= slot);
-            match (began, up) {
-                (Some(true), true) if ran_before && self.is_its_own(key.0, target) => {
-                    verdict.withheld = verdict.withheld.plus(self.moved(key.0, target, born.fresh()));
-                }
-                (Some(true), _) => {}
+            let is_whole = began == Some(true) && !(up && ran_before && self.is_its_own(key.0, target));
+            match (is_whole, up) {
+                (true, _) => {}
                 (_, true) => {
                     verdict.withheld = verdict.withheld.plus(self.moved(key.0, target, born.fresh()));
                 }

@@ -146,11 +146,11 @@ impl Ring {
 impl Packed {
     /// Forgets a range of slots.
     fn clear(&mut self, range: Range<usize>) {
-        let _ = match self {
-            Self::Whole16(v) => v.get_mut(range).map(|slots| slots.fill(0)),
-            Self::Whole32(v) => v.get_mut(range).map(|slots| slots.fill(0)),
-            Self::Thousandths(v) => v.get_mut(range).map(|slots| slots.fill(0)),
-        };
+        match self {
+            Self::Whole16(v) => zero(v, range),
+            Self::Whole32(v) => zero(v, range),
+            Self::Thousandths(v) => zero(v, range),
+        }
     }
 
     fn get(&self, at: usize) -> Events {
@@ -224,6 +224,12 @@ impl Packed {
 /// At most 32,768 values: their sum fits.
 fn sum16(values: &[i16]) -> i32 {
     values.iter().map(|n| i32::from(*n)).sum()
+}
+
+fn zero<T: Copy + Default>(values: &mut [T], range: Range<usize>) {
+    if let Some(slots) = values.get_mut(range) {
+        slots.fill(T::default());
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What tests of the service are made of: definitions and their plans, sources that say what is
 //! wanted, and services that lead, on a store of their own.
 
+mod damage;
 mod definitions;
 mod owed;
 mod rig;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+pub(super) use damage::damage;
 pub(super) use definitions::{document, latency, plan, policy, ratio, slo};
 pub(super) use owed::{
     FALLBACK, again, messages, notice, owed_since, page, pair, pending, receivers, service,

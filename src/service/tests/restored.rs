@@ -13,6 +13,7 @@ use crate::engine::scale::State;
 use crate::service::examine::examine;
 use crate::service::restoring::{RestoreError, Restored, restore};
 use crate::service::scaling::is_readable;
+use crate::service::testing::damage;
 use crate::slo::model::{Labels, Severity};
 use crate::slo::policy::Target;
 use crate::slo::time::Ts;
@@ -93,19 +94,9 @@ impl Home {
         self.folder.path().join("damper.db")
     }
 
-    /// Overwrites the root page of a table.
+    /// Damages a table; the store does not open then.
     async fn damage(&self, table: &str) {
-        let mut shell = SqliteConnectOptions::new().filename(self.file()).connect().await.unwrap();
-        let page: i64 = sqlx::query_scalar("select rootpage from sqlite_master where name = $1")
-            .bind(table)
-            .fetch_one(&mut shell)
-            .await
-            .unwrap();
-        sqlx::Connection::close(shell).await.unwrap();
-        let mut bytes = std::fs::read(self.file()).unwrap();
-        let start = usize::try_from(page - 1).unwrap() * 4096;
-        bytes[start..start + 4096].fill(0xa5);
-        std::fs::write(self.file(), bytes).unwrap();
+        damage(&self.file(), table).await;
         let error = Store::open(&self.url, Options::default()).await.unwrap_err();
         assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
     }

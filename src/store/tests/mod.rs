@@ -16,6 +16,7 @@ mod rest;
 mod shed;
 mod slices;
 mod standin;
+mod used;
 
 /// Makes two tests of each function: `sqlite::name` and `postgres::name`.
 macro_rules! on_both {
