@@ -184,16 +184,31 @@ complete() {
     done
 }
 
+# relocate FOLDER: Debian's Alertmanager looks for its templates where its package would have put them;
+# this one looks below .usr in the folder it is started in. A path as long as the other fits in its place.
+relocate() {
+    LC_ALL=C sed -i 's|/usr/share/prometheus/alertmanager|.usr/share/prometheus/alertmanager|g' \
+        "$1/usr/bin/prometheus-alertmanager"
+    touch "$1/.relocated"
+}
+
+# is_there NAME
+is_there() {
+    [ -e "$cache/$1/.complete" ] || return 1
+    case $1 in alertmanager*) [ -e "$cache/$1/.relocated" ] ;; esac
+}
+
 # provide NAME SUITE PACKAGE…
 provide() {
     local name=$1 suite=$2 target=$cache/$1
     shift 2
-    [ ! -e "$target/.complete" ] || return 0
+    ! is_there "$name" || return 0
     local fresh=$work/$name
     mkdir "$fresh"
     for package in "$@"; do unpack "$suite" "$package" "$fresh"; done
     [ "$name" != kubernetes ] || build_kubernetes "$suite" "$fresh"
     complete "$suite" "$fresh" "$@"
+    case $name in alertmanager*) relocate "$fresh" ;; esac
     touch "$fresh/.complete"
     rm -rf "$target"
     # PostgreSQL refuses to run as root, and nobody else may look into root's home.
@@ -218,7 +233,7 @@ main() {
     done
     # The usual case: everything is there, and no program but this shell has run.
     local lacking=()
-    for name in $names; do [ -e "$cache/$name/.complete" ] || lacking+=("$name"); done
+    for name in $names; do is_there "$name" || lacking+=("$name"); done
     [ ${#lacking[@]} -gt 0 ] || return 0
 
     need dpkg dpkg

@@ -53,7 +53,11 @@ impl Alertmanager {
         );
         std::fs::write(folder.path().join("alertmanager.yml"), config).unwrap();
         let port = port::free();
-        let mut command = Program::find(version.server(), "usr/bin/prometheus-alertmanager").command();
+        let program = Program::find(version.server(), "usr/bin/prometheus-alertmanager");
+        // Where it looks for its templates, see `tests/setup.sh`.
+        let usr = program.path.ancestors().nth(2).unwrap();
+        std::os::unix::fs::symlink(usr, folder.path().join(".usr")).unwrap();
+        let mut command = program.command();
         command.current_dir(folder.path()).args([
             "--config.file=alertmanager.yml",
             "--storage.path=data",
