@@ -3,7 +3,7 @@
 //! | what is known of the target | ruling |
 //! | --- | --- |
 //! | its process began inside the gap | whole: everything in it is since then |
-//! | the same, but before the slot, and it was up there | whole, less what series that left held, if that is no more than what is newborn: its own short life, moved by a relabel. What held more was another's |
+//! | the same, but before all that left, and it was up there | whole, less what series that left held, if that is no more than what is newborn: its own short life, moved by a relabel. What held more was another's |
 //! | it was up before the slot | whole, less what series of the same target that left held: a relabel moves a life, it does not make one |
 //! | neither | withheld |
 //!
@@ -125,16 +125,17 @@ impl Evidence {
         }
     }
 
-    /// Rules on one group. `gap` is when a process must have begun to explain a birth, `slot` when the
-    /// slot began.
-    pub(super) fn rule(&self, key: &Key, gap: (Ts, Ts), slot: Ts) -> Verdict {
+    /// Rules on one group. `gap` is when a process must have begun to explain a birth, `lately` the
+    /// earliest moment at which series that left may have been seen last: of what was there before it
+    /// began a process holds nothing.
+    pub(super) fn rule(&self, key: &Key, gap: (Ts, Ts), lately: Ts) -> Verdict {
         let mut verdict =
             Verdict { withheld: Events::ZERO, returning: Events::ZERO, seen: None, trust: Trust::Counted };
         let mut unproved = Events::ZERO;
         for (target, born) in self.births.get(key).into_iter().flatten() {
             let began = self.start.get(target).map(|at| gap.0 < *at && *at <= gap.1);
             let up = self.up.get(target).copied().unwrap_or(false);
-            let ran_before = self.start.get(target).is_some_and(|at| *at <= slot);
+            let ran_before = self.start.get(target).is_some_and(|at| *at <= lately);
             let is_whole = began == Some(true) && !(up && ran_before && self.is_its_own(key.0, target));
             match (is_whole, up) {
                 (true, _) => {}

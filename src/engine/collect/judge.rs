@@ -50,10 +50,10 @@ impl Judge<'_> {
         if pasts.iter().any(ruled) {
             return reuse(cell, pasts);
         }
-        book(cell, Events::ZERO, Trust::Counted);
         if at < self.counted.grid.first && is_booked(cell, pasts) {
-            return;
+            return keep(cell, pasts);
         }
+        book(cell, Events::ZERO, Trust::Counted);
         let births = &self.counted.births;
         if self.is_first(at, pasts) {
             return match births.newborn_of(self.key, at, cell) {
@@ -124,7 +124,9 @@ impl Judge<'_> {
 
     fn rule(&self, at: Ts, cell: &mut Cell, evidence: &Evidence, spread: &mut Spread) {
         let gap = (at.minus(self.gap()), at.plus(Span::from_mins(1)));
-        let verdict: Verdict = evidence.rule(self.key, gap, at.minus(self.counted.slot()));
+        let slot = self.counted.slot();
+        let lately = at.minus(slot).minus(self.counted.group.young(slot));
+        let verdict: Verdict = evidence.rule(self.key, gap, lately);
         book(cell, verdict.withheld.min(cell.count), verdict.trust);
         if verdict.returning > Events::ZERO {
             let shares = cell.share(verdict.returning);
@@ -175,6 +177,17 @@ fn ruled(past: &Past) -> bool {
 /// nothing was known, as while the source said nothing, it was not.
 fn is_booked(cell: &Cell, pasts: &[Past]) -> bool {
     cell.values.iter().zip(pasts).all(|(value, past)| *value <= past.booked)
+}
+
+/// What is booked holds still, with the shares of those that came back before: not every ruling is kept.
+fn keep(cell: &mut Cell, pasts: &[Past]) {
+    book(cell, Events::ZERO, Trust::Counted);
+    for ((withheld, value), past) in cell.withheld.iter_mut().zip(&cell.values).zip(pasts) {
+        *withheld = value.minus(past.booked);
+        if *withheld != Events::ZERO {
+            cell.trust = Trust::Estimated;
+        }
+    }
 }
 
 /// What was ruled before holds still, so that asking again changes nothing.

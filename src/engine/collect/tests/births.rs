@@ -342,6 +342,20 @@ fn a_second_process_behind_the_same_address_lends_no_life() {
 }
 
 #[test]
+fn what_a_process_held_that_ended_is_not_taken_from_the_one_after_it() {
+    // Restarted between two scrapes, and other errors than before the restart: as by a bad deploy.
+    for (began, want) in [(NOON - 5, 4500.0), (NOON - 200, 500.0)] {
+        let old = growing(&[("code", "503")], (0, NOON), 4000.0, 0.0);
+        let new = growing(&[("code", "500")], (NEW, NOON + 600), 4500.0, 0.0);
+        let whole = (0, NOON + 600);
+        let targets = [target("up", whole, 1.0), target("start", whole, began as f64)].into();
+        let model = Model { streams: vec![old, new], targets, ..Model::default() };
+        let (fact, _) = fact(&model, NOON + 30);
+        assert_eq!((booked(&fact), fact.trust), (want, Trust::Counted), "began at {began}");
+    }
+}
+
+#[test]
 fn a_burst_after_a_restart_is_no_return() {
     let mut pod = growing(&[], (NOON - 3000, NOON + 600), 1000.0, 0.0);
     for (at, value) in &mut pod.samples {

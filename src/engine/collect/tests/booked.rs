@@ -242,6 +242,24 @@ fn harmless() -> impl Strategy<Value = Hazard> {
     prop_oneof![Just(Hazard::Restart), (1i64..14).prop_map(Hazard::Miss)]
 }
 
+/// As when a zone is cut off from Prometheus alone: its targets come back one slot after the other, after
+/// more slots than rulings are kept of.
+#[test]
+fn what_comes_back_second_takes_nothing_from_what_came_back_first() {
+    let away = |scrapes| Process {
+        first: NOON + 15,
+        every: S,
+        rate: 30,
+        life: 0,
+        hazards: Vec::from_iter((scrapes > 0).then_some((5, Hazard::Miss(scrapes)))),
+    };
+    let whole = sum(&booked(&[away(0), away(0), away(0)], (0, 0)));
+    for later in [0, 1, 2, 3] {
+        let ledger = booked(&[away(0), away(80), away(80 + later)], (0, 0));
+        assert_eq!(sum(&ledger), whole, "the other one {later} slots later");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
