@@ -51,11 +51,12 @@ impl Clock {
         self.0.front().copied()
     }
 
-    /// Whether of the newest answers some came from a clock too far off and some did not: there are
-    /// several servers at its address.
+    /// Whether of the newest answers some came from a clock too far off, or too late to know our present,
+    /// and some did not: there are several servers at its address.
     pub(super) fn is_torn(&self) -> bool {
-        let far = self.0.iter().filter(|skew| skew.is_too_far()).count();
-        far > 0 && far < self.0.len()
+        let is_late = |skew: &Skew| Span::from_secs_saturating(skew.ahead.saturating_neg()) > EARLY;
+        let off = self.0.iter().filter(|skew| skew.is_too_far() || is_late(skew)).count();
+        off > 0 && off < self.0.len()
     }
 
     /// Seconds that all who answer are ahead of us at least; negative when behind. Clocks too far
@@ -100,10 +101,22 @@ mod tests {
         assert!(Skew::between(Ts(i64::MIN), Ts(i64::MAX)).is_too_far());
     }
 
-    fn ahead(readings: impl IntoIterator<Item = i64>) -> i64 {
+    fn clock(readings: impl IntoIterator<Item = i64>) -> Clock {
         let mut clock = Clock::default();
         readings.into_iter().for_each(|ahead| clock.note(Skew { ahead, at: Ts(0) }));
-        clock.ahead()
+        clock
+    }
+
+    fn ahead(readings: impl IntoIterator<Item = i64>) -> i64 {
+        clock(readings).ahead()
+    }
+
+    #[test]
+    fn who_is_asked_again_is_two_of_whom_one_is_of_no_use() {
+        for (other, torn) in [(3600, true), (-3600, true), (-60, true), (-30, false), (60, false)] {
+            assert_eq!(clock([0, other]).is_torn(), torn, "{other}");
+            assert!(!clock([other; 2]).is_torn(), "nobody else is there: {other}");
+        }
     }
 
     #[test]
