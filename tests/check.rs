@@ -257,6 +257,33 @@ async fn groups_that_composites_and_policies_name_must_be_there() {
 }
 
 #[tokio::test]
+async fn a_group_is_there_while_it_has_no_number() {
+    let (_exporter, prometheus) = shop(Version::New).await;
+    let nothing = "sum by (queue) (queue_length) * (0 / 0)";
+    let slice = format!("timeslice: {{query: '{nothing}', good: '< 10'}}");
+    let ratio = format!("ratio: {{query: '{nothing} + 0 * scalar(sum(rate(up[{{{{.window}}}}])))'}}");
+    for (sli, queue, level) in [
+        (&slice, "mail", None),
+        (&slice, "nope", Some("error")),
+        (&ratio, "mail", None),
+        // Where nothing fails there may be nothing to divide.
+        (&ratio, "nope", Some("notice")),
+    ] {
+        let part = slo("part", &format!("  sli: {{{sli}}}\n  groupBy: [queue]"));
+        let of = format!("[{{slo: shop/part, group: {{queue: {queue}}}}}, {{slo: shop/events}}]");
+        let composite = slo("all", &format!("  sli: {{composite: {{as: worst, of: {of}}}}}"));
+        let policy = policy("part", "none", "").replace("[shop/part]", &of);
+        // A ratio per window is no part of a composite, and slices are too few for a policy.
+        let user = if sli == &slice { composite } else { policy };
+        let (_, answer) = check(&format!("{part}{}{user}", slo("events", GOOD[0].1)), &prometheus.url());
+        let problems = answer["problems"].as_array().unwrap();
+        let said = format!("`shop/part` has no group queue={queue} now");
+        let told = problems.iter().find(|problem| problem["what"] == said).map(|problem| &problem["level"]);
+        assert_eq!(told.and_then(Value::as_str), level, "{answer:#}");
+    }
+}
+
+#[tokio::test]
 async fn the_settings_sources_are_asked_each_about_its_own() {
     let (_exporter, prometheus) = shop(Version::New).await;
     let folder = tempfile::tempdir().unwrap();

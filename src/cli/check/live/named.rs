@@ -33,7 +33,11 @@ pub(super) async fn check<'a>(
             Ok(known) if known.is_empty() || known.contains(group) || is_other(group, slo) => {}
             Ok(known) => {
                 let (what, hint) = missing(slo, group, &known);
-                findings.error(&path, what, Some(hint));
+                match slo.sli {
+                    // Where nothing fails there may be nothing to divide, and no group.
+                    Sli::Direct { .. } => findings.notice(&path, what, Some(hint)),
+                    _ => findings.error(&path, what, Some(hint)),
+                }
             }
             Err(Trouble::Down(why)) => return Err(why),
             Err(Trouble::Query(why)) => {
@@ -61,8 +65,11 @@ async fn groups(server: &Server, slo: &Slo) -> Result<BTreeSet<Labels>, Trouble>
             let atoms = total.terms.iter().map(|term| &term.atom);
             atoms.map(|atom| grouped(&by.labels, &held(&atom.selector, is_native(atom)))).collect()
         }
-        Sli::Timeslice(timeslice) => vec![timeslice.query.clone()],
-        Sli::Direct { error_ratio } => vec![with_window(error_ratio, Span::from_mins(5))],
+        // Counted, also what has no number while there is no traffic is there.
+        Sli::Timeslice(timeslice) => vec![grouped(&by.labels, &timeslice.query)],
+        Sli::Direct { error_ratio } => {
+            vec![grouped(&by.labels, &with_window(error_ratio, Span::from_mins(5)))]
+        }
         Sli::Composite(_) => Vec::new(),
     };
     let mut groups = BTreeSet::new();
