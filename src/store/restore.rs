@@ -31,6 +31,8 @@ pub struct Restore {
     path: PathBuf,
     part: PathBuf,
     lock: FileLock,
+    /// Whether it is known which store must be there: by the backup, or by the lock.
+    is_known: bool,
     /// What is to be put in place, open to be read and changed.
     pub copy: Store,
 }
@@ -69,12 +71,13 @@ impl Restore {
         let part = beside(&path, ".restored");
         remove(&part).map_err(|error| refused(format!("{}: {error}", part.display())))?;
         let name = lock.knows().or(present);
+        let is_known = from.is_some() || lock.knows().is_some();
         let copied = Self::copied(&path, &part, &lock, from, name, options).await;
         if copied.is_err() {
             // It is of no use; what went wrong is worth telling.
             let _ = remove(&part);
         }
-        Ok(Self { copy: Store::Sqlite(copied?), path, part, lock })
+        Ok(Self { copy: Store::Sqlite(copied?), path, part, lock, is_known })
     }
 
     /// The file that an address names.
@@ -144,7 +147,7 @@ impl Restore {
         let db = self.copy.file("").map_err(|error| error.to_string())?;
         let taken = async {
             db.attach(&self.path).await?;
-            let taken = db.take_decisions().await;
+            let taken = db.take_decisions(self.is_known).await;
             sqlx::query("detach database present").execute(&db.writer).await?;
             taken
         };
@@ -197,7 +200,7 @@ impl Restore {
     /// # Errors
     /// What could not be moved, and where everything is.
     pub async fn put_in_place(self, now: DateTime<Utc>) -> Result<Option<PathBuf>, StoreError> {
-        let Self { path, part, mut lock, copy } = self;
+        let Self { path, part, mut lock, copy, .. } = self;
         let db = copy.file("")?;
         // Without it a crash in what follows could leave nothing that says that a store was here.
         lock.remember(db.maintain("reading which store it is", db.identity()).await?);
@@ -277,7 +280,7 @@ impl Db<Sqlite> {
         Ok(())
     }
 
-    async fn take_decisions(&self) -> Result<(), Fault> {
+    async fn take_decisions(&self, is_known: bool) -> Result<(), Fault> {
         let version = "select (select max(version) from main.schema_version)
                             = (select max(version) from present.schema_version)";
         let is_same: bool = sqlx::query_scalar(version).fetch_one(&self.writer).await?;
@@ -287,7 +290,7 @@ impl Db<Sqlite> {
         let identities = "select not exists (select 1 from main.counters a, present.counters b
                            where a.name = 'identity' and b.name = 'identity' and a.value <> b.value)";
         let is_same: bool = sqlx::query_scalar(identities).fetch_one(&self.writer).await?;
-        if !is_same {
+        if is_known && !is_same {
             return Err(Fault::Damaged("it is another store".into()));
         }
         let mut tx = self.begin().await?;

@@ -116,12 +116,13 @@ pub fn ledger_view(planned: &Planned, only: Option<&Labels>, look: &Look<'_>) ->
         .map(|group| Some((*group, Book::of(look.ledger, planned, group)?)))
         .collect::<Option<_>>()?;
     let list = look.ledger.excluded(&planned.id).map_or(&[][..], |excluded| excluded.list());
-    let wanted: Vec<_> = books.iter().filter(|(labels, _)| only.is_none_or(|only| only == *labels)).collect();
+    let wanted: Vec<_> =
+        books.into_iter().filter(|(labels, _)| only.is_none_or(|only| only == *labels)).collect();
     let shown = wanted.iter().take(MOST_GROUPS);
     Some(LedgerView {
         slo: planned.id.clone(),
         at: look.at.0,
-        exclusions: list.iter().map(|exclusion| exclusion_view(exclusion, &books)).collect(),
+        exclusions: list.iter().map(|exclusion| exclusion_view(exclusion, &wanted)).collect(),
         groups: shown.map(|(labels, book)| group(planned, labels, book, look)).collect::<Option<_>>()?,
         groups_folded: wanted.len().saturating_sub(MOST_GROUPS),
         slots: Vec::new(),

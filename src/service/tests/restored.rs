@@ -253,6 +253,12 @@ async fn a_log_that_lost_commits_is_not_taken_for_the_present() {
     let half = bytes.len() / 2;
     bytes[half..half + 100].fill(0xa5);
     std::fs::write(&log, &bytes).unwrap();
+    // Nor is a copy without its lock, of which nobody knows which store it is, another one.
+    let copied = Home::copy(&killed);
+    std::fs::remove_file(copied.folder.path().join("damper.db.lock")).unwrap();
+    let salvaged = copied.restore(None).await.unwrap();
+    assert!(salvaged.decisions_are_old.unwrap().contains("would be forgotten"));
+    assert!(copied.seen().await.0.starts_with(&["a1".to_owned(), "b1".to_owned()]));
     // The backup lies where the store was.
     let restored = killed.restore(Some(&backup)).await.unwrap();
     let why = restored.decisions_are_old.unwrap();
