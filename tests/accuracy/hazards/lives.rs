@@ -13,6 +13,7 @@ pub fn all(begin: i64) -> Vec<Hazard> {
         joins(&of("joins")),
         new_job(&of("new-job")),
         back(&of("back")),
+        back_in_turn(&of("back-in-turn")),
         back_after_a_day(&of("back-after-a-day")),
         retention(&of("retention")),
         undropped(&of("undropped")),
@@ -92,6 +93,22 @@ fn back(job: &Job<'_>) -> Hazard {
     let mut series = job.target(there, 15);
     series.push(job.series("req", &[], grows(0, END).filter(|(t, _)| there(*t))));
     Hazard::new(job.name, about, series, (ALL, 0)).remark("spread over the time it was away")
+}
+
+/// As of a zone that is cut off from Prometheus alone.
+fn back_in_turn(job: &Job<'_>) -> Hazard {
+    let about = (
+        "back one after the other",
+        "of three targets two are not scraped for an hour, and return a slice apart",
+    );
+    let mut series = job.always(vec![job.series("req", &[], grows(0, END))]);
+    for (pod, until) in [("pod-2", TROUBLE + 1200), ("pod-3", TROUBLE + 1230)] {
+        let there = move |t: i64| !(TROUBLE - 2400..until).contains(&t);
+        let seen = move || grows(0, END).filter(move |(t, _)| there(*t));
+        series.extend(job.instance(pod, -500_000, seen().map(|(t, _)| t)));
+        series.push(job.series("req", &[("instance", pod)], seen()));
+    }
+    Hazard::new(job.name, about, series, (3 * ALL, 0)).remark("spread over the time they were away")
 }
 
 fn back_after_a_day(job: &Job<'_>) -> Hazard {
