@@ -95,7 +95,7 @@ fn replicas(job: &Job<'_>) -> Hazard {
     let bad = errors(END - 15) - errors(15);
     let hazard = Hazard::new(job.name, about, held(0), ((END - 30) * 2, bad));
     Hazard { later: Some(held(7)), over: true, ..hazard }
-        .remark("no life; a burst between the two scrapes may count twice or not at all: name both as `urls`, or pin one")
+        .remark("no life; a burst between the two scrapes may count twice or not at all: give one replica as `url`, or pin clients to one")
 }
 
 pub async fn run(moved: &mut Moved, servers: &[Prometheus], begin: i64) {
