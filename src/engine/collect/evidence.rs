@@ -49,6 +49,11 @@ struct Born {
 }
 
 impl Born {
+    /// All that is not a difference between two samples.
+    fn all(&self) -> Events {
+        self.new.plus(self.fell).plus(self.rose)
+    }
+
     fn fresh(&self) -> Events {
         self.new.minus(self.known)
     }
@@ -127,11 +132,14 @@ impl Evidence {
 
     /// Rules on one group. `gap` is when a process must have begun to explain a birth, `lately` the
     /// earliest moment at which series that left may have been seen last: of what was there before it
-    /// began a process holds nothing.
-    pub(super) fn rule(&self, key: &Key, gap: (Ts, Ts), lately: Ts) -> Verdict {
+    /// began a process holds nothing. `newborn` is what is to be explained: where several servers answer at
+    /// one address, the evidence may be of another one, and what it does not know of is not proved.
+    pub(super) fn rule(&self, key: &Key, gap: (Ts, Ts), lately: Ts, newborn: Events) -> Verdict {
         let mut verdict =
             Verdict { withheld: Events::ZERO, returning: Events::ZERO, seen: None, trust: Trust::Counted };
-        let mut unproved = Events::ZERO;
+        let listed = self.births.get(key).into_iter().flatten();
+        let listed = listed.fold(Events::ZERO, |sum, (_, born)| sum.plus(born.all()));
+        let mut unproved = newborn.minus(listed).clamped();
         for (target, born) in self.births.get(key).into_iter().flatten() {
             let began = self.start.get(target).map(|at| gap.0 < *at && *at <= gap.1);
             let up = self.up.get(target).copied().unwrap_or(false);

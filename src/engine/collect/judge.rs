@@ -47,10 +47,18 @@ impl Judge<'_> {
         needs: &mut Needs,
         spread: &mut Spread,
     ) {
+        let limits: Vec<Events> = (0..self.wanted.len()).map(|i| self.limit(i, at, pasts, largest)).collect();
         if pasts.iter().any(ruled) {
-            return reuse(cell, pasts);
-        }
-        if at < self.counted.grid.first && is_booked(cell, pasts) {
+            reuse(cell, pasts);
+            if !leaps(cell, pasts, &limits) {
+                return;
+            }
+            if pasts.iter().any(|past| past.ruling.is_some_and(|ruling| ruling.trust != Trust::Counted)) {
+                keep(cell, pasts);
+                cell.trust = Trust::Partial;
+                return;
+            }
+        } else if at < self.counted.grid.first && pasts.iter().all(|past| past.told) {
             return keep(cell, pasts);
         }
         book(cell, Events::ZERO, Trust::Counted);
@@ -66,7 +74,6 @@ impl Judge<'_> {
                 }
             };
         }
-        let limits: Vec<Events> = (0..self.wanted.len()).map(|i| self.limit(i, at, pasts, largest)).collect();
         let exceeds = |values: &[Events]| values.iter().zip(&limits).any(|(value, limit)| value > limit);
         // The first errors ever may be old ones, of before the source's data begin: few are looked at, too.
         let first = self.is_first_bad(at, pasts);
@@ -89,7 +96,7 @@ impl Judge<'_> {
                         if evidence.lacks_returning(self.key) {
                             needs.returning.entry(at).or_default().insert(self.key.0);
                         }
-                        self.rule(at, cell, evidence, spread);
+                        self.rule(at, cell, newborn, evidence, spread);
                     }
                 }
             }
@@ -122,11 +129,11 @@ impl Judge<'_> {
         self.counted.group.form == Form::Aggregated
     }
 
-    fn rule(&self, at: Ts, cell: &mut Cell, evidence: &Evidence, spread: &mut Spread) {
+    fn rule(&self, at: Ts, cell: &mut Cell, newborn: Events, evidence: &Evidence, spread: &mut Spread) {
         let gap = (at.minus(self.gap()), at.plus(Span::from_mins(1)));
         let slot = self.counted.slot();
         let lately = at.minus(slot).minus(self.counted.group.young(slot));
-        let verdict: Verdict = evidence.rule(self.key, gap, lately);
+        let verdict: Verdict = evidence.rule(self.key, gap, lately, newborn);
         book(cell, verdict.withheld.min(cell.count), verdict.trust);
         if verdict.returning > Events::ZERO {
             let shares = cell.share(verdict.returning);
@@ -173,33 +180,82 @@ fn ruled(past: &Past) -> bool {
     past.ruling.is_some_and(|ruling| ruling.withheld != Events::ZERO)
 }
 
-/// What is asked only because a returning series spreads into it was judged when it was booked. Where
-/// nothing was known, as while the source said nothing, it was not.
-fn is_booked(cell: &Cell, pasts: &[Past]) -> bool {
-    cell.values.iter().zip(pasts).all(|(value, past)| *value <= past.booked)
-}
-
-/// What is booked holds still, with the shares of those that came back before: not every ruling is kept.
+/// What is booked holds still, with the shares of those that came back before: not every ruling is kept,
+/// and what is asked only because a returning series spreads into it was judged when it was told.
 fn keep(cell: &mut Cell, pasts: &[Past]) {
     book(cell, Events::ZERO, Trust::Counted);
     for ((withheld, value), past) in cell.withheld.iter_mut().zip(&cell.values).zip(pasts) {
         *withheld = value.minus(past.booked);
-        if *withheld != Events::ZERO {
+        if past.partial {
+            cell.trust = Trust::Partial;
+        } else if *withheld != Events::ZERO && cell.trust == Trust::Counted {
             cell.trust = Trust::Estimated;
         }
     }
 }
 
-/// What was ruled before holds still, so that asking again changes nothing.
+/// What was ruled before holds still, so that asking again changes nothing. Of a series that was not asked
+/// then, the part that was withheld of the others is.
 fn reuse(cell: &mut Cell, pasts: &[Past]) {
     cell.trust = Trust::Counted;
     cell.open = false;
-    for (withheld, past) in cell.withheld.iter_mut().zip(pasts) {
-        *withheld = past.ruling.map_or(Events::ZERO, |ruling| ruling.withheld);
+    let both = cell.values.iter().zip(pasts);
+    let known = both.filter(|(value, past)| ruled(past) && **value > Events::ZERO);
+    let part = known.filter_map(|(value, past)| Some((past.ruling?.withheld, *value))).next();
+    for ((withheld, value), past) in cell.withheld.iter_mut().zip(&cell.values).zip(pasts) {
+        *withheld = match (past.ruling, part) {
+            (Some(ruling), _) => ruling.withheld,
+            (None, Some((of, whole))) if !past.told => value.scaled(of.thousandths(), whole.thousandths()),
+            _ => Events::ZERO,
+        };
         if let Some(ruling) = past.ruling
             && ruling.trust != Trust::Counted
         {
             cell.trust = ruling.trust;
         }
+    }
+}
+
+/// Whether there is so much more or less now than was booked that a ruling does not fit any more: the slot
+/// was still being filled, or another server answers.
+fn leaps(cell: &Cell, pasts: &[Past], limits: &[Events]) -> bool {
+    let now = cell.values.iter().zip(&cell.withheld).map(|(value, withheld)| value.minus(*withheld));
+    now.zip(pasts).zip(limits).any(|((now, past), limit)| {
+        let by = now.minus(past.booked);
+        past.told && (by > *limit || Events::ZERO.minus(by) > *limit)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::collect::Ruling;
+
+    fn past(ruled: i64, booked: i64, told: bool) -> Past {
+        let ruling = Ruling { withheld: Events::whole(ruled), trust: Trust::Counted };
+        let ruling = Some(ruling).filter(|_| ruled != 0);
+        Past { ruling, booked: Events::whole(booked), told, ..Past::default() }
+    }
+
+    #[test]
+    fn of_a_series_that_is_new_to_a_slot_as_much_is_withheld_as_of_those_that_were_ruled_on() {
+        let values = [1_000_020, 5000, 0].map(Events::whole);
+        let mut cell = Cell::counted(values[0], values.to_vec(), false);
+        let pasts = [past(1_000_000, 20, true), past(0, 0, false), past(0, 0, false)];
+        reuse(&mut cell, &pasts);
+        let booked = values[1].minus(cell.withheld[1]);
+        assert!(booked > Events::ZERO && booked < Events::whole(1), "{booked:?}");
+        assert_eq!((cell.withheld[0], cell.withheld[2]), (Events::whole(1_000_000), Events::ZERO));
+    }
+
+    #[test]
+    fn a_series_whose_ruling_is_forgotten_beside_one_that_is_kept_is_noticed() {
+        let values = [1_000_020, 5000].map(Events::whole);
+        let mut cell = Cell::counted(values[0], values.to_vec(), false);
+        let pasts = [past(0, 20, true), past(5000, 0, true)];
+        reuse(&mut cell, &pasts);
+        assert!(leaps(&cell, &pasts, &[Events::whole(300); 2]));
+        keep(&mut cell, &pasts);
+        assert_eq!(cell.withheld, [1_000_000, 5000].map(Events::whole));
     }
 }

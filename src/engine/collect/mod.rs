@@ -58,6 +58,10 @@ pub struct Past {
     pub stale: bool,
     /// What is booked of this very slot; nothing, where it is not known.
     pub booked: Events,
+    /// Whether the slot was told of before, with the group or without, and its samples had not stopped.
+    pub told: bool,
+    /// Whether a part of this very slot was withheld without proof.
+    pub partial: bool,
 }
 
 /// An earlier decision on a slot.

@@ -198,6 +198,9 @@ impl Ledger {
             begun: series.first_known().is_some_and(|first| first < from),
             stale: known.is_some_and(|g| g.is_stale(from)),
             booked: known.map(|g| g.sum(from, end)).unwrap_or_default(),
+            // What is counted among the groups beyond the limit is not known by itself.
+            told: known.is_some_and(|g| series.is_told(from, end) && !g.is_stale(end)),
+            partial: known.is_some_and(|g| g.is_partial(end)),
         }
     }
 

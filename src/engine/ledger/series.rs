@@ -272,6 +272,11 @@ impl Series {
         }
     }
 
+    /// Whether all of `(from, to]` is answered, and not by absence.
+    pub(super) fn is_told(&self, from: Ts, to: Ts) -> bool {
+        self.answered.overlap(from, to) == to.since(from).secs() && self.absent.overlap(from, to) == 0
+    }
+
     /// The newest slot with any group.
     pub(super) fn born(&self) -> Option<Ts> {
         self.born
@@ -358,14 +363,15 @@ fn fold(sum: Option<GroupFact>, fact: &GroupFact) -> GroupFact {
         group: fact.group.keys().map(|k| (k.clone(), OTHER.to_owned())).collect(),
         raw: Events::ZERO,
         withheld: Events::ZERO,
-        trust: Trust::Counted,
+        trust: fact.trust,
     });
     sum.raw = sum.raw.plus(fact.raw);
     sum.withheld = sum.withheld.plus(fact.withheld);
-    // One idle group must not make the sum stale; a part withheld makes it partial.
+    // The sum is stale where all are; a part withheld makes it partial.
     sum.trust = match (sum.trust, fact.trust) {
         (Trust::Open, _) | (_, Trust::Open) => Trust::Open,
-        (_, Trust::Partial) => Trust::Partial,
+        (_, Trust::Partial) | (Trust::Partial, _) => Trust::Partial,
+        (Trust::Stale, other) => other,
         (sum, _) => sum,
     };
     sum

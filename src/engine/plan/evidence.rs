@@ -51,10 +51,14 @@ pub fn evidence(group: &QueryGroup, narrow: &Narrow, slot: Span) -> String {
     let looked_at: Vec<&str> = [&new, &fell].into_iter().chain(&rose).map(String::as_str).collect();
     let of_target = format!("and on (job, instance) ({})", looked_at.join(" or "));
     let scraped = format!("(last_over_time({up}[{}] offset {slot}) > 0)", group.young(slot));
-    let held = format!("({held} or ({held_long} unless on (job, instance) {scraped}))");
-    let alive = format!(
-        "(timestamp({x}) >= on (job, instance) group_left () max by (job, instance) (timestamp({x})))"
-    );
+    // Of the target's newest scrape, now and before the slot: what had left by then lent its life already.
+    let newest = |x: String| {
+        format!(
+            "(timestamp({x}) >= on (job, instance) group_left () max by (job, instance) (timestamp({x})))"
+        )
+    };
+    let (alive, there) = (newest(x.to_string()), newest(format!("{x} offset {slot}")));
+    let held = format!("(({held} and {there}) or ({held_long} unless on (job, instance) {scraped}))");
     let fine = with_target(&group.labels());
     let coarse = with_target(&group.merge.iter().map(String::as_str).collect::<Vec<_>>());
     let sum = |of: &str| aggregate("sum", &fine, of);

@@ -194,6 +194,44 @@ fn what_was_ruled_before_is_not_investigated_again() {
 }
 
 #[test]
+fn a_ruling_that_does_not_fit_what_is_there_now_holds_what_is_booked() {
+    // Of two replicas behind one address one was down for a while: the other one answers now.
+    let whole = growing(&[], (0, NOON + 600), 0.0, 10.0);
+    let returning = growing(&[], (NEW, NOON + 600), 1_002_380.0, 10.0);
+    let ruling = Ruling { withheld: Events::whole(1_002_340), trust: Trust::Estimated };
+    let before = |_: SeriesIx, _: &Labels, _: Ts| Past {
+        largest: Events::whole(100),
+        ruling: Some(ruling),
+        begun: true,
+        booked: Events::whole(50),
+        told: true,
+        ..Past::default()
+    };
+    for (answers, want) in [(returning, (50.0, Trust::Estimated)), (whole, (50.0, Trust::Partial))] {
+        let model = Model { streams: vec![answers], ..Model::default() };
+        let (facts, _) = run(&group(), &model, (NOON, NOON + 30), &before);
+        let fact = only(&facts, 0, NOON + 30);
+        assert_eq!((booked(&fact), fact.trust), want);
+    }
+}
+
+#[test]
+fn what_evidence_does_not_know_of_is_withheld() {
+    // It comes from another server than the answer.
+    let pod = growing(&[], (NEW, NOON + 600), 1_000_000.0, 10.0);
+    let (group, model) = (group(), Model { streams: vec![pod], ..Model::default() });
+    let (facts, _) = run_with(&group, (NOON, NOON + 30), &usual(100), |ask| {
+        if ask.query.promql.contains("known") {
+            Answer::Frames { frames: Vec::new(), notes: Vec::new() }
+        } else {
+            model.answer(&group, ask)
+        }
+    });
+    let fact = only(&facts, 0, NOON + 30);
+    assert_eq!((booked(&fact), fact.trust), (0.0, Trust::Partial));
+}
+
+#[test]
 fn an_investigation_that_fails_withholds_what_is_newborn() {
     let old = growing(&[("route", "a")], (0, NOON + 600), 1000.0, 10.0);
     let new = growing(&[("route", "b")], (NEW, NOON + 600), 1_000_000.0, 10.0);
@@ -248,6 +286,7 @@ impl Kept {
             ruling: self.0.get(&at.0).map(|f| Ruling { withheld: f.withheld, trust: f.trust }),
             begun: self.0.keys().any(|end| *end < at.0),
             booked: self.0.get(&at.0).map(|f| f.raw.minus(f.withheld)).unwrap_or_default(),
+            told: self.0.contains_key(&at.0),
             ..Past::default()
         };
         let (facts, asked) = run(&group(), model, range, &past);
@@ -353,6 +392,20 @@ fn what_a_process_held_that_ended_is_not_taken_from_the_one_after_it() {
         let (fact, _) = fact(&model, NOON + 30);
         assert_eq!((booked(&fact), fact.trust), (want, Trust::Counted), "began at {began}");
     }
+}
+
+#[test]
+fn what_left_lends_its_life_once() {
+    let old = growing(&[("env", ""), ("code", "500")], (0, NEW + 15), 5000.0, 0.0);
+    let moved = growing(&[("env", "prod"), ("code", "500")], (NEW + 15, NOON + 600), 5000.0, 0.0);
+    let other = growing(&[("env", "prod"), ("code", "503")], (NOON + 45, NOON + 600), 400.0, 0.0);
+    let up = target("up", (0, NOON + 600), 1.0);
+    let model = Model { streams: vec![old, moved, other], targets: [up].into(), ..Model::default() };
+    let booked = [NOON + 30, NOON + 60, NOON + 90].map(|end| {
+        let (fact, _) = fact(&model, end);
+        (booked(&fact), fact.trust)
+    });
+    assert_eq!(booked, [(0.0, Trust::Counted), (400.0, Trust::Counted), (0.0, Trust::Counted)]);
 }
 
 #[test]

@@ -260,6 +260,43 @@ fn what_comes_back_second_takes_nothing_from_what_came_back_first() {
     }
 }
 
+/// The ruling on the first return is forgotten when the second one spreads, and the third one asks for its
+/// slot once more.
+#[test]
+fn a_return_is_not_spread_again_by_those_after_it() {
+    let away = |scrapes| Process {
+        first: NOON + 15,
+        every: S,
+        rate: 30,
+        life: 0,
+        hazards: Vec::from_iter((scrapes > 0).then_some((3, Hazard::Miss(scrapes)))),
+    };
+    let whole = sum(&booked(&[away(0), away(0), away(0), away(0)], (0, 0)));
+    let ledger = booked(&[away(0), away(25), away(91), away(93)], (0, 0));
+    assert_eq!(sum(&ledger), whole);
+}
+
+/// A tick asks a moment after the slot: of twelve targets the last one's scrape is still on its way.
+#[test]
+fn a_life_that_comes_into_a_slot_after_its_ruling_is_not_booked() {
+    let target = |hazards: &[Hazard]| Process {
+        first: NOON + 15,
+        every: S,
+        rate: 20,
+        life: 1_000_000,
+        hazards: hazards.iter().map(|hazard| (20, *hazard)).collect(),
+    };
+    for late in [&[][..], &[Hazard::Late(1)]] {
+        let mut all = vec![target(&[Hazard::Relabel]); 11];
+        all.push(target(&[&[Hazard::Relabel], late].concat()));
+        let mut truth = BTreeMap::new();
+        all.iter().for_each(|process| process.truth(&mut truth));
+        let ledger = booked(&all, (0, 0));
+        assert_eq!(sum(&ledger), truth.values().sum::<i64>(), "{late:?}");
+        assert!(!is_unsure(&ledger, NOON + 300, NOON + 900), "{late:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 

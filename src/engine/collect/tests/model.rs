@@ -164,10 +164,15 @@ impl Model {
         };
         let stamp = |x: &Stream| x.range(c, t - 300, t).and_then(|r| r.last()).map(|(at, _)| *at);
         let lately = s + group.young(slot).secs();
-        let newest = |of: &Stream| {
-            let same =
-                |x: &&Stream| ["job", "instance"].iter().all(|l| x.labels.get(*l) == of.labels.get(*l));
-            self.streams.iter().filter(same).filter_map(stamp).max()
+        let same = |x: &Stream, of: &Stream| {
+            ["job", "instance"].iter().all(|l| x.labels.get(*l) == of.labels.get(*l))
+        };
+        let newest = |of: &Stream| self.streams.iter().filter(|x| same(x, of)).filter_map(stamp).max();
+        let stamp_before =
+            |x: &Stream| x.range(c, t - s - 300, t - s).and_then(|r| r.last()).map(|(at, _)| *at);
+        let there = |of: &Stream| {
+            let newest = self.streams.iter().filter(|x| same(x, of)).filter_map(stamp_before).max();
+            stamp_before(of).is_some() && stamp_before(of) >= newest
         };
         let scraped = |x: &Stream| {
             let own =
@@ -175,7 +180,10 @@ impl Model {
             let up = self.targets.get("up").into_iter().flatten().find(own);
             up.and_then(|up| up.last(c, t - lately, t - s)).is_some_and(|up| up > 0.0)
         };
-        let held = |x: &Stream| x.last(c, t - if scraped(x) { lately } else { s + l }, t);
+        let held = |x: &Stream| match scraped(x) {
+            true => x.last(c, t - lately, t).filter(|_| there(x)),
+            false => x.last(c, t - s - l, t),
+        };
         let gone = |x: &Stream| held(x).filter(|_| stamp(x) < newest(x));
         let mut fine = group.labels();
         fine.extend(["job", "instance"]);

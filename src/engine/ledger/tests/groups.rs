@@ -17,6 +17,23 @@ fn groups_beyond_the_limit_are_summed_into_one() {
 }
 
 #[test]
+fn groups_beyond_the_limit_have_stopped_where_all_of_them_have() {
+    let mut ledger = ledger();
+    let kept = ["a", "b", "c"].map(|g| fact(g, 10, Trust::Counted));
+    for (end, trusts, stopped) in [
+        (30, [Trust::Counted; 2], false),
+        (60, [Trust::Stale; 2], true),
+        (90, [Trust::Stale, Trust::Counted], false),
+        (120, [Trust::Stale, Trust::Partial], false),
+    ] {
+        let beyond = [fact("d", 0, trusts[0]), fact("e", 0, trusts[1])];
+        tell(&mut ledger, end, SlotState::Known(kept.iter().chain(&beyond).cloned().collect()));
+        let other = ledger.series(SeriesIx(0)).unwrap().group(&route(OTHER)).unwrap();
+        assert_eq!(other.is_stale(Ts(end)), stopped, "{end}");
+    }
+}
+
+#[test]
 fn groups_beyond_the_limit_are_left_out_where_that_is_wanted() {
     let mut ledger = Ledger::default();
     ledger.adopt(vec![Keep { overflow: Overflow::Drop, ..keep("x_total", 28) }]);
