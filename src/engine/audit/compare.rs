@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::engine::collect::Past;
 use crate::engine::fact::{Facts, GroupFact, SeriesIx, SlotFact, SlotState, Tier, Trust};
-use crate::engine::ledger::{FINE_REACH, Group, Ledger, OTHER, Series};
+use crate::engine::ledger::{FINE_REACH, Group, Ledger, Series, is_other};
 use crate::slo::model::Labels;
 use crate::slo::time::{Span, Ts};
 use crate::slo::unit::Events;
@@ -112,8 +112,7 @@ impl Look<'_> {
 
     fn group(&self, group: &Group, asked: Option<&GroupFact>, compared: &mut Compared) {
         let (from, end) = (self.from(), self.slot.end);
-        let others = !group.labels.is_empty() && group.labels.values().all(|value| value == OTHER);
-        if others || group.unsure(from, end) > 0 || group.may_have_forgotten(end) {
+        if is_other(&group.labels) || group.unsure(from, end) > 0 || group.may_have_forgotten(end) {
             return;
         }
         let ruled = group.ruling(Tier::Fine, end).map(|ruling| ruling.withheld).unwrap_or_default();

@@ -25,6 +25,8 @@ pub struct Group {
     pub(super) partial: Intervals,
     /// What was withheld from slots that may be asked again.
     pub(super) rulings: Vec<Ruled>,
+    /// Where the oldest slot with events begins.
+    pub(super) first: Option<Ts>,
     /// Newest slot counted with a young sample.
     pub(super) counted: Ts,
     /// Newest slot the group was in an answer.
@@ -53,6 +55,7 @@ impl Group {
             stale: Intervals::default(),
             partial: Intervals::default(),
             rulings: Vec::new(),
+            first: None,
             counted: Ts(i64::MIN),
             seen: Ts(i64::MIN),
             cuts: Vec::new(),
@@ -84,6 +87,9 @@ impl Group {
             }
         };
         self.seen = self.seen.max(end);
+        if booked != Events::ZERO && self.first.is_none_or(|first| from < first) {
+            self.first = Some(from);
+        }
         if !open {
             self.rule(tier, end, Ruling { withheld: fact.withheld, trust: fact.trust });
         }
@@ -174,6 +180,11 @@ impl Group {
             unsure.insert(Ts(a), Ts(b));
         }
         unsure
+    }
+
+    /// Where the oldest slot with events begins.
+    pub fn first(&self) -> Option<Ts> {
+        self.first
     }
 
     /// Slots without a young sample that no later difference has reached back over yet.

@@ -204,6 +204,7 @@ impl GroupImage {
                 unpack(ring, newest, packed);
             }
         }
+        group.first = group.track.first();
         group.stale = self.stale;
         group.partial = self.partial;
         group.rulings = self

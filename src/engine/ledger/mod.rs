@@ -22,7 +22,7 @@ pub use groups::Expiry;
 pub use image::{ImageError, SeriesImage};
 pub use intervals::Intervals;
 pub use ring::Ring;
-pub use series::{Keep, OTHER, Series};
+pub use series::{Keep, OTHER, Series, is_other};
 pub use track::{FINE_REACH, FIVE_REACH, Track, edge, grid};
 pub use wanted::{LONGEST, MOST as MOST_EXCLUSIONS, Wanted, exclusion};
 

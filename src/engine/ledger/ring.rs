@@ -107,6 +107,12 @@ impl Ring {
         self.values.sum(a, self.len).plus(self.values.sum(0, b + 1))
     }
 
+    /// The oldest of the slots `from..=to` that is held and not zero.
+    pub fn first(&self, from: i64, to: i64) -> Option<i64> {
+        let (oldest, newest) = self.held()?;
+        (from.max(oldest)..=to.min(newest)).find(|slot| self.get(*slot) != Events::ZERO)
+    }
+
     /// Bytes held on the heap.
     pub fn heap(&self) -> usize {
         match &self.values {

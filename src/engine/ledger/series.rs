@@ -53,6 +53,8 @@ pub struct Series {
     pub(super) absent: Intervals,
     pub(super) groups: Vec<Group>,
     pub(super) by_labels: BTreeMap<Labels, usize>,
+    /// Whether there ever were groups beyond the limit.
+    overflowed: bool,
     /// Newest slot with at least one group, if there ever was one.
     pub(super) born: Option<Ts>,
     /// Slots that were told as absent in doubt; see [`super::doubted`].
@@ -70,6 +72,7 @@ impl Series {
             absent: Intervals::default(),
             groups: Vec::new(),
             by_labels: BTreeMap::new(),
+            overflowed: false,
             born: None,
             doubted: Doubted::default(),
             otherwise: None,
@@ -104,6 +107,12 @@ impl Series {
     /// The groups, in the order they were first seen.
     pub fn groups(&self) -> &[Group] {
         &self.groups
+    }
+
+    /// Whether there ever were groups beyond the limit: one that is kept apart later than that was counted
+    /// among them before.
+    pub fn overflowed(&self) -> bool {
+        self.overflowed
     }
 
     /// The group with these label values.
@@ -351,10 +360,16 @@ impl Series {
         for boundary in &self.keep.cuts {
             group.put_cut(*boundary, Events::ZERO);
         }
+        self.overflowed |= is_other(&labels);
         self.groups.push(group);
         self.by_labels.insert(labels, ix);
         ix
     }
+}
+
+/// Whether these are the labels of all groups beyond the limit together.
+pub fn is_other(labels: &Labels) -> bool {
+    !labels.is_empty() && labels.values().all(|value| value == OTHER)
 }
 
 /// Groups beyond the limit are one group: their events add up, their trust is the worst of all.

@@ -79,6 +79,17 @@ impl Track {
         self.five.held().is_none_or(|(oldest, _)| slot(end, FIVE) >= oldest)
     }
 
+    /// Where the oldest slot with events begins, as finely as that is still held.
+    pub(super) fn first(&self) -> Option<Ts> {
+        let day = self.day.first(i64::MIN, i64::MAX)?;
+        let tiers = [(&self.hour, HOUR), (&self.five, FIVE), (&self.fine, self.fine.unit())];
+        let (from, _) = tiers.into_iter().fold(((day - 1) * DAY, day * DAY), |(from, to), (ring, unit)| {
+            let slot = ring.first(slot(Ts(from), unit) + 1, slot(Ts(to), unit));
+            slot.map_or((from, to), |slot| ((slot - 1) * unit, slot * unit))
+        });
+        Some(Ts(from))
+    }
+
     /// Events in `(from, to]`; both edges lie on the grid of the finest tier that holds them,
     /// see [`edge`]. The ragged edges come from the finer tier, what is between from the coarser.
     pub fn sum(&self, from: Ts, to: Ts) -> Events {

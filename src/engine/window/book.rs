@@ -3,7 +3,7 @@
 use super::common::{Common, Source, common};
 use super::whole::Whole;
 use super::{Counts, Signal};
-use crate::engine::ledger::{Excluded, Group, Ledger, OTHER, Series, edge};
+use crate::engine::ledger::{Excluded, Group, Ledger, Series, edge, grid, is_other};
 use crate::engine::plan::Planned;
 use crate::slo::model::{Labels, Overflow};
 use crate::slo::time::{Span, Ts};
@@ -29,7 +29,11 @@ struct Entry<'a> {
     group: Option<&'a Group>,
     /// Running sums of what was taken out of it.
     taken: Option<&'a [i64]>,
+    /// What it counts: all, or from when on or until when its total is kept apart.
+    span: (Ts, Ts),
 }
+
+const ALWAYS: (Ts, Ts) = (Ts(i64::MIN), Ts(i64::MAX));
 
 impl<'a> Book<'a> {
     /// What an SLO and group counts: without what was taken out of it by hand. `None` when a series is
@@ -56,14 +60,22 @@ impl<'a> Book<'a> {
                 .iter()
                 .map(|(weight, ix)| {
                     let series = ledger.series(*ix)?;
-                    Some(Entry { weight: *weight, series, group: series.group(group), taken: None })
+                    Some(Entry {
+                        weight: *weight,
+                        series,
+                        group: series.group(group),
+                        taken: None,
+                        span: ALWAYS,
+                    })
                 })
                 .collect::<Option<Vec<_>>>()
         };
-        let (mut bad, total) = (entries(bad)?, entries(total)?);
-        if !group.is_empty() && group.values().all(|value| value == OTHER) {
+        let (mut bad, mut total) = (entries(bad)?, entries(total)?);
+        if is_other(group) {
             let folded = folded(&bad, &total);
             bad.extend(folded);
+        } else if let Some(since) = apart_since(&total, group) {
+            bad.iter_mut().chain(&mut total).for_each(|entry| entry.span.0 = since);
         }
         let grid = bad.iter().chain(&total).map(|e| e.series.keep().key.grid()).max()?;
         let whole = Whole::newest(sources(&total), sources(&bad));
@@ -100,9 +112,12 @@ impl<'a> Book<'a> {
     /// Sums of what all series know in common; `events` of a group between two moments.
     fn counted(&self, from: Ts, to: Ts, events: impl Fn(&Group, Ts, Ts) -> Events) -> Counts {
         let excluded = self.taken(from, to);
-        let events = |entry: &Entry<'_>, group: &Group, a: Ts, b: Ts| match (self.excluded, entry.taken) {
-            (Some(excluded), Some(sums)) => events(group, a, b).minus(excluded.events(sums, group, a, b)),
-            _ => events(group, a, b),
+        let events = |entry: &Entry<'_>, group: &Group, a: Ts, b: Ts| {
+            let Some((a, b)) = entry.within(a, b) else { return Events::ZERO };
+            match (self.excluded, entry.taken) {
+                (Some(excluded), Some(sums)) => events(group, a, b).minus(excluded.events(sums, group, a, b)),
+                _ => events(group, a, b),
+            }
         };
         if self.whole.is_some_and(|whole| whole.holds(from, to)) {
             let all = |entry: &Entry<'_>, group: &Group| events(entry, group, from, to);
@@ -124,8 +139,9 @@ impl<'a> Book<'a> {
 
     /// Bad and all events between two moments that were taken out.
     pub fn taken_out(&self, from: Ts, to: Ts) -> (Events, Events) {
-        let of = |entry: &Entry<'_>, group: &Group| match (self.excluded, entry.taken) {
-            (Some(excluded), Some(sums)) => excluded.events(sums, group, from, to),
+        let of = |entry: &Entry<'_>, group: &Group| match (self.excluded, entry.taken, entry.within(from, to))
+        {
+            (Some(excluded), Some(sums), Some((from, to))) => excluded.events(sums, group, from, to),
             _ => Events::ZERO,
         };
         (sum_by(&self.bad, of), sum_by(&self.total, of))
@@ -214,18 +230,45 @@ fn sum_by(entries: &[Entry<'_>], events: impl Fn(&Entry<'_>, &Group) -> Events) 
     entries.iter().fold(Events::ZERO, add).clamped()
 }
 
-/// Groups that bad keeps apart while total counts them among the others.
+impl Entry<'_> {
+    /// The part of `(from, to]` that counts.
+    fn within(&self, from: Ts, to: Ts) -> Option<(Ts, Ts)> {
+        let (from, to) = (from.max(self.span.0), to.min(self.span.1));
+        (from < to).then_some((from, to))
+    }
+}
+
+/// From when on a group is kept apart by its total, where it was counted among the others before: what
+/// bad knows of it from before that belongs to them. On the grid of what is held so far back.
+fn apart_since(total: &[Entry<'_>], group: &Labels) -> Option<Ts> {
+    let overflowed = total.iter().filter(|e| e.series.overflowed());
+    let since = |e: &Entry<'_>| {
+        let (first, newest) = (e.series.group(group)?.first()?, e.series.answered().last()?);
+        let grid = grid(first, newest);
+        Some(first.plus(grid).minus(Span::from_secs(1)).floor_to(grid))
+    };
+    overflowed.filter_map(since).max()
+}
+
+/// Groups that bad keeps apart while total counts them among the others, for as long as it does.
 fn folded<'a>(bad: &[Entry<'a>], total: &[Entry<'a>]) -> Vec<Entry<'a>> {
     if total.iter().all(|e| e.series.keep().overflow == Overflow::Drop) {
         return Vec::new();
     }
-    let is_apart = |group: &Group| total.iter().any(|e| e.series.group(&group.labels).is_some());
+    let until = |group: &Group| {
+        let is_apart = total.iter().any(|e| e.series.group(&group.labels).is_some());
+        if is_apart { apart_since(total, &group.labels) } else { Some(ALWAYS.1) }
+    };
     let of = |e: &Entry<'a>| {
         let (weight, series, own) = (e.weight, e.series, e.group.map(|group| &group.labels));
         let others = series.groups().iter().filter(move |group| own != Some(&group.labels));
-        others.map(move |group| Entry { weight, series, group: Some(group), taken: None })
+        others.map(move |group| Entry { weight, series, group: Some(group), taken: None, span: ALWAYS })
     };
-    bad.iter().flat_map(of).filter(|e| !e.group.is_some_and(is_apart)).collect()
+    let folded = bad.iter().flat_map(of).filter_map(|entry| {
+        let until = until(entry.group?)?;
+        Some(Entry { span: (ALWAYS.0, until), ..entry })
+    });
+    folded.collect()
 }
 
 fn sources<'b>(entries: &'b [Entry<'b>]) -> impl Iterator<Item = Source<'b>> + Clone {

@@ -119,6 +119,40 @@ fn what_total_keeps_apart_its_errors_are_kept_apart_too_and_nothing_else() {
 }
 
 #[test]
+fn errors_of_a_group_that_was_among_the_others_count_from_when_its_total_is_kept_apart() {
+    for (bad_first, restarted) in [(false, false), (true, false), (true, true)] {
+        let mut ledger = pair();
+        let total = ["a", "b", "c", "d", "e", "f", "g", "h"].map(|g| (g, 100));
+        let bad = [("f", 1), ("g", 2), ("h", 4), ("d", 8), ("c", 16)];
+        let tick = |ledger: &mut Ledger, end| {
+            let both: [(u32, &[(&str, i64)]); 2] = [(0, &total), (1, &bad)];
+            let first = usize::from(bad_first);
+            for (series, groups) in [both[first], both[1 - first]] {
+                tell_of(ledger, series, end, groups);
+            }
+        };
+        (1..=2).for_each(|n| tick(&mut ledger, n * 30));
+        let wide = |metric| Keep { limit: 20, ..keep(metric, 28) };
+        ledger.adopt(vec![wide("all_total"), Keep { follows: vec![SeriesIx(0)], ..wide("part_total") }]);
+        (3..=4).for_each(|n| tick(&mut ledger, n * 30));
+        if restarted {
+            let images: Vec<_> = ledger.all().iter().map(SeriesImage::of).collect();
+            images.into_iter().for_each(|image| assert!(ledger.restore(image).unwrap()));
+        }
+        let (bad, total) = (vec![(1_000_000, SeriesIx(1))], vec![(1_000_000, SeriesIx(0))]);
+        let read = |name: &str, to: i64| {
+            let book = Book::open(&ledger, &bad, &total, &route(name)).unwrap();
+            let counts = book.between(Ts(0), Ts(to));
+            (counts.bad.as_f64(), counts.total.as_f64())
+        };
+        assert_eq!(read("c", 120), (64.0, 400.0), "always apart: {bad_first} {restarted}");
+        assert_eq!(read("d", 120), (16.0, 200.0), "{bad_first} {restarted}");
+        assert_eq!(read("d", 60), (0.0, 0.0), "{bad_first} {restarted}");
+        assert_eq!(read(OTHER, 120), (30.0, 1000.0), "{bad_first} {restarted}");
+    }
+}
+
+#[test]
 fn a_series_that_follows_is_bounded_too() {
     let mut ledger = pair();
     let names: Vec<String> = (0..50).map(|n| n.to_string()).collect();
