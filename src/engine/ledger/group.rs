@@ -113,6 +113,16 @@ impl Group {
         changed || before != (self.stale.contains(end), self.partial.contains(end))
     }
 
+    /// Forgets everything up to the end of an hour.
+    pub(super) fn forget(&mut self, upto: Ts) {
+        self.track.forget(upto);
+        self.stale.forget(upto);
+        self.partial.forget(upto);
+        self.rulings.retain(|ruled| ruled.end > upto);
+        self.cuts.iter_mut().filter(|(at, _)| *at <= upto).for_each(|(_, before)| *before = Events::ZERO);
+        self.first = self.track.first();
+    }
+
     /// Events in `(from, to]`; the old edge as [`edge`](super::edge) gives it.
     pub fn sum(&self, from: Ts, to: Ts) -> Events {
         self.track.sum(from, to)

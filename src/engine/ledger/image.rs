@@ -19,6 +19,8 @@ use crate::slo::unit::Events;
 const VERSION: u8 = 2;
 /// The journal, which is read after images, may hold slots that are younger by so much.
 const JOURNALED: Span = Span::from_hours(3);
+/// No period is longer.
+const LONGEST_KEPT: Span = Span::from_days(400);
 /// Slots an image may hold; more is not ours.
 const MOST_SLOTS: usize = 20_000;
 
@@ -34,6 +36,9 @@ pub struct SeriesImage {
     /// Written behind the rest, so that images of before it are read all the same.
     #[serde(skip)]
     booked: Option<Booked>,
+    /// How long it was kept; behind that, for the same reason.
+    #[serde(skip)]
+    kept: Option<Span>,
 }
 
 /// By which lookback slots were booked.
@@ -88,6 +93,7 @@ impl SeriesImage {
             born: series.born,
             groups: series.groups.iter().map(GroupImage::of).collect(),
             booked: Some(Booked { reach: series.keep.reach, otherwise: series.otherwise }),
+            kept: Some(series.keep.span),
         }
     }
 
@@ -104,7 +110,10 @@ impl SeriesImage {
     /// Bytes for the store.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = postcard::to_stdvec(self).unwrap_or_default();
-        bytes.extend(self.booked.and_then(|booked| postcard::to_stdvec(&booked).ok()).unwrap_or_default());
+        if let Some(booked) = self.booked {
+            bytes.extend(postcard::to_stdvec(&booked).unwrap_or_default());
+            bytes.extend(self.kept.and_then(|kept| postcard::to_stdvec(&kept).ok()).unwrap_or_default());
+        }
         bytes
     }
 
@@ -117,10 +126,14 @@ impl SeriesImage {
             postcard::take_from_bytes(bytes).map_err(|_| ImageError::Damaged)?;
         if !rest.is_empty() {
             let (booked, rest) = postcard::take_from_bytes(rest).map_err(|_| ImageError::Damaged)?;
-            if !rest.is_empty() {
-                return Err(ImageError::Damaged);
-            }
             image.booked = Some(booked);
+            if !rest.is_empty() {
+                let (kept, rest) = postcard::take_from_bytes(rest).map_err(|_| ImageError::Damaged)?;
+                if !rest.is_empty() {
+                    return Err(ImageError::Damaged);
+                }
+                image.kept = Some(kept);
+            }
         }
         if image.is_sane() { Ok(image) } else { Err(ImageError::Damaged) }
     }
@@ -133,6 +146,7 @@ impl SeriesImage {
             && self.absent.is_sane()
             && self.born.is_none_or(Ts::is_real)
             && self.booked.and_then(|booked| booked.otherwise).is_none_or(Ts::is_real)
+            && self.kept.is_none_or(|kept| Span::ZERO < kept && kept <= LONGEST_KEPT)
             && self.groups.len() <= MOST_GROUPS
             && labels.len() == self.groups.len()
             && self.groups.iter().all(GroupImage::is_sane)
@@ -154,6 +168,8 @@ impl SeriesImage {
             let group = series.groups.get_mut(ix).ok_or(ImageError::Damaged)?;
             image.restore(group);
         }
+        let keep = series.keep.span;
+        series.outgrow(self.kept.unwrap_or(keep), keep);
         Ok(series)
     }
 }
@@ -275,6 +291,7 @@ mod tests {
             born: Some(Ts(600)),
             groups: vec![group],
             booked: Some(Booked { reach: Span::from_mins(10), otherwise: Some(Ts(300)) }),
+            kept: Some(Span::from_days(28)),
         };
         change(&mut image);
         SeriesImage::from_bytes(&image.to_bytes())

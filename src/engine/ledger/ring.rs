@@ -93,6 +93,14 @@ impl Ring {
         }
     }
 
+    /// Forgets the slots up to this one.
+    pub fn forget(&mut self, upto: i64) {
+        let Some((oldest, newest)) = self.held() else { return };
+        for slot in oldest..=upto.min(newest) {
+            self.set(slot, Events::ZERO);
+        }
+    }
+
     /// Sum of the slots `from..=to` that are held.
     pub fn sum(&self, from: i64, to: i64) -> Events {
         let Some((oldest, newest)) = self.held() else { return Events::ZERO };

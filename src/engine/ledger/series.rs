@@ -155,8 +155,21 @@ impl Series {
         if keep.reach != self.keep.reach {
             self.otherwise = self.otherwise.max(self.answered.last());
         }
+        self.outgrow(self.keep.span, keep.span);
         self.keep = keep;
         self
+    }
+
+    /// Has what is older than it was kept for asked again, where it is to be kept for longer: each tier
+    /// held of it what it happened to, and nothing may be added to that.
+    pub(super) fn outgrow(&mut self, kept: Span, keep: Span) {
+        let Some(newest) = self.answered.last().filter(|_| keep > kept) else { return };
+        let (hour, kept) = (Span::from_hours(1), kept.max(FINE_REACH));
+        let upto = newest.minus(kept).plus(hour).minus(Span::from_secs(1)).floor_to(hour);
+        self.answered.forget(upto);
+        self.absent.forget(upto);
+        self.doubted.forget(upto);
+        self.groups.iter_mut().for_each(|group| group.forget(upto));
     }
 
     /// Books one slot; says whether anything changed. Facts are absolute and idempotent; what is

@@ -53,6 +53,18 @@ impl Track {
         track
     }
 
+    /// Forgets everything up to the end of an hour, which the hours after it are still held of.
+    pub(super) fn forget(&mut self, upto: Ts) {
+        for ring in [&mut self.fine, &mut self.five, &mut self.hour, &mut self.day] {
+            ring.forget(upto.0.div_euclid(ring.unit()));
+        }
+        let day = slot(upto.plus(Span::from_secs(1)), DAY);
+        let left = self.hour.sum(upto.0.div_euclid(HOUR) + 1, day * DAY / HOUR);
+        if self.day.held().is_some_and(|(oldest, newest)| oldest <= day && day <= newest) {
+            self.day.set(day, left);
+        }
+    }
+
     /// Puts the value of the slice that ends at `end`; says whether anything changed.
     /// A slice too old for the tier is left out: it is asked at five minutes instead.
     pub fn set_fine(&mut self, end: Ts, value: Events) -> bool {

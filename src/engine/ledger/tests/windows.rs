@@ -177,3 +177,45 @@ fn five_minutes_known_in_part_are_added_to_nothing_once_only_their_hour_is_held(
         assert_eq!(series.answered().overlap(Ts(0), Ts(3600)), known, "{age_days} days");
     }
 }
+
+/// Tiers reach back as far as they happen to; of a longer period all that is older is asked for.
+#[test]
+fn a_longer_period_counts_nothing_twice_and_claims_nothing_that_was_not_kept() {
+    const DAY: i64 = 86_400;
+    let now = 8 * DAY + 1230;
+    for restarted in [false, true] {
+        let mut ledger = Ledger::default();
+        ledger.adopt(vec![keep("x_total", 3)]);
+        for end in (30..=now).step_by(30) {
+            tell(&mut ledger, end, SlotState::Known(vec![fact("a", 1, Trust::Counted)]));
+        }
+        if restarted {
+            let image = image(&ledger);
+            ledger = self::ledger();
+            assert!(ledger.restore(SeriesImage::from_bytes(&image).unwrap()).unwrap());
+        } else {
+            ledger.adopt(vec![keep("x_total", 28)]);
+        }
+        let series = ledger.series(SeriesIx(0)).unwrap();
+        let known = series.answered().first().unwrap();
+        assert!((0..=3600).contains(&(known.0 - (now - 3 * DAY))), "{known:?}");
+        let whole = |ledger: &Ledger, from: i64, to: i64| {
+            ledger.series(SeriesIx(0)).unwrap().group(&route("a")).unwrap().sum(Ts(from), Ts(to))
+        };
+        assert_eq!(whole(&ledger, known.0, now), Events::whole((now - known.0) / 30));
+        assert_eq!(
+            whole(&ledger, 0, now),
+            Events::whole((now - known.0) / 30),
+            "nothing is left of what was before"
+        );
+        for end in (300..=known.0).step_by(300) {
+            let state = SlotState::Known(vec![fact("a", 10, Trust::Counted)]);
+            let slots = vec![SlotFact { end: Ts(end), state }];
+            ledger.apply(&Facts { series: SeriesIx(0), tier: Tier::FiveMinutes, slots });
+        }
+        for from in [0, DAY, 4 * DAY, 5 * DAY + 3600, now - 3600] {
+            let from = edge(Ts(from), Ts(now)).0;
+            assert_eq!(whole(&ledger, from, now), Events::whole((now - from) / 30), "from {from}");
+        }
+    }
+}
