@@ -64,7 +64,7 @@ impl Gaps {
         let fine_from = if shape.coarse { now } else { fine_from(now).max(begin) };
         let mut lacks = false;
         for (from, to) in answered.outside(fine_from, now).within(fine_from, now) {
-            let (from, to) = (ceil_to(Ts(from), shape.grid), Ts(to).floor_to(shape.grid));
+            let (from, to) = (Ts(from).ceil_to(shape.grid), Ts(to).floor_to(shape.grid));
             self.fine.insert(from, to);
             lacks |= from < to;
         }
@@ -114,7 +114,7 @@ impl Gaps {
         let length = Span::from_secs_saturating(size.points.saturating_mul(spacing.secs()));
         let most = from.plus(length.max(slot)).floor_to(slot);
         let (_, to) = set.within(from, most).last()?;
-        Some(Piece { class, tier, from, to: ceil_to(Ts(to), slot) })
+        Some(Piece { class, tier, from, to: Ts(to).ceil_to(slot) })
     }
 
     fn of(&self, tier: Tier) -> &Intervals {
@@ -136,11 +136,6 @@ fn whole_slots(from: Ts, to: Ts, slot: Span, now: Ts) -> (Ts, Ts) {
     let from = if first == from || replaces(first) { first } else { first.plus(slot) };
     let to = if last != to && replaces(last) { last.plus(slot) } else { last };
     (from, to)
-}
-
-fn ceil_to(at: Ts, grid: Span) -> Ts {
-    let floor = at.floor_to(grid);
-    if floor == at { at } else { floor.plus(grid) }
 }
 
 #[cfg(test)]

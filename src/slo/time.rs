@@ -37,6 +37,13 @@ impl Ts {
         Self(self.0.div_euclid(unit).saturating_mul(unit))
     }
 
+    /// The earliest multiple of `span` at or after this moment.
+    #[must_use]
+    pub fn ceil_to(self, span: Span) -> Self {
+        let floor = self.floor_to(span);
+        if floor == self { self } else { floor.plus(span) }
+    }
+
     /// Whether it is a moment that can be meant: less than three thousand years away. Only what was not
     /// written by us is not.
     pub const fn is_real(self) -> bool {

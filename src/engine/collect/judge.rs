@@ -47,10 +47,11 @@ impl Judge<'_> {
         needs: &mut Needs,
         spread: &mut Spread,
     ) {
-        let limits: Vec<Events> = (0..self.wanted.len()).map(|i| self.limit(i, at, pasts, largest)).collect();
+        let limits =
+            || -> Vec<Events> { (0..self.wanted.len()).map(|i| self.limit(i, at, pasts, largest)).collect() };
         if pasts.iter().any(ruled) {
             reuse(cell, pasts);
-            if !leaps(cell, pasts, &limits) {
+            if !leaps(cell, pasts, &limits()) {
                 return;
             }
             if pasts.iter().any(|past| past.ruling.is_some_and(|ruling| ruling.trust != Trust::Counted)) {
@@ -74,6 +75,7 @@ impl Judge<'_> {
                 }
             };
         }
+        let limits = limits();
         let exceeds = |values: &[Events]| values.iter().zip(&limits).any(|(value, limit)| value > limit);
         // The first errors ever may be old ones, of before the source's data begin: few are looked at, too.
         let first = self.is_first_bad(at, pasts);

@@ -124,18 +124,9 @@ impl SeriesImage {
         }
         let (mut image, rest): (Self, &[u8]) =
             postcard::take_from_bytes(bytes).map_err(|_| ImageError::Damaged)?;
-        if !rest.is_empty() {
-            let (booked, rest) = postcard::take_from_bytes(rest).map_err(|_| ImageError::Damaged)?;
-            image.booked = Some(booked);
-            if !rest.is_empty() {
-                let (kept, rest) = postcard::take_from_bytes(rest).map_err(|_| ImageError::Damaged)?;
-                if !rest.is_empty() {
-                    return Err(ImageError::Damaged);
-                }
-                image.kept = Some(kept);
-            }
-        }
-        if image.is_sane() { Ok(image) } else { Err(ImageError::Damaged) }
+        let rest = added(rest, &mut image.booked)?;
+        let rest = added(rest, &mut image.kept)?;
+        if rest.is_empty() && image.is_sane() { Ok(image) } else { Err(ImageError::Damaged) }
     }
 
     /// Whether it is what [`Self::of`] gives of some series. Sets that are none would be summed up wrong,
@@ -238,6 +229,16 @@ impl GroupImage {
         }
         group.largest = self.largest.map(|(day, events)| (day, Events::from_thousandths(events)));
     }
+}
+
+/// Reads what images of before it end without; gives what is behind it.
+fn added<'b, T: Deserialize<'b>>(bytes: &'b [u8], into: &mut Option<T>) -> Result<&'b [u8], ImageError> {
+    if bytes.is_empty() {
+        return Ok(bytes);
+    }
+    let (value, rest) = postcard::take_from_bytes(bytes).map_err(|_| ImageError::Damaged)?;
+    *into = Some(value);
+    Ok(rest)
 }
 
 fn pack(ring: &Ring) -> Option<(i64, Packed)> {

@@ -9,6 +9,7 @@ mod group;
 mod groups;
 mod image;
 mod intervals;
+mod other;
 mod ring;
 mod series;
 mod track;
@@ -21,8 +22,9 @@ pub use group::Group;
 pub use groups::Expiry;
 pub use image::{ImageError, SeriesImage};
 pub use intervals::Intervals;
+pub use other::{OTHER, is_other};
 pub use ring::Ring;
-pub use series::{Keep, OTHER, Series, is_other};
+pub use series::{Keep, Series};
 pub use track::{FINE_REACH, FIVE_REACH, Track, edge, grid};
 pub use wanted::{LONGEST, MOST as MOST_EXCLUSIONS, Wanted, exclusion};
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::doubted::Doubted;
 use super::group::{Group, MOST_CUTS};
 use super::intervals::Intervals;
+use super::other::{fold, is_other};
 use super::track::FINE_REACH;
 use crate::engine::fact::{Facts, GroupFact, SeriesIx, SeriesKey, SlotFact, SlotState, Tier, Trust};
 use crate::slo::model::{Labels, Overflow};
@@ -33,9 +34,6 @@ pub struct Keep {
     /// Where the present calendar periods of its SLOs began.
     pub cuts: Vec<Ts>,
 }
-
-/// The label value that stands for all groups beyond the limit.
-pub const OTHER: &str = "other";
 
 /// Groups of one series at most, so that its image is never refused: what one that follows may keep
 /// at the largest limit of a definition, 10,000. Twice that by itself, as many decided by its total,
@@ -164,8 +162,7 @@ impl Series {
     /// held of it what it happened to, and nothing may be added to that.
     pub(super) fn outgrow(&mut self, kept: Span, keep: Span) {
         let Some(newest) = self.answered.last().filter(|_| keep > kept) else { return };
-        let (hour, kept) = (Span::from_hours(1), kept.max(FINE_REACH));
-        let upto = newest.minus(kept).plus(hour).minus(Span::from_secs(1)).floor_to(hour);
+        let upto = newest.minus(kept.max(FINE_REACH)).ceil_to(Span::from_hours(1));
         self.answered.forget(upto);
         self.absent.forget(upto);
         self.doubted.forget(upto);
@@ -378,29 +375,4 @@ impl Series {
         self.by_labels.insert(labels, ix);
         ix
     }
-}
-
-/// Whether these are the labels of all groups beyond the limit together.
-pub fn is_other(labels: &Labels) -> bool {
-    !labels.is_empty() && labels.values().all(|value| value == OTHER)
-}
-
-/// Groups beyond the limit are one group: their events add up, their trust is the worst of all.
-fn fold(sum: Option<GroupFact>, fact: &GroupFact) -> GroupFact {
-    let mut sum = sum.unwrap_or_else(|| GroupFact {
-        group: fact.group.keys().map(|k| (k.clone(), OTHER.to_owned())).collect(),
-        raw: Events::ZERO,
-        withheld: Events::ZERO,
-        trust: fact.trust,
-    });
-    sum.raw = sum.raw.plus(fact.raw);
-    sum.withheld = sum.withheld.plus(fact.withheld);
-    // The sum is stale where all are; a part withheld makes it partial.
-    sum.trust = match (sum.trust, fact.trust) {
-        (Trust::Open, _) | (_, Trust::Open) => Trust::Open,
-        (_, Trust::Partial) | (Trust::Partial, _) => Trust::Partial,
-        (Trust::Stale, other) => other,
-        (sum, _) => sum,
-    };
-    sum
 }

@@ -245,7 +245,7 @@ fn apart_since(total: &[Entry<'_>], group: &Labels) -> Option<Ts> {
     let since = |e: &Entry<'_>| {
         let (first, newest) = (e.series.group(group)?.first()?, e.series.answered().last()?);
         let grid = grid(first, newest);
-        Some(first.plus(grid).minus(Span::from_secs(1)).floor_to(grid))
+        Some(first.ceil_to(grid))
     };
     overflowed.filter_map(since).max()
 }

@@ -8,7 +8,7 @@ use super::events::is_native;
 use super::groups::grouped;
 use super::select::held;
 use crate::cli::check::place::Findings;
-use crate::engine::ledger::OTHER;
+use crate::engine::ledger;
 use crate::engine::words::pairs;
 use crate::slo::listed::listed;
 use crate::slo::model::{Labels, Overflow, Sli, Slo, SloId};
@@ -87,5 +87,5 @@ async fn groups(server: &Server, slo: &Slo) -> Result<BTreeSet<Labels>, Trouble>
 /// What all groups beyond the limit are together, which no series says.
 fn is_other(group: &Labels, slo: &Slo) -> bool {
     let folds = slo.group_by.as_ref().is_some_and(|by| by.on_overflow == Overflow::Other);
-    folds && group.values().all(|value| value == OTHER)
+    folds && ledger::is_other(group)
 }

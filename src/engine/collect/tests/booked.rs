@@ -242,17 +242,17 @@ fn harmless() -> impl Strategy<Value = Hazard> {
     prop_oneof![Just(Hazard::Restart), (1i64..14).prop_map(Hazard::Miss)]
 }
 
+/// A process that is not seen for so many scrapes from the nth on.
+fn away(nth: i64, scrapes: i64) -> Process {
+    let hazards = Vec::from_iter((scrapes > 0).then_some((nth, Hazard::Miss(scrapes))));
+    Process { first: NOON + 15, every: S, rate: 30, life: 0, hazards }
+}
+
 /// As when a zone is cut off from Prometheus alone: its targets come back one slot after the other, after
 /// more slots than rulings are kept of.
 #[test]
 fn what_comes_back_second_takes_nothing_from_what_came_back_first() {
-    let away = |scrapes| Process {
-        first: NOON + 15,
-        every: S,
-        rate: 30,
-        life: 0,
-        hazards: Vec::from_iter((scrapes > 0).then_some((5, Hazard::Miss(scrapes)))),
-    };
+    let away = |scrapes| away(5, scrapes);
     let whole = sum(&booked(&[away(0), away(0), away(0)], (0, 0)));
     for later in [0, 1, 2, 3] {
         let ledger = booked(&[away(0), away(80), away(80 + later)], (0, 0));
@@ -264,13 +264,7 @@ fn what_comes_back_second_takes_nothing_from_what_came_back_first() {
 /// slot once more.
 #[test]
 fn a_return_is_not_spread_again_by_those_after_it() {
-    let away = |scrapes| Process {
-        first: NOON + 15,
-        every: S,
-        rate: 30,
-        life: 0,
-        hazards: Vec::from_iter((scrapes > 0).then_some((3, Hazard::Miss(scrapes)))),
-    };
+    let away = |scrapes| away(3, scrapes);
     let whole = sum(&booked(&[away(0), away(0), away(0), away(0)], (0, 0)));
     let ledger = booked(&[away(0), away(25), away(91), away(93)], (0, 0));
     assert_eq!(sum(&ledger), whole);

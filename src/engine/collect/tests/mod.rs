@@ -1,5 +1,6 @@
 //! Streams of samples, asked the way Prometheus would answer, against an ideal observer of every series.
 
+mod again;
 mod births;
 mod booked;
 mod exact;
