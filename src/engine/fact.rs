@@ -136,6 +136,10 @@ pub enum Trust {
     /// It cannot be read, or a question about it that follows has no answer: so much at least. It
     /// takes nothing away from what was told of the slot before.
     Open,
+    /// What is booked of the slot holds; `withheld`, where it is negative, is the share of a returning
+    /// series on top. `raw` is what was booked when it was asked, or of a group beyond the limit what the
+    /// expression gave. Never written: a ledger makes of it what it comes to.
+    Held,
 }
 
 impl SeriesKey {

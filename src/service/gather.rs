@@ -40,7 +40,8 @@ pub(super) fn knows(group: &QueryGroup, facts: &Facts, (from, at): (Ts, Ts)) -> 
     is_old || facts.slots.last().is_some_and(|slot| slot.end >= newest && slot.state != SlotState::Unknown)
 }
 
-/// Fills the slots after `from` up to `to`; ends within `limit`, with what is known by then.
+/// Fills the slots after `from` up to `to`; ends within `limit`, with what is known by then. History fills
+/// gaps alone.
 pub(super) async fn gather(
     shared: &Shared,
     group: &Arc<QueryGroup>,
@@ -50,7 +51,10 @@ pub(super) async fn gather(
     limit: Duration,
 ) -> Gathered {
     let end = Instant::now() + limit;
-    let (mut collect, mut asks) = Collect::begin(group, tier, from, to);
+    let (mut collect, mut asks) = match priority {
+        Priority::Background => Collect::fill(group, tier, from, to),
+        Priority::Tick | Priority::FollowUp => Collect::begin(group, tier, from, to),
+    };
     let (mut failure, mut left_open) = (None, None);
     let (mut first, mut priority) = (true, priority);
     while !asks.is_empty() {

@@ -20,6 +20,9 @@ use damper::slo::{Context, SourceFile, load};
 use crate::support::now_ms;
 use crate::support::prometheus::Prometheus as Server;
 
+/// A way to begin to ask.
+type Begin = fn(&Arc<QueryGroup>, Tier, Ts, Ts) -> (Collect, Vec<Ask>);
+
 const SOURCE: &str = "local";
 const LIMIT: Duration = Duration::from_secs(60);
 /// Points of one backfill query, as the service asks.
@@ -141,7 +144,9 @@ impl Observer {
     /// One tick: the last slices are asked again.
     pub async fn tick(&mut self, at: i64) {
         let again = (3 * self.context.step.secs()).max(60);
-        self.fill(Tier::Fine, at - again, at).await;
+        for facts in self.facts(Collect::begin, Tier::Fine, (at - again, at)).await {
+            self.ledger.apply(&facts);
+        }
     }
 
     /// One tick after the other, over `(from, to]`, and what lacks in between by backfill.
@@ -167,7 +172,9 @@ impl Observer {
         // What is never told is not asked for ever.
         for (id, gaps) in self.gaps(newest) {
             let vain = self.vain.entry(id).or_default();
-            gaps.within(from, to).for_each(|(a, b)| vain.insert(Ts(a), Ts(b)));
+            for (a, b) in gaps.within(from, to) {
+                vain.insert(Ts(a), Ts(b));
+            }
         }
     }
 
@@ -183,20 +190,23 @@ impl Observer {
         self.ledger.all().iter().filter_map(lacks).filter(|(_, gaps)| !gaps.is_empty()).collect()
     }
 
-    /// Asks all that is to know about `(from, to]`, and books it.
+    /// Asks all that is to know about `(from, to]`, and books what was not known.
     pub async fn fill(&mut self, tier: Tier, from: i64, to: i64) {
-        let mut facts = Vec::new();
-        for group in self.plan.groups.clone() {
-            facts.extend(self.collect(&group, tier, Ts(from), Ts(to)).await);
-        }
-        self.settle_buckets(&mut facts).await;
-        for facts in &facts {
-            self.ledger.apply(facts);
+        for facts in self.facts(Collect::fill, tier, (from, to)).await {
+            self.ledger.fill(&facts);
         }
     }
 
-    async fn collect(&self, group: &Arc<QueryGroup>, tier: Tier, from: Ts, to: Ts) -> Vec<Facts> {
-        let (mut collect, mut asks) = Collect::begin(group, tier, from, to);
+    async fn facts(&self, begin: Begin, tier: Tier, (from, to): (i64, i64)) -> Vec<Facts> {
+        let mut facts = Vec::new();
+        for group in &self.plan.groups {
+            facts.extend(self.collect(begin(group, tier, Ts(from), Ts(to)), tier).await);
+        }
+        self.settle_buckets(&mut facts).await;
+        facts
+    }
+
+    async fn collect(&self, (mut collect, mut asks): (Collect, Vec<Ask>), tier: Tier) -> Vec<Facts> {
         let past = |ix: SeriesIx, labels: &Labels, end: Ts| self.ledger.past(ix, labels, tier, end);
         while let Some(ask) = asks.pop() {
             let answer = self.ask(&ask).await;

@@ -1,5 +1,6 @@
 //! Questions with a number, and the grid of slots they are about.
 
+use super::TOLD_ANEW;
 use crate::engine::fact::Tier;
 use crate::engine::plan::QueryGroup;
 use crate::engine::sample::Query;
@@ -32,13 +33,25 @@ pub struct Grid {
     pub first: Ts,
     /// End of the last; before `first` when there is none.
     pub last: Ts,
+    /// What was told of slots that end by then holds.
+    pub holds: Ts,
 }
 
 impl Grid {
-    /// The slots that end after `from` and not after `to`.
+    /// The slots that end after `from` and not after `to`, to be told anew. Those before them are asked
+    /// only because a returning series spreads into them.
     pub(super) fn new(tier: Tier, step: Step, from: Ts, to: Ts) -> Self {
         let slot = tier.span(step);
-        Self { tier, slot, first: from.floor_to(slot).plus(slot), last: to.floor_to(slot) }
+        let (before, last) = (from.floor_to(slot), to.floor_to(slot));
+        let anew = i64::try_from(TOLD_ANEW).unwrap_or(i64::MAX).saturating_mul(slot.secs());
+        let holds = before.max(last.minus(Span::from_secs_saturating(anew)));
+        Self { tier, slot, first: before.plus(slot), last, holds }
+    }
+
+    /// The same, to be told only where nothing is known of them.
+    pub(super) fn of_gaps(tier: Tier, step: Step, from: Ts, to: Ts) -> Self {
+        let grid = Self::new(tier, step, from, to);
+        Self { holds: grid.last, ..grid }
     }
 
     /// All slot ends.

@@ -127,17 +127,17 @@ pub(super) fn judge(counted: &mut Counted, past: LookUp<'_>) -> Needs {
     let begins = counted.births.begins.take().unwrap_or_else(|| begins(&counted.table));
     let mut table = std::mem::take(&mut counted.table);
     for (key, row) in &mut table {
-        let Some(member) = counted.group.members.get(key.0) else { continue };
-        let judge = Judge {
-            counted: &*counted,
-            key,
-            wanted: &member.wanted,
-            begins: begins.get(&key.0).copied(),
-            past,
-        };
-        judge.row(row, &mut needs, &mut spread);
+        if let Some(judge) = Judge::of(counted, key, &begins, past) {
+            judge.row(row, &mut needs, &mut spread);
+        }
     }
     bound(&mut needs, &mut counted.births.slots);
+    if needs.is_empty() {
+        for (key, at) in spread.without_cell(&table) {
+            let empty = Judge::of(counted, &key, &begins, past).map(|judge| judge.empty(at));
+            table.entry(key).or_default().extend(empty.unwrap_or_default());
+        }
+    }
     counted.table = table;
     counted.births.begins = Some(begins);
     if needs.is_empty() {

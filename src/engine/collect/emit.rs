@@ -38,8 +38,9 @@ pub(super) fn open(counted: &Counted) -> Vec<(SeriesIx, Ts)> {
     let mut open = Vec::new();
     for ((member, _), row) in &counted.table {
         let wanted = counted.group.members.get(*member).map_or(&[][..], |member| &member.wanted);
-        for (at, _) in row.iter().filter(|(_, cell)| cell.open) {
-            open.extend(wanted.iter().map(|wanted| (wanted.series, *at)));
+        for (at, cell) in row.iter().filter(|(_, cell)| cell.open) {
+            let judged = wanted.iter().enumerate().filter(|(position, _)| cell.held(*position).is_none());
+            open.extend(judged.map(|(_, wanted)| (wanted.series, *at)));
         }
     }
     open
@@ -75,6 +76,9 @@ fn known(cells: &[(&Labels, &Cell)], position: usize, wanted: &Wanted) -> SlotSt
     let fact = |(labels, cell): &(&Labels, &Cell)| {
         let raw = cell.values.get(position).copied().unwrap_or_default();
         let withheld = cell.withheld.get(position).copied().unwrap_or_default();
+        if let Some(raw) = cell.held(position) {
+            return GroupFact { group: (*labels).clone(), raw, withheld, trust: Trust::Held };
+        }
         // What was left out uninvestigated is no ruling; the next time it is asked it may be one.
         let (raw, withheld) = if cell.open { (raw.minus(withheld), Events::ZERO) } else { (raw, withheld) };
         let trust = if cell.unreadable || cell.open { Trust::Open } else { cell.trust };

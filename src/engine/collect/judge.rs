@@ -1,6 +1,8 @@
 //! What becomes of one slot: booked as it is while it is small, else ruled on by what is known of
 //! its newborn part.
 
+use std::collections::BTreeMap;
+
 use super::births::Known;
 use super::counted::Counted;
 use super::evidence::{Evidence, Verdict};
@@ -15,24 +17,46 @@ use crate::slo::unit::Events;
 
 /// Rules on the slots of one group.
 pub(super) struct Judge<'a> {
-    pub(super) counted: &'a Counted,
-    pub(super) key: &'a Key,
-    pub(super) wanted: &'a [Wanted],
+    counted: &'a Counted,
+    key: &'a Key,
+    wanted: &'a [Wanted],
     /// The first slot in which the member exists.
-    pub(super) begins: Option<Ts>,
-    pub(super) past: LookUp<'a>,
+    begins: Option<Ts>,
+    past: LookUp<'a>,
 }
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
+    /// Knows the first slot in which each member exists. `None` for a member of another group.
+    pub(super) fn of(
+        counted: &'a Counted,
+        key: &'a Key,
+        begins: &BTreeMap<usize, Ts>,
+        past: LookUp<'a>,
+    ) -> Option<Self> {
+        let wanted = &counted.group.members.get(key.0)?.wanted;
+        Some(Self { counted, key, wanted, begins: begins.get(&key.0).copied(), past })
+    }
+
+    /// A slot without events.
+    pub(super) fn empty(&self, at: Ts) -> Row {
+        let cell = Cell::counted(Events::ZERO, vec![Events::ZERO; self.wanted.len()], false);
+        let mut row = Row::from([(at, cell)]);
+        self.row(&mut row, &mut Needs::default(), &mut Spread::default());
+        row
+    }
+
     pub(super) fn row(&self, row: &mut Row, needs: &mut Needs, spread: &mut Spread) {
         let mut largest = vec![Events::ZERO; self.wanted.len()];
         for (at, cell) in row.iter_mut().filter(|(_, cell)| !cell.unreadable) {
             let pasts: Vec<Past> =
                 self.wanted.iter().map(|w| (self.past)(w.series, &self.key.1, *at)).collect();
             self.slot(*at, cell, &pasts, &largest, needs, spread);
-            if cell.trust == Trust::Counted {
-                for (largest, value) in largest.iter_mut().zip(cell.values.iter().zip(&cell.withheld)) {
-                    *largest = (*largest).max(value.0.minus(*value.1));
+            cell.hold();
+            let is_sum = cell.trust == Trust::Held && pasts.iter().any(|past| past.among);
+            if matches!(cell.trust, Trust::Counted | Trust::Held) && !is_sum {
+                let booked = cell.values.iter().zip(&cell.withheld).map(|(value, less)| value.minus(*less));
+                for (position, (largest, booked)) in largest.iter_mut().zip(booked).enumerate() {
+                    *largest = (*largest).max(cell.held(position).unwrap_or(booked));
                 }
             }
         }
@@ -49,20 +73,23 @@ impl Judge<'_> {
     ) {
         let limits =
             || -> Vec<Events> { (0..self.wanted.len()).map(|i| self.limit(i, at, pasts, largest)).collect() };
-        if pasts.iter().any(ruled) {
+        cell.held = self.held(at, cell, pasts);
+        if !cell.held.is_empty() && cell.held.iter().all(Option::is_some) {
+            return book(cell, Events::ZERO, Trust::Held);
+        }
+        if cell.held.is_empty() && pasts.iter().any(ruled) {
             reuse(cell, pasts);
             if !leaps(cell, pasts, &limits()) {
                 return;
             }
             if pasts.iter().any(|past| past.ruling.is_some_and(|ruling| ruling.trust != Trust::Counted)) {
-                keep(cell, pasts);
-                cell.trust = Trust::Partial;
-                return;
+                return keep(cell, pasts);
             }
-        } else if at < self.counted.grid.first && pasts.iter().all(|past| past.told) {
-            return keep(cell, pasts);
         }
         book(cell, Events::ZERO, Trust::Counted);
+        if cell.values.iter().all(|value| *value == Events::ZERO) {
+            return;
+        }
         let births = &self.counted.births;
         if self.is_first(at, pasts) {
             return match births.newborn_of(self.key, at, cell) {
@@ -110,6 +137,19 @@ impl Judge<'_> {
         }
     }
 
+    /// What is booked of a slot that is not to be told anew, where it was told. The values of a series that
+    /// was not asked before are judged beside it. Of groups beyond the limit there is one ruling for all,
+    /// which the ledger applies.
+    fn held(&self, at: Ts, cell: &Cell, pasts: &[Past]) -> Vec<Option<Events>> {
+        let is_old = at <= self.counted.grid.holds;
+        let holds = |past: &Past| if is_old { past.holds() } else { past.ruled_among };
+        if !pasts.iter().any(holds) {
+            return Vec::new();
+        }
+        let both = pasts.iter().zip(&cell.values);
+        both.map(|(past, value)| holds(past).then(|| past.held(*value))).collect()
+    }
+
     /// The first slot of all events ever seen: its series may have lived long before.
     fn is_first(&self, at: Ts, pasts: &[Past]) -> bool {
         let role = |w: &Wanted| w.role.total || w.role.good_of.is_some();
@@ -138,7 +178,13 @@ impl Judge<'_> {
         let verdict: Verdict = evidence.rule(self.key, gap, lately, newborn);
         book(cell, verdict.withheld.min(cell.count), verdict.trust);
         if verdict.returning > Events::ZERO {
-            let shares = cell.share(verdict.returning);
+            let mut shares = cell.share(verdict.returning);
+            // Of what was told already, they were spread already.
+            for (position, share) in shares.iter_mut().enumerate() {
+                if cell.held(position).is_some() {
+                    *share = Events::ZERO;
+                }
+            }
             let here = spread.add(self.counted, self.key, at, verdict.seen, &shares);
             for (withheld, here) in cell.withheld.iter_mut().zip(&here) {
                 *withheld = withheld.minus(*here);
@@ -182,17 +228,11 @@ fn ruled(past: &Past) -> bool {
     past.ruling.is_some_and(|ruling| ruling.withheld != Events::ZERO)
 }
 
-/// What is booked holds still, with the shares of those that came back before: not every ruling is kept,
-/// and what is asked only because a returning series spreads into it was judged when it was told.
+/// What is booked stays, and what is more or less now is withheld without proof.
 fn keep(cell: &mut Cell, pasts: &[Past]) {
-    book(cell, Events::ZERO, Trust::Counted);
+    book(cell, Events::ZERO, Trust::Partial);
     for ((withheld, value), past) in cell.withheld.iter_mut().zip(&cell.values).zip(pasts) {
         *withheld = value.minus(past.booked);
-        if past.partial {
-            cell.trust = Trust::Partial;
-        } else if *withheld != Events::ZERO && cell.trust == Trust::Counted {
-            cell.trust = Trust::Estimated;
-        }
     }
 }
 

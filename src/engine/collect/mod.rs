@@ -1,8 +1,8 @@
 //! Answers → facts, with the follow-up questions that doubtful answers need.
 //!
-//! One [`Collect`] fills some slots of one query group, the same way for a tick, a catch-up and
-//! a backfill. It is a pure machine: [`Collect::begin`] gives the first questions, each
-//! [`Collect::answer`] may give more, [`Collect::finish`] gives what is known.
+//! One [`Collect`] fills some slots of one query group. It is a pure machine: [`Collect::begin`] gives
+//! the first questions of a tick, [`Collect::fill`] those of history, each [`Collect::answer`] may give
+//! more, [`Collect::finish`] gives what is known.
 //!
 //! ```text
 //! main ─▶ joined, where the cheap form proves nothing ─▶ births, where a slot is suspicious
@@ -43,6 +43,10 @@ use crate::slo::model::Labels;
 use crate::slo::time::Ts;
 use crate::slo::unit::Events;
 
+/// Slots that are told anew at most, and whose rulings are kept for that; what is booked of older ones
+/// holds.
+pub const TOLD_ANEW: usize = 64;
+
 /// What the ledger knows about one group of one series at one slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Past {
@@ -60,8 +64,22 @@ pub struct Past {
     pub booked: Events,
     /// Whether the slot was told of before, with the group or without, and its samples had not stopped.
     pub told: bool,
-    /// Whether a part of this very slot was withheld without proof.
-    pub partial: bool,
+    /// Whether the slot was told of while the group was counted among those beyond the limit.
+    pub among: bool,
+    /// Whether anything was ruled about those then: what came back among them is spread already.
+    pub ruled_among: bool,
+}
+
+impl Past {
+    /// Whether what is booked of this very slot holds when it is asked again for the sake of others.
+    fn holds(&self) -> bool {
+        self.told || self.among
+    }
+
+    /// What it is taken for then; of those beyond the limit only the ledger knows.
+    fn held(&self, value: Events) -> Events {
+        if self.among { value } else { self.booked }
+    }
 }
 
 /// An earlier decision on a slot.
@@ -97,7 +115,16 @@ impl Collect {
     /// none when there is no whole slot in the range. Keep ranges to 1000 points of
     /// [`QueryGroup::spacing`].
     pub fn begin(group: &Arc<QueryGroup>, tier: Tier, from: Ts, to: Ts) -> (Self, Vec<Ask>) {
-        let grid = Grid::new(tier, group.step, from, to);
+        Self::on(group, Grid::new(tier, group.step, from, to))
+    }
+
+    /// The same for history: what is known of these slots holds, and only what is not known of them is
+    /// filled. To be booked with [`Ledger::fill`](crate::engine::ledger::Ledger::fill).
+    pub fn fill(group: &Arc<QueryGroup>, tier: Tier, from: Ts, to: Ts) -> (Self, Vec<Ask>) {
+        Self::on(group, Grid::of_gaps(tier, group.step, from, to))
+    }
+
+    fn on(group: &Arc<QueryGroup>, grid: Grid) -> (Self, Vec<Ask>) {
         let (state, asks) = match group.form {
             Form::Timeslice { slice, .. } => own(timeslice::ask(group, &grid, slice)),
             Form::Direct { .. } => own(direct::ask(group, &grid)),

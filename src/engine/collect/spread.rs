@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ask::{Grid, POINTS, ends};
 use super::counted::{Counted, Range};
-use super::table::{Cell, Key};
+use super::table::{Key, Table};
 use crate::engine::fact::{Tier, Trust};
 use crate::slo::time::{Span, Ts};
 use crate::slo::unit::Events;
@@ -98,6 +98,13 @@ impl Spread {
         }
         share_of(newest)
     }
+
+    /// Slots that are given a share and have nothing else in them.
+    pub(super) fn without_cell(&self, table: &Table) -> Vec<(Key, Ts)> {
+        let has_cell = |key: &Key, at: &Ts| table.get(key).is_some_and(|row| row.contains_key(at));
+        let slots = self.0.iter().flat_map(|(key, row)| row.keys().map(move |at| (key, at)));
+        slots.filter(|(key, at)| !has_cell(key, at)).map(|(key, at)| (key.clone(), *at)).collect()
+    }
 }
 
 /// Cuts a number into parts that differ by a thousandth at most and sum up to it.
@@ -116,13 +123,8 @@ pub(super) fn apply(counted: &mut Counted, spread: &Spread) {
             wanted.1.insert(key.0);
         }
         for (at, shares) in row {
-            let cells = counted.table.entry(key.clone()).or_default();
-            let cell = cells
-                .entry(*at)
-                .or_insert_with(|| Cell::counted(Events::ZERO, vec![Events::ZERO; shares.len()], false));
-            if cell.unreadable {
-                continue;
-            }
+            let cell = counted.table.get_mut(key).and_then(|row| row.get_mut(at));
+            let Some(cell) = cell.filter(|cell| !cell.unreadable) else { continue };
             for (withheld, share) in cell.withheld.iter_mut().zip(shares) {
                 *withheld = withheld.minus(*share);
             }

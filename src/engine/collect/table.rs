@@ -33,12 +33,15 @@ pub(super) struct Cell {
     pub open: bool,
     /// No series of the group existed before the slot.
     pub all_new: bool,
+    /// What is booked of each value and holds; empty where all are told anew.
+    pub held: Vec<Option<Events>>,
 }
 
 impl Cell {
     pub(super) fn counted(count: Events, values: Vec<Events>, all_new: bool) -> Self {
         let withheld = vec![Events::ZERO; values.len()];
-        Self { count, values, withheld, trust: Trust::Counted, unreadable: false, open: false, all_new }
+        let held = Vec::new();
+        Self { count, values, withheld, trust: Trust::Counted, unreadable: false, open: false, all_new, held }
     }
 
     pub(super) fn unreadable(wanted: usize) -> Self {
@@ -56,6 +59,18 @@ impl Cell {
             false => value.scaled(of_count.thousandths(), self.count.thousandths()),
         };
         self.values.iter().map(share).collect()
+    }
+
+    /// What is booked of a value and holds.
+    pub(super) fn held(&self, position: usize) -> Option<Events> {
+        self.held.get(position).copied().flatten()
+    }
+
+    /// Withholds nothing of what holds.
+    pub(super) fn hold(&mut self) {
+        for (withheld, _) in self.withheld.iter_mut().zip(&self.held).filter(|(_, held)| held.is_some()) {
+            *withheld = Events::ZERO;
+        }
     }
 
     /// No events at all.

@@ -4,8 +4,9 @@
 //!
 //! Ticks ask their newest slots several times. Where one of them was absent and has samples now, the
 //! source had not known: what was told as absent right before it is asked once more, four slots for
-//! each that turned, and so on back while more of them turn. It costs as much as it finds: of a series
-//! that was merely scraped late, one question of four slots.
+//! each that turned and at least the lookback, and so on back while more of them turn. It costs as much as
+//! it finds: of a series that was merely scraped late, one question of the lookback. Where nothing can
+//! turn, because the samples had stopped by the time the source spoke again, it shows when they go on.
 //!
 //! Of what was never born nothing turns. It is asked again as a whole when the settings of its source
 //! change, see `service/changed.rs`.
@@ -17,10 +18,9 @@ use super::series::Series;
 use crate::engine::fact::{Facts, SlotState, Tier};
 use crate::slo::time::{Span, Ts};
 
-/// Slots asked again for each that turned.
+/// Slots asked again for each that turned; the lookback at least.
 const MORE: i64 = 4;
-/// Slices are asked one by one a little less far back than they are kept (12h); beyond that what is known
-/// of others in the same query would be told anew.
+/// Slices are asked one by one a little less far back than they are kept (12h).
 const REACH: Span = Span::from_mins(11 * 60 + 30);
 
 /// Slots that were answered and are to be asked once more.
@@ -39,6 +39,11 @@ impl Doubted {
         doubted
     }
 
+    /// Whether any of `(from, to]` is in doubt.
+    pub(super) fn touches(&self, from: Ts, to: Ts) -> bool {
+        self.slots.overlap(from, to) > 0
+    }
+
     pub(super) fn add(&mut self, (from, to): (Ts, Ts)) {
         self.slots.insert(from, to);
     }
@@ -50,7 +55,7 @@ impl Doubted {
         }
         let mut left = set.clone();
         for (from, to) in self.slots.within(Ts(i64::MIN), Ts(i64::MAX)) {
-            left.remove(Ts(from), Ts(to));
+            left.cut(Ts(from), Ts(to));
         }
         Cow::Owned(left)
     }
@@ -84,13 +89,21 @@ impl Series {
         let was_absent = |end: Ts| self.absent.contains(end) || self.doubted.slots.contains(end);
         let turned = facts.slots.iter().filter(|slot| has_samples(&slot.state) && was_absent(slot.end));
         let turned: Vec<Ts> = turned.map(|slot| slot.end).collect();
-        let first = *turned.first()?;
         let width = self.keep.key.step.span().max(self.keep.key.grid());
-        self.doubted.since = self.absent.since(first).or(self.doubted.since);
+        let begins = facts.slots.iter().find(|slot| has_samples(&slot.state)).map(|slot| slot.end);
+        let comes_back = begins.filter(|end| self.comes_back(*end, width));
+        let first = turned.first().copied().or(comes_back)?;
         let count = MORE * i64::try_from(turned.len()).unwrap_or(i64::MAX / MORE / 86_400);
+        let back = Span::from_secs_saturating(count.saturating_mul(width.secs())).max(self.keep.reach);
         let (to, newest) = (first.minus(width), self.answered.last()?);
-        let most = to.minus(Span::from_secs_saturating(count.saturating_mul(width.secs())));
-        let from = self.doubted.since?.max(most).max(newest.minus(REACH).floor_to(width));
+        self.doubted.since = self.absent.since(first).or(self.absent.since(to)).or(self.doubted.since);
+        let from = self.doubted.since?.max(to.minus(back)).max(newest.minus(REACH)).floor_to(width);
         (from < to).then_some((from, to))
+    }
+
+    /// Whether a slot is told for the first time, with samples, right after an absence: its difference may
+    /// reach back to a sample of while the source had nothing to say.
+    fn comes_back(&self, end: Ts, width: Span) -> bool {
+        self.born.is_some() && !self.answered.contains(end) && self.absent.contains(end.minus(width))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::intervals::Intervals;
 use super::track::{Track, edge};
-use crate::engine::collect::Ruling;
+use crate::engine::collect::{Ruling, TOLD_ANEW};
 use crate::engine::fact::{GroupFact, Tier, Trust};
 use crate::slo::model::Labels;
 use crate::slo::time::{Span, Step, Ts};
@@ -10,9 +10,6 @@ use crate::slo::unit::Events;
 
 /// Beginnings of calendar periods remembered at most: weeks, months and quarters in some time zones.
 pub(super) const MOST_CUTS: usize = 8;
-/// Rulings remembered at most; only slots that are still asked again need theirs.
-pub(super) const MOST_RULINGS: usize = 64;
-
 /// One group of a series.
 #[derive(Clone, Debug)]
 pub struct Group {
@@ -102,11 +99,12 @@ impl Group {
                 self.stale.remove(end.minus(reach).min(from), end);
                 self.counted = self.counted.max(end);
             }
-            Trust::Partial | Trust::Open => self.partial.insert(from, end),
+            // What holds was resolved before.
+            Trust::Partial | Trust::Open | Trust::Held => self.partial.doubt(from, end),
             Trust::Stale => {
                 let bridged = self.counted > end && self.counted.since(end) <= reach;
                 if !bridged {
-                    self.stale.insert(from, end);
+                    self.stale.doubt(from, end);
                 }
             }
         }
@@ -187,7 +185,7 @@ impl Group {
     pub fn unsure_pieces(&self, from: Ts, to: Ts) -> Intervals {
         let mut unsure = self.stale.intersection(&self.stale, from, to);
         for (a, b) in self.partial.within(from, to) {
-            unsure.insert(Ts(a), Ts(b));
+            unsure.doubt(Ts(a), Ts(b));
         }
         unsure
     }
@@ -240,7 +238,7 @@ impl Group {
 
     /// Whether what was ruled about a slot may be forgotten: rulings are remembered up to a bound.
     pub fn may_have_forgotten(&self, end: Ts) -> bool {
-        self.rulings.len() >= MOST_RULINGS && self.rulings.iter().any(|ruled| ruled.end >= end)
+        self.rulings.len() >= TOLD_ANEW && self.rulings.iter().all(|ruled| ruled.end > end)
     }
 
     /// Bytes held on the heap.
@@ -271,10 +269,11 @@ impl Group {
         if ruling.withheld == Events::ZERO && ruling.trust != Trust::Partial {
             return;
         }
-        if self.rulings.len() >= MOST_RULINGS {
+        let place = self.rulings.partition_point(|ruled| (ruled.end, ruled.tier) < (end, tier));
+        self.rulings.insert(place, Ruled { tier, end, ruling });
+        if self.rulings.len() > TOLD_ANEW {
             self.rulings.remove(0);
         }
-        self.rulings.push(Ruled { tier, end, ruling });
     }
 
     fn note_largest(&mut self, end: Ts, booked: Events, slices: i64) {

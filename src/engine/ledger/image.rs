@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::group::{Group, MOST_CUTS, MOST_RULINGS, Ruled};
+use super::group::{Group, MOST_CUTS, Ruled};
 use super::intervals::Intervals;
 use super::ring::Ring;
 use super::series::{Keep, MOST_GROUPS, Series};
-use crate::engine::collect::Ruling;
+use crate::engine::collect::{Ruling, TOLD_ANEW};
 use crate::engine::fact::{Tier, Trust};
 use crate::slo::model::Labels;
 use crate::slo::time::{Span, Ts};
@@ -39,6 +39,9 @@ pub struct SeriesImage {
     /// How long it was kept; behind that, for the same reason.
     #[serde(skip)]
     kept: Option<Span>,
+    /// Between which slots were lost; behind that, where any were.
+    #[serde(skip)]
+    lost: Option<(Ts, Ts)>,
 }
 
 /// By which lookback slots were booked.
@@ -94,6 +97,7 @@ impl SeriesImage {
             groups: series.groups.iter().map(GroupImage::of).collect(),
             booked: Some(Booked { reach: series.keep.reach, otherwise: series.otherwise }),
             kept: Some(series.keep.span),
+            lost: series.lost,
         }
     }
 
@@ -113,6 +117,7 @@ impl SeriesImage {
         if let Some(booked) = self.booked {
             bytes.extend(postcard::to_stdvec(&booked).unwrap_or_default());
             bytes.extend(self.kept.and_then(|kept| postcard::to_stdvec(&kept).ok()).unwrap_or_default());
+            bytes.extend(self.lost.and_then(|lost| postcard::to_stdvec(&lost).ok()).unwrap_or_default());
         }
         bytes
     }
@@ -126,6 +131,7 @@ impl SeriesImage {
             postcard::take_from_bytes(bytes).map_err(|_| ImageError::Damaged)?;
         let rest = added(rest, &mut image.booked)?;
         let rest = added(rest, &mut image.kept)?;
+        let rest = added(rest, &mut image.lost)?;
         if rest.is_empty() && image.is_sane() { Ok(image) } else { Err(ImageError::Damaged) }
     }
 
@@ -138,6 +144,7 @@ impl SeriesImage {
             && self.born.is_none_or(Ts::is_real)
             && self.booked.and_then(|booked| booked.otherwise).is_none_or(Ts::is_real)
             && self.kept.is_none_or(|kept| Span::ZERO < kept && kept <= LONGEST_KEPT)
+            && self.lost.is_none_or(|(from, to)| from.is_real() && to.is_real())
             && self.groups.len() <= MOST_GROUPS
             && labels.len() == self.groups.len()
             && self.groups.iter().all(GroupImage::is_sane)
@@ -154,6 +161,7 @@ impl SeriesImage {
         series.answered = self.answered;
         series.absent = self.absent;
         series.born = self.born;
+        series.lost = self.lost;
         for image in self.groups {
             let ix = series.add_group(image.labels.clone());
             let group = series.groups.get_mut(ix).ok_or(ImageError::Damaged)?;
@@ -193,7 +201,7 @@ impl GroupImage {
         let real = |at: Ts| at.is_real() || at.0 == i64::MIN;
         self.stale.is_sane()
             && self.partial.is_sane()
-            && self.rulings.len() <= MOST_RULINGS
+            && self.rulings.len() <= TOLD_ANEW
             && self.rulings.iter().all(|(_, end, ..)| end.is_real())
             && self.largest.iter().all(|(day, _)| real(Ts(*day)))
             && self.cuts.len() <= MOST_CUTS
@@ -222,6 +230,8 @@ impl GroupImage {
                 Ruled { tier, end, ruling }
             })
             .collect();
+        // Images of before were in the order of ruling.
+        group.rulings.sort_by_key(|ruled| (ruled.end, ruled.tier));
         group.counted = self.counted;
         group.seen = self.seen;
         for (at, events) in self.cuts {
@@ -293,6 +303,7 @@ mod tests {
             groups: vec![group],
             booked: Some(Booked { reach: Span::from_mins(10), otherwise: Some(Ts(300)) }),
             kept: Some(Span::from_days(28)),
+            lost: Some((Ts(0), Ts(300))),
         };
         change(&mut image);
         SeriesImage::from_bytes(&image.to_bytes())
@@ -311,6 +322,7 @@ mod tests {
         assert!(changed(|image| image.groups[0].counted = Ts(i64::MAX)).is_err());
         assert!(changed(|image| image.groups.push(image.groups[0].clone())).is_err(), "a group twice");
         assert!(changed(|image| image.booked = None).unwrap().booked.is_none(), "one of before");
+        assert!(changed(|image| image.lost = Some((Ts(0), Ts(i64::MAX)))).is_err());
         let far = Booked { reach: Span::ZERO, otherwise: Some(Ts(i64::MAX)) };
         assert!(changed(|image| image.booked = Some(far)).is_err());
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::slo::time::Ts;
 
-/// Intervals kept at most; beyond it the oldest is forgotten, so coverage is never claimed falsely.
+/// Intervals kept at most. What is claimed shrinks beyond it, what is doubted grows.
 const MOST: usize = 4096;
 
 /// Disjoint, sorted intervals `(from, to]`; neighbours that touch are one.
@@ -20,16 +20,50 @@ impl Intervals {
         Self(pieces)
     }
 
-    /// Whether it is a set that we would have written: disjoint, sorted, bounded, of moments that can be.
+    /// Whether it is a set that we would have written: disjoint, sorted, of moments that can be, bounded, with
+    /// what is cut out of it.
     pub(super) fn is_sane(&self) -> bool {
         let apart = self.0.iter().zip(self.0.iter().skip(1)).all(|(a, b)| a.1 < b.0);
         let real = |(from, to): &(i64, i64)| from < to && Ts(*from).is_real() && Ts(*to).is_real();
-        self.0.len() <= MOST && apart && self.0.iter().all(real)
+        self.0.len() <= 2 * MOST && apart && self.0.iter().all(real)
     }
 
-    /// Adds `(from, to]`.
-    pub fn insert(&mut self, from: Ts, to: Ts) {
-        let (mut from, mut to) = (from.0, to.0);
+    /// Adds `(from, to]`, a claim: beyond the bound the shortest piece is forgotten, the oldest of these
+    /// but not the newest of all. Gives what is forgotten.
+    pub fn insert(&mut self, from: Ts, to: Ts) -> Option<(Ts, Ts)> {
+        self.put(from.0, to.0);
+        self.bound()
+    }
+
+    /// Takes `(from, to]` out of a claim, which may make two pieces of one: bounded like [`Self::insert`].
+    pub fn withdraw(&mut self, from: Ts, to: Ts) -> Option<(Ts, Ts)> {
+        self.cut(from, to);
+        self.bound()
+    }
+
+    fn bound(&mut self) -> Option<(Ts, Ts)> {
+        let old = self.0.get(..self.0.len().saturating_sub(1)).filter(|_| self.0.len() > MOST)?;
+        let (shortest, _) = old.iter().enumerate().min_by_key(|(_, (from, to))| to - from)?;
+        let (from, to) = self.0.remove(shortest);
+        Some((Ts(from), Ts(to)))
+    }
+
+    /// Adds `(from, to]`, a doubt: beyond the bound what lies between the two pieces that are closest to
+    /// each other is doubted, too.
+    pub fn doubt(&mut self, from: Ts, to: Ts) {
+        self.put(from.0, to.0);
+        if self.0.len() <= MOST {
+            return;
+        }
+        let holes = self.0.iter().zip(self.0.iter().skip(1)).map(|(a, b)| b.0 - a.1).enumerate();
+        let Some((left, _)) = holes.min_by_key(|(_, hole)| *hole) else { return };
+        let (_, end) = self.0.remove(left + 1);
+        if let Some(piece) = self.0.get_mut(left) {
+            piece.1 = end;
+        }
+    }
+
+    fn put(&mut self, mut from: i64, mut to: i64) {
         if from >= to {
             return;
         }
@@ -50,13 +84,18 @@ impl Intervals {
             to = to.max(b.1);
         }
         self.0.splice(first..end, [(from, to)]);
-        if self.0.len() > MOST {
-            self.0.remove(0);
+    }
+
+    /// Takes `(from, to]` out of a doubt, but not where that would leave more pieces than the bound.
+    pub fn remove(&mut self, from: Ts, to: Ts) {
+        let splits = || self.0.iter().any(|piece| piece.0 < from.0 && to.0 < piece.1);
+        if self.0.len() < MOST || !splits() {
+            self.cut(from, to);
         }
     }
 
-    /// Takes `(from, to]` out.
-    pub fn remove(&mut self, from: Ts, to: Ts) {
+    /// Takes `(from, to]` out, however many pieces that leaves.
+    pub fn cut(&mut self, from: Ts, to: Ts) {
         let (from, to) = (from.0, to.0);
         if from >= to || self.0.last().is_none_or(|last| last.1 <= from) {
             return;
@@ -160,6 +199,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::slo::time::Span;
 
     proptest! {
         #[test]
@@ -197,13 +237,41 @@ mod tests {
         assert_eq!(set.outside(Ts(60), Ts(100)).0, []);
     }
 
-    #[test]
-    fn the_oldest_is_forgotten_beyond_the_bound() {
+    /// As many pieces as may be: slots of 5 s, with holes of 5 s between.
+    fn full() -> Intervals {
         let mut set = Intervals::default();
-        for i in 0..i64::try_from(MOST).unwrap() + 10 {
-            set.insert(Ts(i * 10), Ts(i * 10 + 5));
+        for i in 0..i64::try_from(MOST).unwrap() {
+            assert_eq!(set.insert(Ts(i * 10), Ts(i * 10 + 5)), None);
         }
+        set
+    }
+
+    #[test]
+    fn beyond_the_bound_the_shortest_claim_is_forgotten_but_not_the_newest() {
+        let (mut set, end) = (full(), i64::try_from(MOST).unwrap() * 10);
+        assert_eq!(set.insert(Ts(-1000), Ts(-900)), Some((Ts(0), Ts(5))), "the oldest of the shortest");
+        assert_eq!(set.insert(Ts(end), Ts(end + 1)), Some((Ts(10), Ts(15))));
+        assert!(set.contains(Ts(-900)) && set.contains(Ts(end + 1)));
         assert_eq!(set.0.len(), MOST);
-        assert!(!set.contains(Ts(5)));
+    }
+
+    #[test]
+    fn beyond_the_bound_more_is_doubted() {
+        let (mut set, end) = (full(), i64::try_from(MOST).unwrap() * 10);
+        set.doubt(Ts(end), Ts(end + 5));
+        assert_eq!(set.0.len(), MOST);
+        assert!((0..=end).step_by(10).all(|from| set.contains(Ts(from + 5))), "nothing is doubted less");
+        assert_eq!(set.overlap(Ts(0), Ts(end + 5)), end / 2 + 10);
+    }
+
+    #[test]
+    fn a_removal_that_would_leave_too_many_pieces_is_left_out() {
+        let mut set = full();
+        let newest = set.last().unwrap();
+        set.insert(newest, newest.plus(Span::from_secs(30)));
+        set.remove(newest.plus(Span::from_secs(5)), newest.plus(Span::from_secs(10)));
+        assert!(set.is_sane());
+        set.remove(Ts(0), Ts(5));
+        assert!(!set.contains(Ts(5)), "what makes no more of them is taken out");
     }
 }

@@ -7,6 +7,7 @@ mod doubted;
 mod excluded;
 mod group;
 mod groups;
+mod held;
 mod image;
 mod intervals;
 mod other;
@@ -15,6 +16,7 @@ mod series;
 mod track;
 mod wanted;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub use excluded::{Edge, Excluded, Exclusion, rounded};
@@ -32,6 +34,7 @@ use super::collect::Past;
 use super::fact::{Facts, SeriesIx, SlotFact, Tier};
 use crate::slo::model::Labels;
 use crate::slo::time::Ts;
+use crate::slo::unit::Events;
 
 /// All series of a plan, in the plan's order.
 #[derive(Clone, Debug, Default)]
@@ -80,16 +83,28 @@ impl Ledger {
 
     /// Books facts; gives back the slots that changed anything, to be journaled.
     pub fn apply(&mut self, facts: &Facts) -> Vec<SlotFact> {
+        self.tell(facts, false)
+    }
+
+    /// The same of history: what is known holds, also what was told while it was asked.
+    pub fn fill(&mut self, facts: &Facts) -> Vec<SlotFact> {
+        self.tell(facts, true)
+    }
+
+    fn tell(&mut self, facts: &Facts, gaps_only: bool) -> Vec<SlotFact> {
         let apart = groups::apart(self, facts);
         let Some(series) = usize::try_from(facts.series.0).ok().and_then(|ix| self.series.get_mut(ix)) else {
             return Vec::new();
         };
+        // What is new to the series is so in all of these slots.
+        let known: Vec<_> =
+            facts.slots.iter().filter_map(|slot| series.resolve(facts.tier, slot, gaps_only)).collect();
         apart.into_iter().for_each(|(labels, decided)| series.follow(labels, decided));
         let id = series.id();
         let late = series.came_late(facts);
         let turned = series.turned(facts);
-        let changed: Vec<SlotFact> =
-            facts.slots.iter().filter(|slot| series.apply(facts.tier, slot)).cloned().collect();
+        let changed = known.into_iter().filter(|slot| series.apply(facts.tier, slot));
+        let changed: Vec<SlotFact> = changed.map(Cow::into_owned).collect();
         if let Some(turned) = turned {
             self.beside(facts.series, |series| series.doubted.add(turned));
         }
@@ -194,15 +209,18 @@ impl Ledger {
         let known = series.group(group);
         let (slot, step) = (tier.span(series.keep().key.step), series.keep().key.step.span());
         let from = end.minus(slot);
+        let told = |group: &&Group| series.is_told(from, end) && !group.is_stale(end);
+        let other = if known.is_none() { series.other().filter(told) } else { None };
+        let ruled = |other: &Group| other.ruling(tier, end).is_some_and(|r| r.withheld != Events::ZERO);
         Past {
             largest: known.map(|g| g.largest(end).scaled(slot.secs(), step.secs())).unwrap_or_default(),
             ruling: known.and_then(|g| g.ruling(tier, end)),
             begun: series.first_known().is_some_and(|first| first < from),
             stale: known.is_some_and(|g| g.is_stale(from)),
             booked: known.map(|g| g.sum(from, end)).unwrap_or_default(),
-            // What is counted among the groups beyond the limit is not known by itself.
-            told: known.is_some_and(|g| series.is_told(from, end) && !g.is_stale(end)),
-            partial: known.is_some_and(|g| g.is_partial(end)),
+            told: known.is_some_and(|g| told(&g)),
+            among: other.is_some(),
+            ruled_among: other.is_some_and(ruled),
         }
     }
 

@@ -12,10 +12,15 @@ pub fn is_other(labels: &Labels) -> bool {
     !labels.is_empty() && labels.values().all(|value| value == OTHER)
 }
 
+/// The labels of all groups beyond the limit together, for those of one of them.
+pub(super) fn of_other(labels: &Labels) -> Labels {
+    labels.keys().map(|label| (label.clone(), OTHER.to_owned())).collect()
+}
+
 /// Groups beyond the limit are one group: their events add up, their trust is the worst of all.
 pub(super) fn fold(sum: Option<GroupFact>, fact: &GroupFact) -> GroupFact {
     let mut sum = sum.unwrap_or_else(|| GroupFact {
-        group: fact.group.keys().map(|k| (k.clone(), OTHER.to_owned())).collect(),
+        group: of_other(&fact.group),
         raw: Events::ZERO,
         withheld: Events::ZERO,
         trust: fact.trust,

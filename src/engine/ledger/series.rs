@@ -53,12 +53,17 @@ pub struct Series {
     pub(super) by_labels: BTreeMap<Labels, usize>,
     /// Whether there ever were groups beyond the limit.
     overflowed: bool,
+    /// The place of the group that those are counted in.
+    other: Option<usize>,
     /// Newest slot with at least one group, if there ever was one.
     pub(super) born: Option<Ts>,
     /// Slots that were told as absent in doubt; see [`super::doubted`].
     pub(super) doubted: Doubted,
     /// Up to where slots were booked under another lookback than that of the plan.
     pub(super) otherwise: Option<Ts>,
+    /// Between which slots are not known that were told once, as they were too many pieces: they must not
+    /// be added to hours that hold them.
+    pub(super) lost: Option<(Ts, Ts)>,
 }
 
 impl Series {
@@ -71,9 +76,11 @@ impl Series {
             groups: Vec::new(),
             by_labels: BTreeMap::new(),
             overflowed: false,
+            other: None,
             born: None,
             doubted: Doubted::default(),
             otherwise: None,
+            lost: None,
         }
     }
 
@@ -111,6 +118,11 @@ impl Series {
     /// among them before.
     pub fn overflowed(&self) -> bool {
         self.overflowed
+    }
+
+    /// The group in which those beyond the limit are counted, if there are any.
+    pub(super) fn other(&self) -> Option<&Group> {
+        self.groups.get(self.other?)
     }
 
     /// The group with these label values.
@@ -166,6 +178,7 @@ impl Series {
         self.answered.forget(upto);
         self.absent.forget(upto);
         self.doubted.forget(upto);
+        self.lost = self.lost.map(|(from, to)| (from.max(upto), to)).filter(|(from, to)| from < to);
         self.groups.iter_mut().for_each(|group| group.forget(upto));
     }
 
@@ -173,7 +186,7 @@ impl Series {
     /// known is never unlearned, because a source that lost its data answers "absent" too.
     pub(super) fn apply(&mut self, tier: Tier, slot: &SlotFact) -> bool {
         let end = slot.end;
-        let from = end.minus(tier.span(self.keep.key.step).max(self.keep.key.grid()));
+        let from = self.begin(tier, end);
         let doubted = slot.state != SlotState::Unknown && self.doubted.told(from, end);
         if tier == Tier::Fine && self.answered.last().is_some_and(|newest| newest.since(end) > FINE_REACH) {
             return false;
@@ -187,15 +200,18 @@ impl Series {
             SlotState::Absent if known_before && !self.is_only_stale(from, end) => false,
             SlotState::Absent => {
                 let changed = known_before || !self.answered.contains(end);
-                self.answered.insert(from, end);
-                self.absent.insert(from, end);
+                self.answer(from, end);
+                if self.answered.contains(end) {
+                    let too_many = self.absent.insert(from, end);
+                    self.lose(too_many);
+                }
                 self.groups.iter_mut().for_each(|group| group.stale.remove(from, end));
                 changed
             }
             SlotState::Known(facts) => {
                 let told =
                     known_before && !doubted && self.answered.overlap(from, end) == end.since(from).secs();
-                self.answered.insert(from, end);
+                self.answer(from, end);
                 // A difference reaches back over absence, too.
                 let before = self.born.filter(|born| *born < from && end.since(*born) <= self.keep.reach);
                 self.absent.remove(before.unwrap_or(from), end);
@@ -203,6 +219,24 @@ impl Series {
                 self.book(tier, (from, end), facts, told) || !known_before
             }
         }
+    }
+
+    fn answer(&mut self, from: Ts, end: Ts) {
+        let too_many = self.answered.insert(from, end);
+        self.lose(too_many);
+    }
+
+    /// A piece that is not known any more, as there were too many.
+    fn lose(&mut self, piece: Option<(Ts, Ts)>) {
+        let Some((from, to)) = piece else { return };
+        self.answered.cut(from, to);
+        self.absent.remove(from, to);
+        self.lost = Some(self.lost.map_or((from, to), |lost| (lost.0.min(from), lost.1.max(to))));
+    }
+
+    /// Where the slot begins.
+    pub(super) fn begin(&self, tier: Tier, end: Ts) -> Ts {
+        end.minus(tier.span(self.keep.key.step).max(self.keep.key.grid()))
     }
 
     fn book(&mut self, tier: Tier, slot: (Ts, Ts), facts: &[GroupFact], told: bool) -> bool {
@@ -259,7 +293,8 @@ impl Series {
 
     /// What was told of `(from, to]` is to be asked again; until then it is not known.
     pub(super) fn ask_again(&mut self, (from, to): (Ts, Ts)) {
-        self.answered.remove(from, to);
+        let too_many = self.answered.withdraw(from, to);
+        self.lose(too_many);
         self.absent.remove(from, to);
         for group in &mut self.groups {
             group.stale.remove(from, to);
@@ -291,9 +326,11 @@ impl Series {
         }
     }
 
-    /// Whether all of `(from, to]` is answered, and not by absence.
+    /// Whether all of `(from, to]` is answered, not by absence, and not in doubt.
     pub(super) fn is_told(&self, from: Ts, to: Ts) -> bool {
-        self.answered.overlap(from, to) == to.since(from).secs() && self.absent.overlap(from, to) == 0
+        self.answered.overlap(from, to) == to.since(from).secs()
+            && self.absent.overlap(from, to) == 0
+            && !self.doubted.touches(from, to)
     }
 
     /// The newest slot with any group.
@@ -311,6 +348,7 @@ impl Series {
         if !gone.is_empty() {
             self.groups.retain(|group| !gone.contains(&group.labels));
             self.by_labels = self.groups.iter().enumerate().map(|(ix, g)| (g.labels.clone(), ix)).collect();
+            self.other = self.groups.iter().position(|group| is_other(&group.labels));
         }
     }
 
@@ -342,13 +380,14 @@ impl Series {
             && self.groups.iter().all(|group| group.sum(from, end) == Events::ZERO)
     }
 
-    /// Five minutes of which a part is known may be told only where the tier still holds them, so
-    /// that they replace that part; where only their hour does, they would be added to it. And five
-    /// minutes known whole only where no finer slices are in charge.
+    /// Five minutes of which a part is known, or was known before it was lost, may be told only where
+    /// the tier still holds them, so that they replace that part; where only their hour does, they would
+    /// be added to it. And five minutes known whole only where no finer slices are in charge.
     fn may_tell(&self, from: Ts, end: Ts, known_before: bool) -> bool {
         let partly = self.answered.overlap(from, end) > self.absent.overlap(from, end);
         let newest = self.answered.last().unwrap_or(end);
-        let replaces = !partly || self.groups.iter().all(|g| g.track.holds_five(end));
+        let is_new = !partly && self.lost.is_none_or(|(from, to)| end <= from || to < end);
+        let replaces = is_new || self.groups.iter().all(|g| g.track.holds_five(end));
         replaces && (!known_before || newest.since(from) > FINE_REACH)
     }
 
@@ -370,7 +409,9 @@ impl Series {
         for boundary in &self.keep.cuts {
             group.put_cut(*boundary, Events::ZERO);
         }
-        self.overflowed |= is_other(&labels);
+        if is_other(&labels) {
+            (self.overflowed, self.other) = (true, Some(ix));
+        }
         self.groups.push(group);
         self.by_labels.insert(labels, ix);
         ix

@@ -12,7 +12,7 @@ pub(super) use back::{is_readable, restore, revive};
 use super::shared::Shared;
 use super::state::World;
 use crate::engine::fact::{Facts, SeriesIx, SlotFact, SlotState, Tier};
-use crate::engine::ledger::{Series, SeriesImage};
+use crate::engine::ledger::{Ledger, Series, SeriesImage};
 use crate::engine::plan::Plan;
 use crate::slo::time::{Span, Ts};
 use crate::store::{ImageRow, SliceBlob, StoreError};
@@ -49,7 +49,7 @@ impl Journal {
     /// more are left out: their positions mean something else now.
     pub(super) fn book(&mut self, shared: &Shared, plan: &Arc<Plan>, all: &[Facts]) {
         let mut world = shared.world.write();
-        for entry in learn(shared, &mut world, plan, all) {
+        for entry in learn(shared, &mut world, plan, all, Ledger::apply) {
             self.note(entry);
         }
     }
@@ -59,7 +59,7 @@ impl Journal {
     pub(super) fn book_history(&mut self, shared: &Shared, plan: &Arc<Plan>, all: &[Facts]) {
         let mut world = shared.world.write();
         let judged = judged(&world, plan, all);
-        for entry in learn(shared, &mut world, plan, all) {
+        for entry in learn(shared, &mut world, plan, all, Ledger::fill) {
             let ends = entry.2.iter().map(|slot| slot.end).max();
             if judged.get(&entry.0).is_some_and(|judged| ends > Some(*judged)) {
                 world.unjudged.push(entry);
@@ -163,14 +163,20 @@ impl Journal {
     }
 }
 
-/// Books facts in the ledger; what changed.
-fn learn(shared: &Shared, world: &mut World, plan: &Arc<Plan>, all: &[Facts]) -> Vec<Entry> {
+/// Has the ledger told facts in one of its ways; what changed.
+fn learn(
+    shared: &Shared,
+    world: &mut World,
+    plan: &Arc<Plan>,
+    all: &[Facts],
+    tell: fn(&mut Ledger, &Facts) -> Vec<SlotFact>,
+) -> Vec<Entry> {
     if !Arc::ptr_eq(&world.plan, plan) {
         return Vec::new();
     }
     let mut entries = Vec::new();
     for facts in all {
-        let changed = world.ledger.apply(facts);
+        let changed = tell(&mut world.ledger, facts);
         let Some(id) = world.ledger.series(facts.series).map(|s| s.id()).filter(|_| !changed.is_empty())
         else {
             continue;

@@ -8,17 +8,17 @@ use proptest::prelude::*;
 use super::model::{Model, Stream};
 use super::*;
 use crate::engine::fact::What;
-use crate::engine::ledger::Ledger;
+use crate::engine::ledger::{Keep, Ledger};
 use crate::engine::testing;
 
-const S: i64 = 30;
+pub(super) const S: i64 = 30;
 /// A moment on every grid, and how long processes are watched.
-const NOON: i64 = 43_200;
-const END: i64 = NOON + 3000;
+pub(super) const NOON: i64 = 43_200;
+pub(super) const END: i64 = NOON + 3000;
 
 /// What happens to a process at one of its scrapes.
 #[derive(Clone, Copy, Debug)]
-enum Hazard {
+pub(super) enum Hazard {
     /// It begins again at zero.
     Restart,
     /// Its series bear another label from now on.
@@ -34,7 +34,7 @@ enum Hazard {
 }
 
 #[derive(Clone, Debug)]
-struct Process {
+pub(super) struct Process {
     /// First scrape, distance of scrapes, and events between two.
     first: i64,
     every: i64,
@@ -58,20 +58,26 @@ impl Process {
     fn scrapes(&self) -> Vec<Scrape> {
         let (mut value, mut env) = (self.life, 0);
         let mut began = if self.life > 0 { 0 } else { self.first - 1 };
-        let (mut missed, mut late) = (0, 0);
+        let (mut missed, mut late, mut named) = (0, 0, self.first);
         let mut scrapes = Vec::new();
         for n in 0..(END - self.first) / self.every {
             let at = self.first + n * self.every;
             value += self.rate * (n % 3);
             for (_, hazard) in self.hazards.iter().filter(|(scrape, _)| *scrape == n) {
+                // New labels twice in one slot, or in that of the first scrape, are not told from a life.
+                let relabels = matches!(hazard, Hazard::Relabel | Hazard::Deploy);
+                if relabels && slot(std::mem::replace(&mut named, at)) == slot(at) {
+                    continue;
+                }
                 match hazard {
                     Hazard::Restart | Hazard::Deploy => (value, began) = (self.rate, at - 1),
                     Hazard::Dip if value > 100 => value -= 1 + self.rate * (n % 3),
-                    Hazard::Miss(scrapes) => missed = at + scrapes * self.every,
+                    // Not one right after the other, which would be a longer one.
+                    Hazard::Miss(scrapes) if at > missed => missed = at + scrapes * self.every,
                     Hazard::Late(scrapes) => late = at + scrapes * self.every,
-                    Hazard::Relabel | Hazard::Dip => {}
+                    Hazard::Relabel | Hazard::Dip | Hazard::Miss(_) => {}
                 }
-                env += i64::from(matches!(hazard, Hazard::Relabel | Hazard::Deploy));
+                env += i64::from(relabels);
             }
             if at >= missed {
                 scrapes.push(Scrape { at, arrives: at.max(late), value, began, env });
@@ -121,13 +127,13 @@ fn slot(at: i64) -> i64 {
 }
 
 /// All that a source will ever have: each stream with when its samples arrive.
-struct Everything {
+pub(super) struct Everything {
     series: Vec<(Stream, Vec<i64>)>,
     targets: Vec<(&'static str, Stream, Vec<i64>)>,
 }
 
 impl Everything {
-    fn of(processes: &[Process]) -> Self {
+    pub(super) fn of(processes: &[Process]) -> Self {
         let mut all = Self { series: Vec::new(), targets: Vec::new() };
         for (pod, process) in processes.iter().enumerate() {
             let target = labels(&[("job", "web"), ("instance", &format!("pod-{pod}"))]);
@@ -151,7 +157,7 @@ impl Everything {
     }
 
     /// What is there by now.
-    fn at(&self, now: i64) -> Model {
+    pub(super) fn at(&self, now: i64) -> Model {
         let arrived = |stream: &Stream, arrive: &[i64]| {
             let both = stream.samples.iter().zip(arrive).filter(|(_, arrives)| **arrives <= now);
             Stream { samples: both.map(|(sample, _)| *sample).collect(), ..stream.clone() }
@@ -165,38 +171,77 @@ impl Everything {
     }
 }
 
-/// Asks about the slots after `from` up to `to` and books what comes of it.
-fn ask(ledger: &mut Ledger, group: &Arc<QueryGroup>, model: &Model, (from, to): (i64, i64)) {
-    let (mut collect, mut asks) = Collect::begin(group, Tier::Fine, Ts(from), Ts(to));
+/// A way to begin to ask.
+type Begin = fn(&Arc<QueryGroup>, Tier, Ts, Ts) -> (Collect, Vec<Ask>);
+
+/// What comes of asking about the slots after `from` up to `to`, in one of the ways to begin.
+pub(super) fn asked(
+    begin: Begin,
+    ledger: &Ledger,
+    group: &Arc<QueryGroup>,
+    model: &Model,
+    (from, to): (i64, i64),
+) -> Vec<Facts> {
+    let (mut collect, mut asks) = begin(group, Tier::Fine, Ts(from), Ts(to));
     while let Some(ask) = asks.pop() {
         let past = |ix: SeriesIx, labels: &Labels, end: Ts| ledger.past(ix, labels, Tier::Fine, end);
         asks.extend(collect.answer(ask.id, model.answer(group, &ask), &past));
     }
-    for facts in collect.finish() {
+    collect.finish()
+}
+
+/// A tick: tells the slots anew.
+pub(super) fn tick(ledger: &mut Ledger, group: &Arc<QueryGroup>, model: &Model, range: (i64, i64)) {
+    for facts in asked(Collect::begin, ledger, group, model, range) {
         ledger.apply(&facts);
     }
+}
+
+/// A piece of history: tells what is not known.
+pub(super) fn fill(ledger: &mut Ledger, group: &Arc<QueryGroup>, model: &Model, range: (i64, i64)) {
+    for facts in asked(Collect::fill, ledger, group, model, range) {
+        ledger.fill(&facts);
+    }
+}
+
+/// A ledger of one series that keeps so many groups apart.
+pub(super) fn ledger(limit: usize) -> Ledger {
+    let mut ledger = Ledger::default();
+    ledger.adopt(vec![Keep { limit, ..testing::keep(What::Atom(testing::atom("x")), &[]) }]);
+    ledger
 }
 
 /// The ledger after all ticks, and backfill after each; while the source says nothing at all of
 /// anything, as behind a gateway that lost its stores, it is asked all the same.
 fn booked(processes: &[Process], says_nothing: (i64, i64)) -> Ledger {
-    let mut ledger = Ledger::default();
-    ledger.adopt(vec![testing::keep(What::Atom(testing::atom("x")), &[])]);
-    let (group, all) = (Arc::new(group()), Everything::of(processes));
-    for now in ((NOON + S)..=END + 900).step_by(30) {
-        let silent = says_nothing.0 < now && now <= says_nothing.1;
-        let model = if silent { Model::default() } else { all.at(now) };
-        ask(&mut ledger, &group, &model, (now - 3 * S, now));
-        let settled = ledger.series(SeriesIx(0)).unwrap().settled().into_owned();
-        let gaps = settled.outside(Ts(NOON), Ts(now - 3 * S));
-        for (from, to) in gaps.within(Ts(NOON), Ts(now)) {
-            ask(&mut ledger, &group, &model, (from, to));
-        }
-    }
+    let mut ledger = ledger(1);
+    run_on(&mut ledger, &Arc::new(group()), processes, says_nothing, |_, _, _| ());
     ledger
 }
 
-fn sum(ledger: &Ledger) -> i64 {
+/// The same with a group, and something else after each tick.
+pub(super) fn run_on(
+    ledger: &mut Ledger,
+    group: &Arc<QueryGroup>,
+    processes: &[Process],
+    says_nothing: (i64, i64),
+    mut then: impl FnMut(&mut Ledger, &Model, i64),
+) {
+    let all = Everything::of(processes);
+    for now in ((NOON + S)..=END + 900).step_by(30) {
+        let silent = says_nothing.0 < now && now <= says_nothing.1;
+        let model = if silent { Model::default() } else { all.at(now) };
+        tick(ledger, group, &model, (now - 3 * S, now));
+        let settled = ledger.series(SeriesIx(0)).unwrap().settled().into_owned();
+        let gaps = settled.outside(Ts(NOON), Ts(now - 3 * S));
+        for (from, to) in gaps.within(Ts(NOON), Ts(now)) {
+            fill(ledger, group, &model, (from, to));
+        }
+        then(ledger, &model, now);
+    }
+}
+
+pub(super) fn sum(ledger: &Ledger) -> i64 {
     let groups = ledger.series(SeriesIx(0)).unwrap().groups();
     let sum = groups.iter().map(|group| group.sum(Ts(0), Ts(END + 3600))).fold(Events::ZERO, Events::plus);
     sum.thousandths() / 1000
@@ -219,15 +264,18 @@ fn is_unsure(ledger: &Ledger, from: i64, to: i64) -> bool {
     groups.iter().any(|group| group.unsure(Ts(slot(from) - 2 * S), Ts(slot(to) + S)) > 0)
 }
 
-fn process(hazards: impl Strategy<Value = Hazard>, lives: &'static [i64]) -> impl Strategy<Value = Process> {
-    let hazards = prop::collection::vec((2i64..180, hazards), 0..5);
+pub(super) fn process(
+    hazards: impl Strategy<Value = Hazard>,
+    lives: &'static [i64],
+) -> impl Strategy<Value = Process> {
+    let hazards = prop::collection::vec((1i64..180, hazards), 0..5);
     let every = prop::sample::select(vec![10i64, 15, 30]);
     (0i64..900, every, 0i64..12, prop::sample::select(lives), hazards).prop_map(
         |(first, every, rate, life, hazards)| Process { first: NOON + first, every, rate, life, hazards },
     )
 }
 
-fn hazard() -> impl Strategy<Value = Hazard> {
+pub(super) fn hazard() -> impl Strategy<Value = Hazard> {
     prop_oneof![
         Just(Hazard::Restart),
         Just(Hazard::Relabel),
@@ -243,7 +291,7 @@ fn harmless() -> impl Strategy<Value = Hazard> {
 }
 
 /// A process that is not seen for so many scrapes from the nth on.
-fn away(nth: i64, scrapes: i64) -> Process {
+pub(super) fn away(nth: i64, scrapes: i64) -> Process {
     let hazards = Vec::from_iter((scrapes > 0).then_some((nth, Hazard::Miss(scrapes))));
     Process { first: NOON + 15, every: S, rate: 30, life: 0, hazards }
 }
@@ -253,10 +301,12 @@ fn away(nth: i64, scrapes: i64) -> Process {
 #[test]
 fn what_comes_back_second_takes_nothing_from_what_came_back_first() {
     let away = |scrapes| away(5, scrapes);
-    let whole = sum(&booked(&[away(0), away(0), away(0)], (0, 0)));
-    for later in [0, 1, 2, 3] {
-        let ledger = booked(&[away(0), away(80), away(80 + later)], (0, 0));
-        assert_eq!(sum(&ledger), whole, "the other one {later} slots later");
+    for stays in [&[][..], &[away(0)]] {
+        let whole = sum(&booked(&[&[away(0), away(0)], stays].concat(), (0, 0)));
+        for later in [0, 1, 2, 3] {
+            let ledger = booked(&[&[away(80), away(80 + later)], stays].concat(), (0, 0));
+            assert_eq!(sum(&ledger), whole, "the other one {later} slots later, {} stays", stays.len());
+        }
     }
 }
 
@@ -268,6 +318,17 @@ fn a_return_is_not_spread_again_by_those_after_it() {
     let whole = sum(&booked(&[away(0), away(0), away(0), away(0)], (0, 0)));
     let ledger = booked(&[away(0), away(25), away(91), away(93)], (0, 0));
     assert_eq!(sum(&ledger), whole);
+}
+
+/// The source says nothing for 24 minutes, and when it speaks again the target is not scraped, long enough
+/// for its series to be absent: they are there again half a minute later.
+#[test]
+fn what_stopped_by_the_time_the_source_spoke_again_is_found_when_it_goes_on() {
+    let process =
+        Process { first: NOON + 751, every: 30, rate: 1, life: 0, hazards: vec![(53, Hazard::Miss(12))] };
+    let whole = sum(&booked(std::slice::from_ref(&process), (0, 0)));
+    let silent = (NOON + 1269, NOON + 2670);
+    assert_eq!(sum(&booked(&[process], silent)), whole);
 }
 
 /// A tick asks a moment after the slot: of twelve targets the last one's scrape is still on its way.

@@ -4,12 +4,13 @@ mod again;
 mod births;
 mod booked;
 mod exact;
+mod held;
 mod model;
 mod other;
 
 use std::sync::Arc;
 
-use super::{Collect, LookUp, Past, Ruling};
+use super::{Ask, Collect, LookUp, Past, Ruling};
 use crate::engine::fact::{Facts, GroupFact, SeriesIx, SlotState, Tier, Trust};
 use crate::engine::plan::{Form, Member, QueryGroup, Role, Take, Wanted};
 use crate::engine::sample::{Answer, Failure, FailureKind};

@@ -86,6 +86,36 @@ fn a_ruling_is_remembered_for_the_slot_that_is_asked_again() {
 }
 
 #[test]
+fn a_share_is_added_to_what_is_booked_by_then() {
+    let mut ledger = ledger();
+    let share = GroupFact { withheld: Events::whole(-5), ..fact("a", 10, Trust::Held) };
+    assert!(
+        !tell(&mut ledger, 300, SlotState::Known(vec![share.clone()])),
+        "it is not known: it is asked again"
+    );
+    assert!(!ledger.series(SeriesIx(0)).unwrap().answered().contains(Ts(300)));
+    // Meanwhile more is known than when it was asked.
+    let ruled = GroupFact { withheld: Events::whole(1_000_000), ..fact("a", 1_000_020, Trust::Counted) };
+    tell(&mut ledger, 300, SlotState::Known(vec![ruled]));
+    assert!(tell(&mut ledger, 300, SlotState::Known(vec![share])));
+    let past = ledger.past(SeriesIx(0), &route("a"), Tier::Fine, Ts(300));
+    assert_eq!(past.booked, Events::whole(25));
+    assert_eq!(past.ruling.map(|ruling| ruling.withheld), Some(Events::whole(999_995)));
+}
+
+#[test]
+fn the_newest_slots_keep_their_rulings_whatever_is_ruled_of_older_ones() {
+    let mut ledger = ledger();
+    let ruled = GroupFact { withheld: Events::whole(1_000_000), ..fact("a", 1_000_020, Trust::Counted) };
+    for slot in std::iter::once(100).chain(1..99) {
+        tell(&mut ledger, slot * 30, SlotState::Known(vec![ruled.clone()]));
+    }
+    let ruling = |slot: i64| ledger.past(SeriesIx(0), &route("a"), Tier::Fine, Ts(slot * 30)).ruling;
+    assert!(ruling(100).is_some() && ruling(98).is_some());
+    assert_eq!(ruling(1), None);
+}
+
+#[test]
 fn what_has_no_answer_this_time_takes_nothing_away_from_what_was_counted() {
     let mut ledger = ledger();
     let counted = |group, events| fact(group, events, Trust::Counted);

@@ -198,3 +198,20 @@ fn a_series_that_follows_never_outgrows_its_image() {
     assert_eq!(bad.groups().len(), 30_001);
     assert!(SeriesImage::from_bytes(&SeriesImage::of(bad).to_bytes()).is_ok());
 }
+
+/// As when an SLO is added that asks for errors of a group that dropped out of the total meanwhile.
+#[test]
+fn history_books_a_group_that_is_new_in_all_slots_and_what_is_known_in_none() {
+    let mut ledger = ledger();
+    let known = |groups: &[(&str, i64)]| {
+        let facts = groups.iter().map(|(name, events)| fact(name, *events, Trust::Counted));
+        SlotState::Known(facts.collect())
+    };
+    for n in 1..=3 {
+        tell(&mut ledger, n * S, known(&[("a", 10)]));
+    }
+    let slots = (1..=3).map(|n| SlotFact { end: Ts(n * S), state: known(&[("a", 99), ("b", 5)]) }).collect();
+    ledger.fill(&Facts { series: SeriesIx(0), tier: Tier::Fine, slots });
+    let sum = |name| ledger.series(SeriesIx(0)).unwrap().group(&route(name)).unwrap().sum(Ts(0), Ts(3 * S));
+    assert_eq!((sum("a"), sum("b")), (Events::whole(30), Events::whole(15)));
+}

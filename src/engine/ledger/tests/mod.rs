@@ -6,6 +6,7 @@ mod excluded;
 mod gaps;
 mod groups;
 mod image;
+mod pieces;
 mod windows;
 
 use super::*;
