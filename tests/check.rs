@@ -100,7 +100,7 @@ async fn definitions_that_fit_the_server_pass_with_what_was_found() {
 }
 
 /// Name, spec, level, and words that the problem or its hint must hold.
-const WRONG: [(&str, &str, &str, &[&str]); 18] = [
+const WRONG: [(&str, &str, &str, &[&str]); 19] = [
     (
         "no-metric",
         "  sli: {events: {bad: 'http_request_total{code=\"500\"}', total: 'http_request_total'}}",
@@ -186,6 +186,12 @@ const WRONG: [(&str, &str, &str, &[&str]); 18] = [
         &["the same values", "counts twice"],
     ),
     ("no-answer", "  sli: {timeslice: {query: 'queue_size', good: '< 10'}}", "error", &["gives nothing now"]),
+    (
+        "no-number",
+        "  sli: {timeslice: {query: '0 * sum(queue_length) / 0', good: '< 10'}}",
+        "notice",
+        &["gives no number now"],
+    ),
     (
         "no-answer-group",
         "  sli: {timeslice: {query: 'sum by (queue) (queue_length)', good: '< 10'}}\n  groupBy: [kind]",

@@ -85,6 +85,20 @@ pub struct Facts {
     pub slots: Vec<SlotFact>,
 }
 
+impl Facts {
+    /// Takes slots back to unknown. With one in which something came back, what it spread over goes, too:
+    /// it is spread when that slot is told.
+    pub fn take_back(&mut self, is_unknown: impl Fn(Ts) -> bool) {
+        let mut came_back = false;
+        for slot in self.slots.iter_mut().filter(|slot| is_unknown(slot.end)) {
+            came_back |= slot.holds(|fact| fact.withheld > Events::ZERO);
+            slot.state = SlotState::Unknown;
+        }
+        let shares = |slot: &&mut SlotFact| came_back && slot.holds(|fact| fact.withheld < Events::ZERO);
+        self.slots.iter_mut().filter(shares).for_each(|slot| slot.state = SlotState::Unknown);
+    }
+}
+
 /// One slot `(end − span, end]` of one series.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct SlotFact {
@@ -92,6 +106,12 @@ pub struct SlotFact {
     pub end: Ts,
     /// What is known.
     pub state: SlotState,
+}
+
+impl SlotFact {
+    fn holds(&self, is_meant: impl Fn(&GroupFact) -> bool) -> bool {
+        matches!(&self.state, SlotState::Known(groups) if groups.iter().any(is_meant))
+    }
 }
 
 /// What is known about one slot.
@@ -180,4 +200,31 @@ impl fmt::Display for SeriesKey {
 
 fn verdict(bad: bool) -> &'static str {
     if bad { "bad" } else { "all" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_taken_back_with_the_slot_from_which_they_are_spread() {
+        let slot = |(end, withheld): (i64, i64)| {
+            let (raw, withheld) = (Events::whole(100), Events::whole(withheld));
+            let fact = GroupFact { group: Labels::new(), raw, withheld, trust: Trust::Estimated };
+            SlotFact { end: Ts(end), state: SlotState::Known(vec![fact]) }
+        };
+        let told = Facts {
+            series: SeriesIx(0),
+            tier: Tier::Fine,
+            slots: [(30, 0), (60, -5), (90, 40), (120, 0)].map(slot).to_vec(),
+        };
+        let left = |taken: i64| {
+            let mut facts = told.clone();
+            facts.take_back(|end| end == Ts(taken));
+            let known = facts.slots.iter().filter(|slot| slot.state != SlotState::Unknown);
+            known.map(|slot| slot.end.0).collect::<Vec<_>>()
+        };
+        assert_eq!(left(90), [30, 120]);
+        assert_eq!(left(120), [30, 60, 90]);
+    }
 }

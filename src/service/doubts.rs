@@ -37,12 +37,8 @@ pub(super) fn raise(
         .flat_map(|count| &count.slots)
         .map(|slot| (slot.end, slot.state != SlotState::Unknown))
         .collect();
-    for slot in &mut bucket.slots {
-        // Older slots, to which a bucket's events were spread, the count was not asked for.
-        if !known.get(&slot.end).copied().unwrap_or(count.is_some()) {
-            slot.state = SlotState::Unknown;
-        }
-    }
+    // Older slots, to which a bucket's events were spread, the count was not asked for.
+    bucket.take_back(|end| !known.get(&end).copied().unwrap_or(count.is_some()));
     let tier = bucket.tier;
     Doubt::raise(count?, bucket, &|group: &Labels, at: Ts| usual(ledger, pair, group, tier, at))
 }

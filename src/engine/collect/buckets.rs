@@ -58,11 +58,7 @@ impl Doubt {
     /// where the question failed.
     pub fn settle(&self, pair: &BucketPair, answer: &Answer, bucket: &mut Facts) {
         let equal = equal(pair, answer);
-        for slot in bucket.slots.iter_mut().filter(|slot| self.slots.contains(&slot.end)) {
-            if !equal.get(&slot.end).copied().unwrap_or(false) {
-                slot.state = SlotState::Unknown;
-            }
-        }
+        bucket.take_back(|end| self.slots.contains(&end) && !equal.get(&end).copied().unwrap_or(false));
     }
 }
 

@@ -58,21 +58,24 @@ fn series(
         let state = match slots.get(&end) {
             _ if unknown => SlotState::Unknown,
             None => SlotState::Absent,
-            Some(cells) => known(cells, position, wanted),
+            Some(cells) => known(cells, position),
         };
         SlotFact { end, state }
     };
-    let slots = older.into_iter().chain(counted.grid.ends()).map(slot).collect();
-    Facts { series: wanted.series, tier: counted.grid.tier, slots }
+    let all = older.into_iter().chain(counted.grid.ends()).map(slot).collect();
+    let mut facts = Facts { series: wanted.series, tier: counted.grid.tier, slots: all };
+    facts.take_back(|end| slots.get(&end).is_some_and(|cells| is_unreadable(cells, wanted)));
+    facts
 }
 
 /// What cannot be read leaves nothing known where it is the only value, or where it would be taken
 /// off a total and so turn into bad events; else it is one group that is not whole.
-fn known(cells: &[(&Labels, &Cell)], position: usize, wanted: &Wanted) -> SlotState {
+fn is_unreadable(cells: &[(&Labels, &Cell)], wanted: &Wanted) -> bool {
     let alone = wanted.role.good_of.is_some() || matches!(cells, [(labels, _)] if labels.is_empty());
-    if alone && cells.iter().any(|(_, cell)| cell.unreadable) {
-        return SlotState::Unknown;
-    }
+    alone && cells.iter().any(|(_, cell)| cell.unreadable)
+}
+
+fn known(cells: &[(&Labels, &Cell)], position: usize) -> SlotState {
     let fact = |(labels, cell): &(&Labels, &Cell)| {
         let raw = cell.values.get(position).copied().unwrap_or_default();
         let withheld = cell.withheld.get(position).copied().unwrap_or_default();

@@ -143,7 +143,7 @@ impl<'a> Judge<'a> {
     fn held(&self, at: Ts, cell: &Cell, pasts: &[Past]) -> Vec<Option<Events>> {
         let is_old = at <= self.counted.grid.holds;
         let holds = |past: &Past| if is_old { past.holds() } else { past.ruled_among };
-        if !pasts.iter().any(holds) {
+        if !pasts.iter().any(holds) || !is_old && !pasts.iter().all(holds) {
             return Vec::new();
         }
         let both = pasts.iter().zip(&cell.values);

@@ -44,8 +44,8 @@ use crate::slo::time::Ts;
 use crate::slo::unit::Events;
 
 /// Slots that are told anew at most, and whose rulings are kept for that; what is booked of older ones
-/// holds.
-pub const TOLD_ANEW: usize = 64;
+/// holds. Ten minutes at the smallest step, for which a slot that was left open is asked again.
+pub const TOLD_ANEW: usize = 128;
 
 /// What the ledger knows about one group of one series at one slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -29,6 +29,8 @@ pub(super) struct Doubted {
     slots: Intervals,
     /// Where the absence began that they lie in. A difference may have closed it meanwhile.
     since: Option<Ts>,
+    /// Where samples went on after an absence the last time that this was looked into.
+    came_back: Option<Ts>,
 }
 
 impl Doubted {
@@ -90,8 +92,11 @@ impl Series {
         let turned = facts.slots.iter().filter(|slot| has_samples(&slot.state) && was_absent(slot.end));
         let turned: Vec<Ts> = turned.map(|slot| slot.end).collect();
         let width = self.keep.key.step.span().max(self.keep.key.grid());
+        // Of what comes and goes all the time, once in a lookback.
+        let lately = self.doubted.came_back.map(|at| at.plus(self.keep.reach));
         let begins = facts.slots.iter().find(|slot| has_samples(&slot.state)).map(|slot| slot.end);
-        let comes_back = begins.filter(|end| self.comes_back(*end, width));
+        let comes_back = begins.filter(|end| Some(*end) > lately && self.comes_back(*end, width));
+        self.doubted.came_back = self.doubted.came_back.max(comes_back);
         let first = turned.first().copied().or(comes_back)?;
         let count = MORE * i64::try_from(turned.len()).unwrap_or(i64::MAX / MORE / 86_400);
         let back = Span::from_secs_saturating(count.saturating_mul(width.secs())).max(self.keep.reach);

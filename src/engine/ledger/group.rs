@@ -87,8 +87,10 @@ impl Group {
         if booked != Events::ZERO && self.first.is_none_or(|first| from < first) {
             self.first = Some(from);
         }
-        if !open {
-            self.rule(tier, end, Ruling { withheld: fact.withheld, trust: fact.trust });
+        // Of groups that are counted together some may have been ruled on.
+        if !open || fact.withheld != Events::ZERO {
+            let trust = if open { Trust::Partial } else { fact.trust };
+            self.rule(tier, end, Ruling { withheld: fact.withheld, trust });
         }
         self.note_largest(end, booked, tier.span(step).secs() / step.secs());
         let before = (self.stale.contains(end), self.partial.contains(end));

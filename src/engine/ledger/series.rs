@@ -178,7 +178,7 @@ impl Series {
         self.answered.forget(upto);
         self.absent.forget(upto);
         self.doubted.forget(upto);
-        self.lost = self.lost.map(|(from, to)| (from.max(upto), to)).filter(|(from, to)| from < to);
+        self.forget_lost(upto);
         self.groups.iter_mut().for_each(|group| group.forget(upto));
     }
 
@@ -214,7 +214,8 @@ impl Series {
                 self.answer(from, end);
                 // A difference reaches back over absence, too.
                 let before = self.born.filter(|born| *born < from && end.since(*born) <= self.keep.reach);
-                self.absent.remove(before.unwrap_or(from), end);
+                let too_many = self.absent.withdraw(before.unwrap_or(from), end);
+                self.lose(too_many);
                 self.born = self.born.max(Some(end));
                 self.book(tier, (from, end), facts, told) || !known_before
             }
@@ -224,6 +225,10 @@ impl Series {
     fn answer(&mut self, from: Ts, end: Ts) {
         let too_many = self.answered.insert(from, end);
         self.lose(too_many);
+    }
+
+    fn forget_lost(&mut self, upto: Ts) {
+        self.lost = self.lost.map(|(from, to)| (from.max(upto), to)).filter(|(from, to)| from < to);
     }
 
     /// A piece that is not known any more, as there were too many.
@@ -320,6 +325,7 @@ impl Series {
         self.answered.forget(before);
         self.absent.forget(before);
         self.doubted.forget(before);
+        self.forget_lost(before);
         for group in &mut self.groups {
             group.stale.forget(before);
             group.partial.forget(before);

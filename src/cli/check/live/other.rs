@@ -22,7 +22,10 @@ pub(super) async fn timeslice(
 ) -> Result<(), Trouble> {
     let place = ["sli", "timeslice", "query"];
     let rows = server.rows(&timeslice.query).await?;
-    rows_of(slo, &rows, &place, found, findings);
+    if rows.is_empty() {
+        return nothing(server, slo, &timeslice.query, &place, findings).await;
+    }
+    rows_of(slo, &rows, found, findings);
     let bad = rows.iter().filter(|row| !timeslice.good.holds(row.value)).count();
     if bad > 0 {
         let what = format!("{bad} of {} series are bad at this moment", rows.len());
@@ -41,8 +44,12 @@ pub(super) async fn direct(
 ) -> Result<(), Trouble> {
     let place: &[&str] =
         if findings.has(&["sli", "ratio"]) { &["sli", "ratio", "query"] } else { &["sli", "events"] };
-    let rows = server.rows(&with_window(template, Span::from_mins(5))).await?;
-    rows_of(slo, &rows, place, found, findings);
+    let query = with_window(template, Span::from_mins(5));
+    let rows = server.rows(&query).await?;
+    if rows.is_empty() {
+        return nothing(server, slo, &query, place, findings).await;
+    }
+    rows_of(slo, &rows, found, findings);
     if let Some(row) = rows.iter().find(|row| !(0.0..=1.0).contains(&row.value)) {
         let what = format!("over the last 5m the error ratio is {}, which is not between 0 and 1", row.value);
         findings.error(
@@ -65,14 +72,29 @@ pub(super) async fn alive(server: &Server, alive: &Selector, findings: &mut Find
     Ok(())
 }
 
-fn rows_of(slo: &Slo, rows: &[Row], place: &[&str], found: &mut Found, findings: &mut Findings) {
-    found.series = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-    if rows.is_empty() {
+/// A query without a number: something may be wrong with it, or nothing happens.
+async fn nothing(
+    server: &Server,
+    slo: &Slo,
+    query: &str,
+    place: &[&str],
+    findings: &mut Findings,
+) -> Result<(), Trouble> {
+    if server.count(&format!("({query})")).await? > 0 {
         let hint =
-            "ask it in Prometheus; a name or a label may be wrong, or the series is not there yet".to_owned();
-        findings.error(place, format!("{}: the query gives nothing now", slo.id), Some(hint));
-        return;
+            "where nothing happens a ratio divides by nothing; what is not a number is neither good nor bad"
+                .to_owned();
+        findings.notice(place, format!("{}: the query gives no number now", slo.id), Some(hint));
+        return Ok(());
     }
+    let hint =
+        "ask it in Prometheus; a name or a label may be wrong, or the series is not there yet".to_owned();
+    findings.error(place, format!("{}: the query gives nothing now", slo.id), Some(hint));
+    Ok(())
+}
+
+fn rows_of(slo: &Slo, rows: &[Row], found: &mut Found, findings: &mut Findings) {
+    found.series = u64::try_from(rows.len()).unwrap_or(u64::MAX);
     let Some(by) = &slo.group_by else { return };
     let existing: BTreeSet<&String> = rows.iter().flat_map(|row| row.labels.keys()).collect();
     let existing: Vec<String> = existing.into_iter().filter(|name| *name != "__name__").cloned().collect();

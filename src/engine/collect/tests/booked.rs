@@ -14,7 +14,7 @@ use crate::engine::testing;
 pub(super) const S: i64 = 30;
 /// A moment on every grid, and how long processes are watched.
 pub(super) const NOON: i64 = 43_200;
-pub(super) const END: i64 = NOON + 3000;
+pub(super) const END: i64 = NOON + 6000;
 
 /// What happens to a process at one of its scrapes.
 #[derive(Clone, Copy, Debug)]
@@ -304,7 +304,7 @@ fn what_comes_back_second_takes_nothing_from_what_came_back_first() {
     for stays in [&[][..], &[away(0)]] {
         let whole = sum(&booked(&[&[away(0), away(0)], stays].concat(), (0, 0)));
         for later in [0, 1, 2, 3] {
-            let ledger = booked(&[&[away(80), away(80 + later)], stays].concat(), (0, 0));
+            let ledger = booked(&[&[away(140), away(140 + later)], stays].concat(), (0, 0));
             assert_eq!(sum(&ledger), whole, "the other one {later} slots later, {} stays", stays.len());
         }
     }
@@ -316,7 +316,7 @@ fn what_comes_back_second_takes_nothing_from_what_came_back_first() {
 fn a_return_is_not_spread_again_by_those_after_it() {
     let away = |scrapes| away(3, scrapes);
     let whole = sum(&booked(&[away(0), away(0), away(0), away(0)], (0, 0)));
-    let ledger = booked(&[away(0), away(25), away(91), away(93)], (0, 0));
+    let ledger = booked(&[away(0), away(25), away(160), away(162)], (0, 0));
     assert_eq!(sum(&ledger), whole);
 }
 

@@ -22,7 +22,7 @@ fn slices(ledger: &Ledger) -> Vec<(Labels, i64, Events)> {
 
 /// Three processes of which two return, one after the other, after more slots than rulings are kept of.
 fn returning() -> [Process; 3] {
-    [away(5, 0), away(5, 75), away(5, 78)]
+    [away(5, 0), away(5, 140), away(5, 143)]
 }
 
 fn by_instance() -> QueryGroup {
@@ -73,7 +73,7 @@ fn what_is_asked_for_the_first_time_beside_what_holds_is_whole() {
 /// A tick asks for what it spreads into, too: history that was asked before it and comes after it is late.
 #[test]
 fn a_share_holds_where_history_was_asked_before_it_and_is_booked_after_it() {
-    let back = NOON + 15 + 83 * S;
+    let back = NOON + 15 + 148 * S;
     let (group, all) = (Arc::new(group()), Everything::of(&returning()));
     let mut ledger = ledger(1);
     let mut late = Vec::new();
@@ -107,13 +107,13 @@ fn a_share_holds_where_history_was_asked_before_it_and_is_booked_after_it() {
 /// As when Damper did not run while a target came back: ticks told the slots that it missed.
 #[test]
 fn a_return_that_history_finds_is_spread_over_what_ticks_told() {
-    for (group, from) in [(group(), 0), (group(), 70), (by_instance(), 0), (by_instance(), 70)] {
+    for (group, from) in [(group(), 0), (group(), 135), (by_instance(), 0), (by_instance(), 135)] {
         let (mut ledger, group, all) = (ledger(10), Arc::new(group), Everything::of(&returning()));
-        let is_down = |now: i64| (NOON + 75 * S..NOON + 95 * S).contains(&now);
+        let is_down = |now: i64| (NOON + 140 * S..NOON + 160 * S).contains(&now);
         for now in ((NOON + S)..=END + 900).step_by(30).filter(|now| !is_down(*now)) {
             tick(&mut ledger, &group, &all.at(now), (now - 3 * S, now));
         }
-        fill(&mut ledger, &group, &all.at(END + 900), (NOON + from * S, NOON + 100 * S));
+        fill(&mut ledger, &group, &all.at(END + 900), (NOON + from * S, NOON + 165 * S));
         let mut calm = super::booked::ledger(10);
         run_on(&mut calm, &group, &[away(5, 0), away(5, 0), away(5, 0)], (0, 0), |_, _, _| ());
         assert_eq!(sum(&ledger), sum(&calm), "from slot {from}");

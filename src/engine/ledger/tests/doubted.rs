@@ -108,6 +108,27 @@ fn series_that_were_away_cost_one_small_question_at_most() {
 }
 
 #[test]
+fn what_comes_and_goes_all_the_time_costs_a_question_in_a_lookback() {
+    let mut ledger = two();
+    let (mut questions, minutes) = (0, 60);
+    for n in 1..=2 * minutes {
+        say(&mut ledger, 0, n, vec![if n % 4 == 0 { events(10) } else { NOTHING }]);
+        questions += ask_as_told(&mut ledger, n);
+    }
+    assert!((1..=minutes / 10).contains(&questions), "{questions} in an hour");
+    assert_eq!(total(&ledger, 120), Events::whole(300));
+}
+
+/// Asks what is asked, of a source that says what it said before; how often.
+fn ask_as_told(ledger: &mut Ledger, until: i64) -> i64 {
+    let slots = asked(ledger, 0, until);
+    let (Some(first), Some(last)) = (slots.first(), slots.last()) else { return 0 };
+    let states = (*first..=*last).map(|n| if n % 4 == 0 { events(10) } else { NOTHING });
+    say(ledger, 0, *first, states.collect());
+    1
+}
+
+#[test]
 fn errors_that_are_born_late_bring_no_question() {
     let mut ledger = two();
     for n in 3..=50 {

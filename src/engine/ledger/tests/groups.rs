@@ -215,3 +215,17 @@ fn history_books_a_group_that_is_new_in_all_slots_and_what_is_known_in_none() {
     let sum = |name| ledger.series(SeriesIx(0)).unwrap().group(&route(name)).unwrap().sum(Ts(0), Ts(3 * S));
     assert_eq!((sum("a"), sum("b")), (Events::whole(30), Events::whole(15)));
 }
+
+/// What came back among them was spread by then, though another one of them cannot be read.
+#[test]
+fn what_was_ruled_of_some_groups_beyond_the_limit_is_remembered() {
+    let mut ledger = ledger();
+    let full: Vec<GroupFact> = ["a", "b", "c"].map(|name| fact(name, 10, Trust::Counted)).to_vec();
+    let back = GroupFact { withheld: Events::whole(7), ..fact("d", 10, Trust::Estimated) };
+    let told = |more: &[GroupFact]| SlotState::Known([&full, more].concat());
+    tell(&mut ledger, S, told(&[fact("d", 10, Trust::Counted), fact("e", 10, Trust::Counted)]));
+    let past = |ledger: &Ledger, end| ledger.past(SeriesIx(0), &route("d"), Tier::Fine, Ts(end));
+    assert!(past(&ledger, S).among && !past(&ledger, S).ruled_among);
+    tell(&mut ledger, 2 * S, told(&[back, fact("e", 0, Trust::Open)]));
+    assert!(past(&ledger, 2 * S).ruled_among);
+}
