@@ -10,6 +10,7 @@ mod groups;
 mod held;
 mod image;
 mod intervals;
+mod known;
 mod other;
 mod ring;
 mod series;
