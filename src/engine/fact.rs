@@ -91,11 +91,16 @@ impl Facts {
     pub fn take_back(&mut self, is_unknown: impl Fn(Ts) -> bool) {
         let mut came_back = false;
         for slot in self.slots.iter_mut().filter(|slot| is_unknown(slot.end)) {
-            came_back |= slot.holds(|fact| fact.withheld > Events::ZERO);
+            came_back |= slot.state.groups().iter().any(|fact| fact.withheld > Events::ZERO);
             slot.state = SlotState::Unknown;
         }
-        let shares = |slot: &&mut SlotFact| came_back && slot.holds(|fact| fact.withheld < Events::ZERO);
-        self.slots.iter_mut().filter(shares).for_each(|slot| slot.state = SlotState::Unknown);
+        if !came_back {
+            return;
+        }
+        let has_share = |slot: &SlotFact| slot.state.groups().iter().any(|fact| fact.withheld < Events::ZERO);
+        for slot in self.slots.iter_mut().filter(|slot| has_share(slot)) {
+            slot.state = SlotState::Unknown;
+        }
     }
 }
 
@@ -108,12 +113,6 @@ pub struct SlotFact {
     pub state: SlotState,
 }
 
-impl SlotFact {
-    fn holds(&self, is_meant: impl Fn(&GroupFact) -> bool) -> bool {
-        matches!(&self.state, SlotState::Known(groups) if groups.iter().any(is_meant))
-    }
-}
-
 /// What is known about one slot.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum SlotState {
@@ -124,6 +123,16 @@ pub enum SlotState {
     Absent,
     /// Nothing can be concluded.
     Unknown,
+}
+
+impl SlotState {
+    /// The groups of which something is known.
+    pub fn groups(&self) -> &[GroupFact] {
+        match self {
+            Self::Known(groups) => groups,
+            Self::Absent | Self::Unknown => &[],
+        }
+    }
 }
 
 /// One group in one slot.

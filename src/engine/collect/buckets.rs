@@ -63,10 +63,7 @@ impl Doubt {
 }
 
 fn booked(state: &SlotState) -> BTreeMap<&Labels, Events> {
-    match state {
-        SlotState::Known(groups) => groups.iter().map(|g| (&g.group, g.raw.minus(g.withheld))).collect(),
-        SlotState::Absent | SlotState::Unknown => BTreeMap::new(),
-    }
+    state.groups().iter().map(|g| (&g.group, g.raw.minus(g.withheld))).collect()
 }
 
 /// Whether every group has as many buckets as counts, by time.

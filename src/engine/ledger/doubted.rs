@@ -15,7 +15,7 @@ use std::borrow::Cow;
 
 use super::intervals::Intervals;
 use super::series::Series;
-use crate::engine::fact::{Facts, SlotState, Tier};
+use crate::engine::fact::{Facts, SlotFact, Tier};
 use crate::slo::time::{Span, Ts};
 
 /// Slots asked again for each that turned; the lookback at least.
@@ -84,17 +84,14 @@ impl Series {
             return None;
         }
         // Samples that have stopped by now tell as much: there were some when nothing was said to exist.
-        let has_samples = |state: &SlotState| match state {
-            SlotState::Known(groups) => !groups.is_empty(),
-            SlotState::Absent | SlotState::Unknown => false,
-        };
+        let has_samples = |slot: &SlotFact| !slot.state.groups().is_empty();
         let was_absent = |end: Ts| self.absent.contains(end) || self.doubted.slots.contains(end);
-        let turned = facts.slots.iter().filter(|slot| has_samples(&slot.state) && was_absent(slot.end));
+        let turned = facts.slots.iter().filter(|slot| has_samples(slot) && was_absent(slot.end));
         let turned: Vec<Ts> = turned.map(|slot| slot.end).collect();
         let width = self.keep.key.step.span().max(self.keep.key.grid());
         // Of what comes and goes all the time, once in a lookback.
         let lately = self.doubted.came_back.map(|at| at.plus(self.keep.reach));
-        let begins = facts.slots.iter().find(|slot| has_samples(&slot.state)).map(|slot| slot.end);
+        let begins = facts.slots.iter().find(|slot| has_samples(slot)).map(|slot| slot.end);
         let comes_back = begins.filter(|end| Some(*end) > lately && self.comes_back(*end, width));
         self.doubted.came_back = self.doubted.came_back.max(comes_back);
         let first = turned.first().copied().or(comes_back)?;

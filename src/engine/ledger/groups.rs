@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Ledger, Series};
-use crate::engine::fact::{Facts, SeriesIx, SlotState};
+use crate::engine::fact::{Facts, SeriesIx};
 use crate::slo::model::Labels;
 use crate::slo::time::Span;
 
@@ -29,12 +29,9 @@ pub(super) fn apart(ledger: &Ledger, facts: &Facts) -> BTreeMap<Labels, bool> {
     if leaders.is_empty() {
         return BTreeMap::new();
     }
-    let told = facts.slots.iter().filter_map(|slot| match &slot.state {
-        SlotState::Known(groups) => Some(groups),
-        SlotState::Absent | SlotState::Unknown => None,
-    });
+    let told = facts.slots.iter().flat_map(|slot| slot.state.groups());
     let new: BTreeSet<&Labels> =
-        told.flatten().map(|fact| &fact.group).filter(|labels| series.group(labels).is_none()).collect();
+        told.map(|fact| &fact.group).filter(|labels| series.group(labels).is_none()).collect();
     let has_room = leaders.iter().any(|leader| leader.has_room());
     let decided = |labels: &Labels| leaders.iter().any(|leader| leader.group(labels).is_some());
     let apart = |labels: &Labels| (labels.clone(), decided(labels));

@@ -4,7 +4,7 @@
 use super::group::Group;
 use super::series::Series;
 use super::track::FINE_REACH;
-use crate::engine::fact::{Facts, SlotState, Tier, Trust};
+use crate::engine::fact::{Facts, Tier, Trust};
 use crate::slo::model::Labels;
 use crate::slo::time::{Span, Ts};
 use crate::slo::unit::Events;
@@ -58,11 +58,8 @@ impl Series {
         let first = facts.slots.first().filter(|_| facts.tier == Tier::Fine)?;
         let edge = first.end.minus(self.keep.key.step.span());
         let goes_on = |labels: &Labels| {
-            let known = facts.slots.iter().filter_map(|slot| match &slot.state {
-                SlotState::Known(groups) => Some(groups),
-                SlotState::Absent | SlotState::Unknown => None,
-            });
-            known.flatten().any(|fact| fact.trust == Trust::Counted && fact.group == *labels)
+            let mut known = facts.slots.iter().flat_map(|slot| slot.state.groups());
+            known.any(|fact| fact.trust == Trust::Counted && fact.group == *labels)
         };
         let stopped = |group: &Group| {
             let (mut at, mut since) = (edge, None);

@@ -205,10 +205,7 @@ fn judged(world: &World, plan: &Plan, all: &[Facts]) -> BTreeMap<u64, Ts> {
 
 /// How much of a page a slot takes.
 fn size(state: &SlotState) -> usize {
-    match state {
-        SlotState::Known(groups) => 1 + groups.len(),
-        SlotState::Absent | SlotState::Unknown => 1,
-    }
+    1 + state.groups().len()
 }
 
 #[cfg(test)]

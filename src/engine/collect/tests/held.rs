@@ -25,6 +25,18 @@ fn returning() -> [Process; 3] {
     [away(5, 0), away(5, 140), away(5, 143)]
 }
 
+/// What is booked of the three where none of them is ever away, up to a moment.
+fn calm(group: &Arc<QueryGroup>, limit: usize, until: i64) -> Events {
+    let mut ledger = ledger(limit);
+    run_on(&mut ledger, group, &[away(5, 0), away(5, 0), away(5, 0)], (0, 0), |_, _, _| ());
+    booked_until(&ledger, until)
+}
+
+fn booked_until(ledger: &Ledger, until: i64) -> Events {
+    let groups = ledger.series(SeriesIx(0)).unwrap().groups();
+    groups.iter().map(|group| group.sum(Ts(0), Ts(until))).fold(Events::ZERO, Events::plus)
+}
+
 fn by_instance() -> QueryGroup {
     QueryGroup { by: vec!["instance".into()], ..group() }
 }
@@ -44,10 +56,8 @@ fn a_share_holds_where_its_slots_are_asked_again_for_another_series() {
             tick(&mut ledger, &group, &model, (from, END + 900));
             assert!(slices(&ledger) == before, "{limit} groups, from {from}, by a tick");
         }
-        let whole = sum(&ledger);
-        let mut calm = super::booked::ledger(limit);
-        run_on(&mut calm, &group, &[away(5, 0), away(5, 0), away(5, 0)], (0, 0), |_, _, _| ());
-        assert_eq!(whole, sum(&calm), "{limit} groups");
+        let end = END + 3600;
+        assert_eq!(booked_until(&ledger, end), calm(&group, limit, end), "{limit} groups");
     }
 }
 
@@ -96,12 +106,7 @@ fn a_share_holds_where_history_was_asked_before_it_and_is_booked_after_it() {
             assert!(shared(&slices(&ledger)) == shared(&before));
         }
     }
-    let mut calm = super::booked::ledger(1);
-    run_on(&mut calm, &group, &[away(5, 0), away(5, 0), away(5, 0)], (0, 0), |_, _, _| ());
-    let until = |ledger: &Ledger| {
-        ledger.series(SeriesIx(0)).unwrap().group(&Labels::new()).unwrap().sum(Ts(0), Ts(END))
-    };
-    assert_eq!(until(&ledger), until(&calm));
+    assert_eq!(booked_until(&ledger, END), calm(&group, 1, END));
 }
 
 /// As when Damper did not run while a target came back: ticks told the slots that it missed.
@@ -114,9 +119,8 @@ fn a_return_that_history_finds_is_spread_over_what_ticks_told() {
             tick(&mut ledger, &group, &all.at(now), (now - 3 * S, now));
         }
         fill(&mut ledger, &group, &all.at(END + 900), (NOON + from * S, NOON + 165 * S));
-        let mut calm = super::booked::ledger(10);
-        run_on(&mut calm, &group, &[away(5, 0), away(5, 0), away(5, 0)], (0, 0), |_, _, _| ());
-        assert_eq!(sum(&ledger), sum(&calm), "from slot {from}");
+        let end = END + 3600;
+        assert_eq!(booked_until(&ledger, end), calm(&group, 10, end), "from slot {from}");
     }
 }
 
