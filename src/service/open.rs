@@ -57,3 +57,16 @@ impl Open {
         self.0.retain(|_, since| at.since(*since).secs() < 2 * OPEN_FOR.secs());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::collect::TOLD_ANEW;
+    use crate::slo::time::Step;
+
+    #[test]
+    fn what_is_asked_again_is_told_anew_at_the_smallest_step_too() {
+        let smallest = Step::ALLOWED.into_iter().min().unwrap();
+        assert!(TOLD_ANEW > usize::try_from(OPEN_FOR.secs()).unwrap() / usize::try_from(smallest).unwrap());
+    }
+}

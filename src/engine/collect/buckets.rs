@@ -141,8 +141,8 @@ mod tests {
         assert_eq!(asked.get(), 1);
     }
 
-    #[test]
-    fn as_many_buckets_as_counts_settle_it() {
+    /// A pair, and an answer about it: as many buckets as counts at 30, fewer at 60, nothing of later ones.
+    fn settling() -> (BucketPair, Answer) {
         let selector = |metric: &str| Selector { metric: metric.into(), matchers: vec![] };
         let pair = BucketPair {
             count: SeriesIx(0),
@@ -161,10 +161,36 @@ mod tests {
                 .collect(),
         };
         let frames = vec![part("count", &[(30, 4.0), (60, 4.0)]), part("bucket", &[(30, 4.0), (60, 2.0)])];
+        (pair, Answer::Frames { frames, notes: vec![] })
+    }
+
+    fn unknown(facts: &Facts) -> Vec<bool> {
+        facts.slots.iter().map(|slot| slot.state == SlotState::Unknown).collect()
+    }
+
+    #[test]
+    fn as_many_buckets_as_counts_settle_it() {
+        let (pair, answer) = settling();
         let doubt = Doubt { slots: BTreeSet::from([Ts(30), Ts(60), Ts(90)]), tier: Tier::Fine };
         let mut bucket = facts(1, &[0, 0, 0, 0]);
-        doubt.settle(&pair, &Answer::Frames { frames, notes: vec![] }, &mut bucket);
-        let unknown: Vec<bool> = bucket.slots.iter().map(|slot| slot.state == SlotState::Unknown).collect();
-        assert_eq!(unknown, [false, true, true, false], "what was not answered is not believed");
+        doubt.settle(&pair, &answer, &mut bucket);
+        assert_eq!(unknown(&bucket), [false, true, true, false], "what was not answered is not believed");
+    }
+
+    #[test]
+    fn what_came_back_in_a_slot_without_buckets_is_not_spread() {
+        let (pair, answer) = settling();
+        let withheld = |bucket: &mut Facts, slot: usize, events| {
+            let SlotState::Known(groups) = &mut bucket.slots[slot].state else { unreachable!() };
+            groups[0].withheld = Events::whole(events);
+        };
+        for (back, expected) in [(1, [true, true, false]), (2, [false, true, false])] {
+            let mut bucket = facts(1, &[40, 40, 40]);
+            withheld(&mut bucket, 0, -5);
+            withheld(&mut bucket, back, 5);
+            let doubt = Doubt { slots: BTreeSet::from([Ts(60)]), tier: Tier::Fine };
+            doubt.settle(&pair, &answer, &mut bucket);
+            assert_eq!(unknown(&bucket), expected, "came back in slot {back}");
+        }
     }
 }

@@ -57,14 +57,16 @@ impl Series {
 }
 
 /// The groups beyond the limit, told anew: what was withheld of them stays so. Where that is not kept any
-/// more, or does not fit by more than what is usual, what is booked holds.
+/// more, or does not fit by more than what is usual or as there are fewer events than that, what is booked
+/// holds.
 fn again(group: &Group, tier: Tier, place: (Ts, Ts), told: &GroupFact, anew: bool) -> Option<GroupFact> {
     let (from, end) = place;
-    let ruled = group.ruling(tier, end).filter(|_| anew && !group.may_have_forgotten(end));
+    let ruled = group.ruling(tier, end).filter(|_| anew);
     let Some(ruling) = ruled else { return added(group, tier, place, told) };
     let more = told.raw.minus(ruling.withheld).minus(group.sum(from, end));
     let usual = group.largest(end).scaled(3, 1).max(Events::whole(100));
-    if more > usual || Events::ZERO.minus(more) > usual {
+    let fits = more <= usual && Events::ZERO.minus(more) <= usual && told.raw >= ruling.withheld;
+    if !fits {
         return added(group, tier, place, told);
     }
     let withheld = ruling.withheld.plus(told.withheld);

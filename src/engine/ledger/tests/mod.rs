@@ -5,6 +5,7 @@ mod doubted;
 mod excluded;
 mod gaps;
 mod groups;
+mod held;
 mod image;
 mod pieces;
 mod windows;

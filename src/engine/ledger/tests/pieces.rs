@@ -78,3 +78,23 @@ fn what_had_stopped_and_goes_on_is_asked_again_among_many_pieces_too() {
         !series.answered().contains(Ts(newest + 3 * S)) && series.answered().contains(Ts(newest + 4 * S))
     );
 }
+
+/// Of a long absence in more pieces than are kept none is taken for time without events.
+#[test]
+fn what_was_absent_in_too_many_pieces_is_not_known_any_more() {
+    let mut ledger = ledger();
+    ledger.adopt(vec![keep("x_total", 90)]);
+    let tell = |ledger: &mut Ledger, end: i64, state: SlotState| {
+        let slots = vec![SlotFact { end: Ts(end), state }];
+        ledger.apply(&Facts { series: SeriesIx(0), tier: Tier::FiveMinutes, slots });
+    };
+    let ends = || (DAY + 300..=DAY + 4200 * 1200).step_by(300);
+    ends().for_each(|end| tell(&mut ledger, end, SlotState::Absent));
+    let has_samples = |end: &i64| (end - DAY) % 1200 == 600;
+    ends().filter(has_samples).for_each(|end| five(&mut ledger, end));
+    let series = ledger.series(SeriesIx(0)).unwrap();
+    let is_without_events =
+        |end: &i64| series.answered().contains(Ts(*end)) && !series.absent().contains(Ts(*end));
+    assert_eq!(ends().filter(has_samples).filter(is_without_events).count(), 4200);
+    assert_eq!(ends().filter(|end| !has_samples(end)).find(is_without_events), None);
+}
