@@ -91,27 +91,24 @@ impl Series {
     pub(super) fn outgrow(&mut self, kept: Span, keep: Span) {
         let Some(newest) = self.answered.last().filter(|_| keep > kept) else { return };
         let upto = newest.minus(kept.max(FINE_REACH)).ceil_to(Span::from_hours(1));
-        self.answered.forget(upto);
-        self.absent.forget(upto);
-        self.doubted.forget(upto);
-        self.forget_lost(upto);
+        self.forget_slots(upto);
         self.groups.iter_mut().for_each(|group| group.forget(upto));
     }
 
     /// Forgets coverage beyond what is kept.
     pub(super) fn forget(&mut self, now: Ts) {
         let before = now.minus(self.keep.span).minus(Span::from_days(2));
-        self.answered.forget(before);
-        self.absent.forget(before);
-        self.doubted.forget(before);
-        self.forget_lost(before);
+        self.forget_slots(before);
         for group in &mut self.groups {
             group.stale.forget(before);
             group.partial.forget(before);
         }
     }
 
-    fn forget_lost(&mut self, upto: Ts) {
+    fn forget_slots(&mut self, upto: Ts) {
+        self.answered.forget(upto);
+        self.absent.forget(upto);
+        self.doubted.forget(upto);
         self.lost = self.lost.map(|(from, to)| (from.max(upto), to)).filter(|(from, to)| from < to);
     }
 }

@@ -241,10 +241,14 @@ pub(super) fn run_on(
     }
 }
 
-pub(super) fn sum(ledger: &Ledger) -> i64 {
+/// What is booked of all groups up to a moment.
+pub(super) fn booked_until(ledger: &Ledger, until: i64) -> Events {
     let groups = ledger.series(SeriesIx(0)).unwrap().groups();
-    let sum = groups.iter().map(|group| group.sum(Ts(0), Ts(END + 3600))).fold(Events::ZERO, Events::plus);
-    sum.thousandths() / 1000
+    groups.iter().map(|group| group.sum(Ts(0), Ts(until))).fold(Events::ZERO, Events::plus)
+}
+
+pub(super) fn sum(ledger: &Ledger) -> i64 {
+    booked_until(ledger, END + 3600).thousandths() / 1000
 }
 
 /// The same without the slots that are said not to be known.

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::booked::{
-    END, Everything, NOON, Process, S, asked, away, fill, hazard, ledger, process, run_on, sum, tick,
+    END, Everything, NOON, Process, S, asked, away, booked_until, fill, hazard, ledger, process, run_on, sum,
+    tick,
 };
 use super::*;
 use crate::engine::fact::What;
@@ -30,11 +31,6 @@ fn calm(group: &Arc<QueryGroup>, limit: usize, until: i64) -> Events {
     let mut ledger = ledger(limit);
     run_on(&mut ledger, group, &[away(5, 0), away(5, 0), away(5, 0)], (0, 0), |_, _, _| ());
     booked_until(&ledger, until)
-}
-
-fn booked_until(ledger: &Ledger, until: i64) -> Events {
-    let groups = ledger.series(SeriesIx(0)).unwrap().groups();
-    groups.iter().map(|group| group.sum(Ts(0), Ts(until))).fold(Events::ZERO, Events::plus)
 }
 
 fn by_instance() -> QueryGroup {

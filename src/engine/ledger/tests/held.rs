@@ -1,7 +1,6 @@
 //! What holds when a slot is asked again for a share of what came back.
 
 use super::*;
-use crate::engine::fact::GroupFact;
 
 const AT: i64 = 2 * S;
 

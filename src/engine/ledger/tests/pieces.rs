@@ -1,14 +1,16 @@
 //! A series that is known in more pieces than are kept.
 
 use super::*;
-use crate::engine::fact::GroupFact;
 
 const DAY: i64 = 86_400;
 /// Where slots begin to be known one by one.
 const THEN: i64 = 30 * DAY;
 
 fn five(ledger: &mut Ledger, end: i64) {
-    let state = SlotState::Known(vec![GroupFact { group: route("a"), ..fact("a", 10, Trust::Counted) }]);
+    tell_five(ledger, end, SlotState::Known(vec![fact("a", 10, Trust::Counted)]));
+}
+
+fn tell_five(ledger: &mut Ledger, end: i64, state: SlotState) {
     let slots = vec![SlotFact { end: Ts(end), state }];
     ledger.apply(&Facts { series: SeriesIx(0), tier: Tier::FiveMinutes, slots });
 }
@@ -84,12 +86,8 @@ fn what_had_stopped_and_goes_on_is_asked_again_among_many_pieces_too() {
 fn what_was_absent_in_too_many_pieces_is_not_known_any_more() {
     let mut ledger = ledger();
     ledger.adopt(vec![keep("x_total", 90)]);
-    let tell = |ledger: &mut Ledger, end: i64, state: SlotState| {
-        let slots = vec![SlotFact { end: Ts(end), state }];
-        ledger.apply(&Facts { series: SeriesIx(0), tier: Tier::FiveMinutes, slots });
-    };
     let ends = || (DAY + 300..=DAY + 4200 * 1200).step_by(300);
-    ends().for_each(|end| tell(&mut ledger, end, SlotState::Absent));
+    ends().for_each(|end| tell_five(&mut ledger, end, SlotState::Absent));
     let has_samples = |end: &i64| (end - DAY) % 1200 == 600;
     ends().filter(has_samples).for_each(|end| five(&mut ledger, end));
     let series = ledger.series(SeriesIx(0)).unwrap();
